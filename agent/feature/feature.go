@@ -50,6 +50,8 @@ type Definition struct {
 	Default  bool          `json:"default"`  // on unless switched off
 	Produces []event.Class `json:"produces"` // classes of the events it emits
 	Changes  []string      `json:"changes"`  // what it changes on the host while it runs, one sentence each
+	// FallbackFor names features; this one runs only while none of them does.
+	FallbackFor []string `json:"fallback_for,omitempty"`
 }
 
 // RunsOn reports whether the feature exists on the given runtime.GOOS.
