@@ -1,0 +1,49 @@
+# Holdfast. `make build` needs Go and nothing else; `make test` as root on
+# Debian installs what the tests need.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TARGETS := linux/amd64 linux/arm64 windows/amd64
+
+export CGO_ENABLED = 0
+
+.PHONY: build
+build: ## compile bin/holdfast and bin/holdfast-agent
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: run
+run: build ## watch this machine: root sees everything, anyone else sees less
+	bin/holdfast watch
+
+.PHONY: test
+test: ## every test; as root on Debian nothing may be skipped
+	test/run
+
+.PHONY: check
+check: ## format, vet, staticcheck, cross-builds, modules, generated files, rules of the repository
+	tools/check $(TARGETS)
+
+.PHONY: fmt
+fmt: ## format the source
+	$(GO) tool gofumpt -l -w .
+
+.PHONY: generate
+generate: ## write docs/*.md from rules, fields, commands and features
+	$(GO) generate ./...
+
+.PHONY: bench
+bench: build ## measure beside the peers; prints a table, writes bench/out and docs/benchmarks.md
+	$(GO) run ./bench $(BENCHFLAGS)
+
+.PHONY: soak
+soak: build ## half an hour of benign work, which must raise no alert at medium or above
+	$(GO) run ./test/soak -for 30m
+
+.PHONY: clean
+clean:
+	rm -rf bin bench/out
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
