@@ -1,0 +1,119 @@
+package netlink
+
+import (
+	"context"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Batch receives many datagrams by one system call (recvmmsg(2)) into buffers
+// that it reuses. It belongs to one goroutine.
+type Batch struct {
+	conn *Conn
+	hdrs []mmsghdr
+	from []unix.RawSockaddrNetlink
+	bufs [][]byte
+
+	got   int
+	errno unix.Errno
+	wait  func(fd uintptr) bool
+	poll  func(fd uintptr) bool
+}
+
+// mmsghdr is struct mmsghdr of recvmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	len uint32
+}
+
+// NewBatch returns a batch of up to count datagrams of up to size bytes each
+// on conn. Longer ones are cut, see [Batch.Datagram].
+func (c *Conn) NewBatch(count, size int) *Batch {
+	b := &Batch{
+		conn: c,
+		hdrs: make([]mmsghdr, count),
+		from: make([]unix.RawSockaddrNetlink, count),
+		bufs: make([][]byte, count),
+	}
+	room := make([]byte, count*size)
+	vecs := make([]unix.Iovec, count)
+	for i := range b.hdrs {
+		b.bufs[i] = room[i*size : (i+1)*size : (i+1)*size]
+		vecs[i].Base = &b.bufs[i][0]
+		vecs[i].SetLen(size)
+		h := &b.hdrs[i].hdr
+		h.Name = (*byte)(unsafe.Pointer(&b.from[i]))
+		h.Iov = &vecs[i]
+		h.SetIovlen(1)
+	}
+	b.wait = func(fd uintptr) bool { return b.receive(fd) != unix.EAGAIN }
+	b.poll = func(fd uintptr) bool { b.receive(fd); return true }
+	return b
+}
+
+// Wait blocks until at least one datagram is there or ctx ends, and returns
+// how many were received. An error that is unix.ENOBUFS says that the socket's
+// buffer overflowed and datagrams were lost; reading can go on.
+func (b *Batch) Wait(ctx context.Context) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	defer b.conn.endReadsWith(ctx)()
+	n, err = b.run(b.wait)
+	if err != nil && ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	return n, err
+}
+
+// Poll returns at once with what is there, which may be nothing. Errors are
+// those of [Batch.Wait].
+func (b *Batch) Poll() (n int, err error) { return b.run(b.poll) }
+
+func (b *Batch) run(f func(fd uintptr) bool) (int, error) {
+	b.got, b.errno = 0, 0
+	if err := b.conn.raw.Read(f); err != nil {
+		return 0, fmt.Errorf("receive netlink messages: %w", err)
+	}
+	if b.errno != 0 && b.errno != unix.EAGAIN {
+		return 0, fmt.Errorf("receive netlink messages: %w", b.errno)
+	}
+	return b.got, nil
+}
+
+// receive never blocks, so it can do without telling Go's scheduler.
+func (b *Batch) receive(fd uintptr) unix.Errno {
+	for i := range b.hdrs {
+		b.hdrs[i].hdr.Namelen = unix.SizeofSockaddrNetlink
+		b.hdrs[i].hdr.Flags = 0
+	}
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.hdrs[0])),
+			uintptr(len(b.hdrs)), unix.MSG_DONTWAIT, 0, 0)
+		if errno == unix.EINTR {
+			continue
+		}
+		b.errno = errno
+		if errno == 0 {
+			b.got = int(n)
+		}
+		return errno
+	}
+}
+
+// Full reports whether the latest receive filled the batch, so that more may
+// be waiting.
+func (b *Batch) Full() bool { return b.got == len(b.hdrs) }
+
+// Datagram returns the i-th datagram of the latest receive; it is valid until
+// the next one. cut says that its end is missing. It is nil when it does not
+// come from the kernel.
+func (b *Batch) Datagram(i int) (data []byte, cut bool) {
+	h := &b.hdrs[i]
+	if h.hdr.Namelen != unix.SizeofSockaddrNetlink || b.from[i].Pid != 0 {
+		return nil, false
+	}
+	return b.bufs[i][:min(int(h.len), len(b.bufs[i]))], h.hdr.Flags&unix.MSG_TRUNC != 0
+}
