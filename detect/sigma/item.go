@@ -1,0 +1,333 @@
+package sigma
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Value is one value of an [Item]; the item's Op says which part is used.
+type Value struct {
+	Line    int
+	Text    string // as written
+	Null    bool   // the field is absent
+	Pattern Pattern
+	Regexp  *regexp.Regexp
+	Prefix  netip.Prefix
+	Number  float64
+	Bool    bool
+	Where   Place
+	Variant bool // another encoding of the value before it
+}
+
+// Bounds of an item.
+const (
+	maxValues   = 50_000 // of one item, after expansion
+	maxDashes   = 4      // dashes of one value that windash varies: 5^4 patterns
+	maxRegexp   = 32 << 10
+	maxFieldLen = 256
+)
+
+// modifiers are the words that may follow a field, with what they set.
+var modifiers = map[string]func(*itemParser) error{
+	"contains":     func(p *itemParser) error { return p.place(PlaceAnywhere) },
+	"startswith":   func(p *itemParser) error { return p.place(PlaceStart) },
+	"endswith":     func(p *itemParser) error { return p.place(PlaceEnd) },
+	"all":          func(p *itemParser) error { p.item.All = true; return nil },
+	"neq":          func(p *itemParser) error { p.item.Negate = true; return nil },
+	"cased":        func(p *itemParser) error { p.cased = true; return nil },
+	"re":           func(p *itemParser) error { return p.op(OpRegexp) },
+	"i":            func(p *itemParser) error { return p.flag('i') },
+	"ignorecase":   func(p *itemParser) error { return p.flag('i') },
+	"m":            func(p *itemParser) error { return p.flag('m') },
+	"multiline":    func(p *itemParser) error { return p.flag('m') },
+	"s":            func(p *itemParser) error { return p.flag('s') },
+	"dotall":       func(p *itemParser) error { return p.flag('s') },
+	"cidr":         func(p *itemParser) error { return p.op(OpCIDR) },
+	"lt":           func(p *itemParser) error { return p.op(OpLess) },
+	"lte":          func(p *itemParser) error { return p.op(OpLessEq) },
+	"gt":           func(p *itemParser) error { return p.op(OpGreater) },
+	"gte":          func(p *itemParser) error { return p.op(OpGreaterEq) },
+	"exists":       func(p *itemParser) error { return p.op(OpExists) },
+	"fieldref":     func(p *itemParser) error { return p.op(OpFieldRef) },
+	"windash":      func(p *itemParser) error { return p.encode(windash) },
+	"base64":       func(p *itemParser) error { return p.encode(base64Whole) },
+	"base64offset": func(p *itemParser) error { return p.encode(base64Offsets) },
+	"wide":         func(p *itemParser) error { return p.encode(utf16le) },
+	"utf16le":      func(p *itemParser) error { return p.encode(utf16le) },
+	"utf16be":      func(p *itemParser) error { return p.encode(utf16be) },
+	"utf16":        func(p *itemParser) error { return p.encode(utf16bom) },
+	"expand": func(*itemParser) error {
+		return fmt.Errorf("placeholders (expand) have no values here: write the values themselves as a list, without expand")
+	},
+}
+
+// itemParser collects what the modifiers of one item say.
+type itemParser struct {
+	item      Item
+	where     Place
+	cased     bool
+	flags     string // of the regular expression
+	encodings []encoding
+}
+
+// parseItem reads one `field|modifier: values` pair.
+func parseItem(key, node *yaml.Node) (Item, error) {
+	words := strings.Split(key.Value, "|")
+	p := itemParser{item: Item{Line: key.Line, Field: words[0], Key: key.Value}}
+	if len(words[0]) > maxFieldLen {
+		return Item{}, at(key, "the field name is longer than %d bytes", maxFieldLen)
+	}
+	for _, word := range words[1:] {
+		apply, ok := modifiers[word]
+		if !ok {
+			return Item{}, at(key, "%q is not a modifier of Sigma: %s", word, suggestModifier(word))
+		}
+		if err := apply(&p); err != nil {
+			return Item{}, at(key, "%s: %v", key.Value, err)
+		}
+	}
+	if err := p.check(); err != nil {
+		return Item{}, at(key, "%s: %v", key.Value, err)
+	}
+	return p.values(node)
+}
+
+func suggestModifier(word string) string {
+	lower := strings.ToLower(word)
+	if _, ok := modifiers[lower]; ok {
+		return "write it in lower case"
+	}
+	names := make([]string, 0, len(modifiers))
+	for name := range modifiers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return "use one of " + strings.Join(names, ", ")
+}
+
+func (p *itemParser) place(where Place) error {
+	if p.where != PlaceWhole {
+		return fmt.Errorf("only one of contains, startswith and endswith can be used")
+	}
+	p.where = where
+	return nil
+}
+
+func (p *itemParser) op(op Op) error {
+	if p.item.Op != OpMatch {
+		return fmt.Errorf("only one of re, cidr, lt, lte, gt, gte, exists and fieldref can be used")
+	}
+	p.item.Op = op
+	return nil
+}
+
+func (p *itemParser) flag(c byte) error {
+	if p.item.Op != OpRegexp {
+		return fmt.Errorf("%c is a flag of re and must follow it: write re|%c", c, c)
+	}
+	p.flags += string(c)
+	return nil
+}
+
+func (p *itemParser) encode(e encoding) error {
+	p.encodings = append(p.encodings, e)
+	return nil
+}
+
+// check refuses modifiers that do not go together.
+func (p *itemParser) check() error {
+	switch op := p.item.Op; {
+	case op == OpMatch:
+	case len(p.encodings) > 0:
+		return fmt.Errorf("encodings apply to plain text only, not to re, cidr, comparisons, exists or fieldref")
+	case p.where != PlaceWhole && op != OpFieldRef && op != OpRegexp:
+		return fmt.Errorf("contains, startswith and endswith apply to plain text and fieldref only")
+	case p.where != PlaceWhole && op == OpRegexp:
+		return fmt.Errorf("re matches anywhere already: leave contains out, or use ^ and $ in the expression")
+	case p.cased && op != OpFieldRef && op != OpRegexp:
+		return fmt.Errorf("cased applies to plain text and fieldref only")
+	case op == OpExists && p.item.All:
+		return fmt.Errorf("exists takes one value: true or false")
+	}
+	if p.item.Field == "" && (p.item.Op != OpMatch && p.item.Op != OpRegexp || p.where == PlaceStart || p.where == PlaceEnd) {
+		return fmt.Errorf("this modifier needs a field before it")
+	}
+	return nil
+}
+
+// values reads the right-hand side of an item.
+func (p *itemParser) values(node *yaml.Node) (Item, error) {
+	nodes := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode {
+		nodes = node.Content
+		if len(nodes) == 0 {
+			return Item{}, at(node, "the list of values of %q is empty: add a value, or use null for an absent field", p.item.Key)
+		}
+	}
+	if p.item.Op == OpExists && len(nodes) != 1 {
+		return Item{}, at(node, "%s takes one value: true or false", p.item.Key)
+	}
+	for _, n := range nodes {
+		if n.Kind != yaml.ScalarNode {
+			return Item{}, at(n, "a value of %q must be text, a number, true, false or null, not a list or a map", p.item.Key)
+		}
+		if err := p.value(n); err != nil {
+			return Item{}, at(n, "%s: %v", p.item.Key, err)
+		}
+		if len(p.item.Values) > maxValues {
+			return Item{}, at(n, "%s has more than %d values: split the rule", p.item.Key, maxValues)
+		}
+	}
+	return p.item, nil
+}
+
+// value reads one scalar by the item's operation.
+func (p *itemParser) value(n *yaml.Node) error {
+	v := Value{Line: n.Line, Text: n.Value}
+	var err error
+	switch p.item.Op {
+	case OpMatch:
+		return p.match(n, v)
+	case OpRegexp:
+		v.Regexp, err = compileRegexp(n.Value, p.flags)
+	case OpCIDR:
+		v.Prefix, err = parsePrefix(n.Value)
+	case OpExists:
+		if n.Tag != "!!bool" {
+			return fmt.Errorf("%q is neither true nor false", n.Value)
+		}
+		v.Bool = strings.EqualFold(n.Value, "true")
+	case OpFieldRef:
+		if v.Where = p.where; n.Value == "" {
+			return fmt.Errorf("name the field to compare with")
+		}
+		v.Pattern.Cased = p.cased
+	default:
+		if v.Number, err = strconv.ParseFloat(n.Value, 64); err != nil {
+			return fmt.Errorf("%q is not a number", n.Value)
+		}
+	}
+	if err == nil {
+		p.item.Values = append(p.item.Values, v)
+	}
+	return err
+}
+
+// match reads plain text, a number, a truth value or null.
+func (p *itemParser) match(n *yaml.Node, v Value) error {
+	if n.Tag == "!!null" {
+		if p.where != PlaceWhole || len(p.encodings) > 0 || p.item.Field == "" {
+			return fmt.Errorf("null has no text: use it without modifiers, or write '' for empty text")
+		}
+		v.Null, v.Text = true, "null"
+		p.item.Values = append(p.item.Values, v)
+		return nil
+	}
+	text := n.Value
+	if n.Tag == "!!bool" {
+		text = strings.ToLower(text)
+	}
+	if text == "" && p.item.Field == "" {
+		return fmt.Errorf("every event contains an empty keyword: write the text to look for")
+	}
+	patterns := []Pattern{ParsePattern(text)}
+	for _, encode := range p.encodings {
+		var out []Pattern
+		for _, pattern := range patterns {
+			encoded, err := encode(pattern)
+			if err != nil {
+				return err
+			}
+			out = append(out, encoded...)
+		}
+		if patterns = out; len(patterns) > maxValues {
+			return fmt.Errorf("the value expands to more than %d patterns", maxValues)
+		}
+	}
+	p.add(v, patterns)
+	return nil
+}
+
+// add appends the patterns of one value. With "all", the variants of one value
+// must stay alternatives, which an item cannot say; see [splitVariants].
+func (p *itemParser) add(v Value, patterns []Pattern) {
+	where := p.where
+	if p.item.Field == "" {
+		where = PlaceAnywhere // a keyword
+	}
+	for i, pattern := range patterns {
+		v.Pattern = pattern.open(where == PlaceEnd || where == PlaceAnywhere, where == PlaceStart || where == PlaceAnywhere)
+		v.Pattern.Cased = p.cased
+		v.Variant = i > 0
+		p.item.Values = append(p.item.Values, v)
+	}
+}
+
+// splitVariants turns an item whose values all must hold, but of which some
+// were expanded into variants, into one item for each value.
+func splitVariants(item Item) []Item {
+	if !item.All || item.Op != OpMatch || item.Negate {
+		return []Item{item}
+	}
+	var items []Item
+	for _, v := range item.Values {
+		if !v.Variant || len(items) == 0 {
+			part := item
+			part.All, part.Values = false, nil
+			items = append(items, part)
+		}
+		last := &items[len(items)-1]
+		last.Values = append(last.Values, v)
+	}
+	return items
+}
+
+// compileRegexp compiles an RE2 expression and explains what RE2 lacks.
+func compileRegexp(text, flags string) (*regexp.Regexp, error) {
+	if len(text) > maxRegexp {
+		return nil, fmt.Errorf("the regular expression is longer than %d bytes", maxRegexp)
+	}
+	expr := text
+	if flags != "" {
+		expr = "(?" + flags + ")" + text
+	}
+	re, err := regexp.Compile(expr)
+	if err == nil {
+		return re, nil
+	}
+	for _, p := range perlOnly {
+		if strings.Contains(text, p.syntax) {
+			return nil, fmt.Errorf("regular expression %q uses %s, which RE2 does not have: %s", text, p.name, p.instead)
+		}
+	}
+	return nil, fmt.Errorf("regular expression %q: %s", text, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+}
+
+// perlOnly is the syntax that rules most often take from backtracking engines.
+var perlOnly = []struct{ syntax, name, instead string }{
+	{"(?=", "lookahead", "test for each part in an item of its own"},
+	{"(?!", "negative lookahead", "exclude in a filter selection with not"},
+	{"(?<=", "lookbehind", "test for each part in an item of its own"},
+	{"(?<!", "negative lookbehind", "exclude in a filter selection with not"},
+	{"(?>", "an atomic group", "use (?:…)"},
+	{`\1`, "a back reference", "write the repeated part out"},
+	{"*+", "a possessive quantifier", "use *"},
+	{"++", "a possessive quantifier", "use +"},
+}
+
+// parsePrefix reads a network, or an address as the network of just itself.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Masked(), nil
+	}
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	return netip.Prefix{}, fmt.Errorf("%q is not a network like 10.0.0.0/8 or fe80::/10", text)
+}
