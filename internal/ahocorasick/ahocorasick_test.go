@@ -1,0 +1,158 @@
+package ahocorasick
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// plain finds patterns one by one.
+func plain(patterns []string, text string, opts Options) []int32 {
+	fold := func(s string) string { return s }
+	if opts.FoldASCII {
+		fold = asciiLower
+	}
+	find := map[Mode]func(string, string) bool{
+		Anywhere: strings.Contains, AtStart: strings.HasPrefix, AtEnd: strings.HasSuffix,
+	}[opts.Mode]
+	var hits []int32
+	for i, p := range patterns {
+		if p != "" && find(fold(text), fold(p)) {
+			hits = append(hits, int32(i))
+		}
+	}
+	return hits
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func found(a *Automaton, text string) []int32 {
+	hits := Find(a, text, nil)
+	slices.Sort(hits)
+	return slices.Compact(hits)
+}
+
+func check(t *testing.T, patterns []string, text string) {
+	t.Helper()
+	for _, mode := range []Mode{Anywhere, AtStart, AtEnd} {
+		for _, fold := range []bool{false, true} {
+			for _, table := range []int{1, 4096, 0} {
+				opts := Options{Mode: mode, FoldASCII: fold, TableBytes: table}
+				a := New(patterns, opts)
+				want := plain(patterns, text, opts)
+				if got := found(a, text); !slices.Equal(got, want) {
+					t.Fatalf("%+v: %q in %q: got %v, want %v", opts, patterns, text, got, want)
+				}
+				if got := Find(a, []byte(text), nil); len(got) < len(want) {
+					t.Fatalf("%+v: bytes give %v, want %v", opts, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		patterns []string
+		text     string
+	}{
+		{"classic", []string{"he", "she", "his", "hers"}, "ushers"},
+		{"suffix chain", []string{"a", "aa", "aaa", "aaaa"}, "xaaax"},
+		{"inside a longer one that fails", []string{"abcd", "bc"}, "abce"},
+		{"equal patterns", []string{"x", "x"}, "x"},
+		{"empty pattern and text", []string{"", "a"}, ""},
+		{"no patterns", nil, "abc"},
+		{"case", []string{"PowerShell", "powershell"}, "C:\\POWERSHELL.exe"},
+		{"zero bytes and high bytes", []string{"\x00\xff", "\xff"}, "a\x00\xff"},
+		{"whole text", []string{"/bin/sh"}, "/bin/sh"},
+	} {
+		t.Run(c.name, func(t *testing.T) { check(t, c.patterns, c.text) })
+	}
+}
+
+func TestEveryByteIsUsed(t *testing.T) {
+	var patterns []string
+	for c := range 256 {
+		patterns = append(patterns, string([]byte{byte(c)}))
+	}
+	check(t, patterns, "\x00A\xffz")
+}
+
+func TestRandomSets(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	word := func(n int) string {
+		b := make([]byte, rnd.IntN(n))
+		for i := range b {
+			b[i] = "abAB"[rnd.IntN(4)]
+		}
+		return string(b)
+	}
+	for range 500 {
+		patterns := make([]string, rnd.IntN(20))
+		for i := range patterns {
+			patterns[i] = word(6)
+		}
+		check(t, patterns, word(60))
+	}
+}
+
+func TestTableIsBounded(t *testing.T) {
+	var patterns []string
+	for i := range 20_000 {
+		patterns = append(patterns, fmt.Sprintf("pattern-%d-with-a-tail", i*7919))
+	}
+	a := New(patterns, Options{})
+	if got := 4 * len(a.table); got > DefaultTable {
+		t.Errorf("the table takes %d bytes, want at most %d", got, DefaultTable)
+	}
+	if got := found(a, "x pattern-7919-with-a-tail y"); !slices.Equal(got, []int32{1}) {
+		t.Errorf("got %v, want [1]", got)
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	f.Add("he\nshe\nhis\nhers", "ushers")
+	f.Add("\xff\x00\n\x80", "a\xff\x00")
+	f.Fuzz(func(t *testing.T, patterns, text string) {
+		if len(patterns) > 1000 {
+			return
+		}
+		check(t, strings.Split(patterns, "\n"), text)
+	})
+}
+
+func BenchmarkFind(b *testing.B) {
+	var patterns []string
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		p := make([]byte, 6+rnd.IntN(20))
+		for i := range p {
+			p[i] = byte(' ' + rnd.IntN(64))
+		}
+		patterns = append(patterns, string(p))
+	}
+	text := strings.Repeat(`"C:\Windows\System32\cmd.exe" /c whoami /all & net user admin `, 4)
+	for name, opts := range map[string]Options{"anywhere": {FoldASCII: true}, "end": {FoldASCII: true, Mode: AtEnd}} {
+		a := New(patterns, opts)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			var hits []int32
+			for b.Loop() {
+				hits = Find(a, text, hits[:0])
+			}
+			_ = hits
+		})
+	}
+}
