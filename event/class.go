@@ -56,6 +56,7 @@ const (
 	JobCreate Activity = 1
 	JobUpdate Activity = 2
 	JobDelete Activity = 3
+	JobStart  Activity = 6 // a job was run
 
 	ProcessLaunch    Activity = 1 // a program was executed
 	ProcessTerminate Activity = 2
@@ -121,7 +122,7 @@ var activityNames = map[Class]map[Activity]string{
 	ClassKernelExtension: {ExtensionLoad: "load", ExtensionUnload: "unload"},
 	ClassKernelActivity:  {KernelCreate: "create", KernelInvoke: "invoke"},
 	ClassMemoryActivity:  {MemoryMapView: "map_view", MemoryCreateAnonymousFile: "create_anonymous_file"},
-	ClassScheduledJob:    {JobCreate: "create", JobUpdate: "update", JobDelete: "delete"},
+	ClassScheduledJob:    {JobCreate: "create", JobUpdate: "update", JobDelete: "delete", JobStart: "start"},
 	ClassProcessActivity: {
 		ProcessLaunch: "launch", ProcessTerminate: "terminate", ProcessOpen: "open",
 		ProcessInject: "inject", ProcessSetUser: "set_user_id", ProcessFork: "fork", ProcessSignal: "signal",
