@@ -1,0 +1,222 @@
+package syslogline
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// cutPAM recognises a message of a PAM module: "pam_unix(sshd:auth): text",
+// the old tag "sshd(pam_unix)[812]: text", and the library's own "PAM 2 more
+// authentication failures; …" and "PAM service(sshd) ignoring max retries; …".
+func cutPAM(module, program, msg string) (mod, kind, service, text string, ok bool) {
+	if module != "" {
+		return module, "", program, msg, strings.HasPrefix(module, "pam_")
+	}
+	if rest, found := strings.CutPrefix(msg, "PAM "); found {
+		return "pam", "", program, rest, true
+	}
+	if !strings.HasPrefix(msg, "pam_") {
+		return "", "", "", "", false
+	}
+	head, text, found := strings.Cut(msg, "): ")
+	mod, where, found2 := strings.Cut(head, "(")
+	service, kind, found3 := strings.Cut(where, ":")
+	if !found || !found2 || !found3 || len(head) > 128 {
+		return "", "", "", "", false
+	}
+	return mod, kind, serviceOf(service), text, true
+}
+
+// pam reads what PAM modules log on behalf of a service (pam_unix_auth.c,
+// pam_unix_sess.c, pam_unix_passwd.c of Linux-PAM).
+func (c *context) pam(module, kind, service, msg string) bool {
+	switch {
+	case strings.HasPrefix(msg, "authentication failure; "):
+		return c.pamFailure(module, service, msg)
+	case strings.HasPrefix(msg, "authentication success; "):
+		c.attemptOf(service).drop() // another module refused what this one accepts
+		return true
+	case strings.Contains(msg[:min(len(msg), 48)], " more authentication failure"):
+		return c.pamMore(service, msg)
+	case strings.HasPrefix(msg, "session opened for user "):
+		return c.pamOpened(service, msg[len("session opened for user "):])
+	case strings.HasPrefix(msg, "session closed for user "):
+		return c.pamClosed(service, msg[len("session closed for user "):])
+	case strings.HasPrefix(msg, "password changed for "):
+		return c.passwordChanged(msg[len("password changed for "):])
+	}
+	return kind == "auth" && strings.HasPrefix(msg, "check pass; user unknown") ||
+		strings.HasPrefix(msg, "check pass; user unknown") ||
+		module == "pam" && strings.HasPrefix(msg, "service(")
+}
+
+// hasOwnFailureLine reports whether the service logs each failure itself, in
+// a line that this package reads.
+func hasOwnFailureLine(service string) bool {
+	switch service {
+	case "sshd", "su", "sudo", "login", "doas":
+		return true
+	}
+	return false
+}
+
+// pamFailure reads "authentication failure; logname=bob uid=1000 euid=0
+// tty=/dev/pts/1 ruser=bob rhost=  user=root".
+func (c *context) pamFailure(module, service, msg string) bool {
+	e := c.pamEvent(service, msg)
+	if !hasOwnFailureLine(service) {
+		c.emit(e)
+		return true
+	}
+	a := c.attemptOf(service)
+	if a.pending != nil && !a.joins(module) {
+		c.settle(a)
+	}
+	if a.pending != nil { // the same attempt, seen by sshd or another module
+		a.modules = append(a.modules, module)
+		return true
+	}
+	c.p.attempts.announce(a, e, module)
+	return true
+}
+
+// joins reports whether a module's failure belongs to the pending attempt:
+// each module reports an attempt once.
+func (a *attempt) joins(module string) bool {
+	for _, m := range a.modules {
+		if m == module {
+			return false
+		}
+	}
+	return len(a.modules) < 8
+}
+
+// pamEvent builds the failure that a line of name=value pairs describes.
+func (c *context) pamEvent(service, msg string) event.Event {
+	l := event.Logon{Service: service}
+	tty := strings.TrimPrefix(pamValue(msg, "tty"), "/dev/")
+	l.Terminal = strings.TrimPrefix(tty, "NODEV") // RHEL 3 and 4
+	if host := pamValue(msg, "rhost"); host != "" {
+		setPeer(&l, host)
+	}
+	user, known := pamUser(msg)
+	l.Invalid = !known
+	e := c.logon(event.StatusFailure, user, l)
+	if actor := pamValue(msg, "ruser"); actor != "" && service != "sshd" {
+		e.Process = c.process(actor)
+	}
+	return e
+}
+
+// pamValue returns a value of pam_unix's line. All but the last, user, are
+// free of blanks unless a module was handed a hostile host name; the first
+// occurrence is the module's own, because ruser and rhost stand behind it.
+func pamValue(msg, name string) string {
+	i := strings.Index(msg, " "+name+"=")
+	if i < 0 {
+		return ""
+	}
+	value, _, _ := strings.Cut(msg[i+len(name)+2:], " ")
+	return value
+}
+
+// pamUser returns the user, which pam_unix leaves out when it is unknown.
+func pamUser(msg string) (string, bool) {
+	i := strings.Index(msg, " user=")
+	if i < 0 {
+		return "", false
+	}
+	return strings.TrimRight(msg[i+len(" user="):], " "), true
+}
+
+// pamMore reads the sum that PAM writes when a process that failed ends: "4
+// more authentication failures; logname= … rhost=192.0.2.1  user=root".
+func (c *context) pamMore(service, msg string) bool {
+	count, _, _ := strings.Cut(msg, " ")
+	n, err := strconv.ParseUint(count, 10, 16)
+	if err != nil {
+		return false
+	}
+	a := c.attemptOf(service)
+	c.settle(a)
+	total := uint32(n) + 1
+	if !hasOwnFailureLine(service) {
+		a.counted = 1 // pamFailure reported the first
+	}
+	if a.counted >= total {
+		return true
+	}
+	e := c.pamEvent(service, msg)
+	if e.Count = total - a.counted; e.Count == 1 {
+		e.Count = 0
+	}
+	a.counted = total
+	c.emit(e)
+	return true
+}
+
+// pamOpened reads "root(uid=0) by bob(uid=1000)", "root by LOGIN(uid=0)",
+// "root by (uid=0)".
+func (c *context) pamOpened(service, rest string) bool {
+	if service == "systemd-user" {
+		return true // follows the real session
+	}
+	target, by, _ := strings.Cut(rest, " by ")
+	a := c.attemptOf(service)
+	if a.reported {
+		a.reported = false
+		return true
+	}
+	c.settle(a)
+	user := cutUID(target)
+	l := event.Logon{Service: service}
+	if service == "sshd" || service == "cron" {
+		l.Terminal = map[string]string{"sshd": "ssh", "cron": "cron"}[service]
+	}
+	e := c.logon(event.StatusSuccess, user.Name, l)
+	e.User = &user
+	if actor := cutUID(by); actor.Name != "" && actor.Name != "LOGIN" {
+		e.Process = c.process(actor.Name)
+		e.Process.User.UID = actor.UID
+	}
+	c.emit(e)
+	return true
+}
+
+func (c *context) pamClosed(service, rest string) bool {
+	if service == "systemd-user" {
+		return true
+	}
+	a := c.attemptOf(service)
+	a.reported = false
+	user := cutUID(rest)
+	e := c.logon(event.StatusSuccess, user.Name, event.Logon{Service: service})
+	e.Activity, e.User = event.AuthLogoff, &user
+	if a.logon.Service != "" && service == "sshd" {
+		l := a.logon
+		e.Logon = &l
+	}
+	c.emit(e)
+	return true
+}
+
+// cutUID reads "root(uid=0)" or "root".
+func cutUID(s string) event.User {
+	u := event.User{UID: event.UnsetUID, Name: strings.TrimSpace(s)}
+	if i := strings.LastIndex(s, "(uid="); i >= 0 {
+		u.Name = s[:i]
+		if n, err := strconv.ParseUint(strings.TrimSuffix(s[i+len("(uid="):], ")"), 10, 32); err == nil {
+			u.UID = uint32(n)
+		}
+	}
+	return u
+}
+
+func (c *context) passwordChanged(user string) bool {
+	e := c.event(event.ClassAccountChange, event.AccountPasswordChange, event.StatusSuccess)
+	e.User = account(strings.TrimSpace(user))
+	c.emit(e)
+	return true
+}
