@@ -3,7 +3,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/holdfast-security/holdfast/internal/version.release=$(VERSION)
 TARGETS := linux/amd64 linux/arm64 windows/amd64
 
 export CGO_ENABLED = 0

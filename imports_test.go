@@ -72,7 +72,7 @@ var layers = []layer{
 
 	// What is never shipped: generators, measurements, end-to-end runs.
 	{folder: "tools/...", may: []string{"agent/...", "cli/...", "detect/...", "rules/...", "simulate/...", "event", "finding", "internal/..."}, modules: []string{sys, "github.com/spf13/cobra"}},
-	{folder: "bench/...", may: append([]string{"bench/...", "agent/..."}, below...), modules: []string{sys, "github.com/jedib0t/go-pretty/v6"}},
+	{folder: "bench/...", may: append([]string{"bench/...", "agent/..."}, below...), modules: []string{sys}},
 	{folder: "test/...", may: append([]string{"test/...", "agent/..."}, below...), modules: []string{sys}},
 }
 

@@ -1,0 +1,122 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// figures are what the table takes from the Go benchmarks of the hot paths.
+// Each benchmark reports its own metric beside Go's.
+var figures = []struct {
+	folder    string
+	benchmark string // name without "Benchmark" and the number of cores
+	metric    string // unit in the benchmark's output
+	row       row
+}{
+	{"./agent/audit/record", "ParseAndReassemble", "records/s", row{Name: "audit records parsed and reassembled", Unit: "records/s", Bar: atLeast(500_000)}},
+	{"./agent/audit/record", "ParseAndReassemble", "allocs/event", row{Name: "allocations of parsing and reassembly", Unit: "per event", Bar: atMost(2)}},
+	{"./detect", "MatchOwnRules", "events/s", row{Name: "events matched, own rules", Unit: "events/s"}},
+	{"./detect", "MatchSigmaHQ", "events/s", row{Name: "events matched, SigmaHQ rules", Unit: "events/s", Bar: atLeast(500_000)}},
+}
+
+// code runs the Go benchmarks on one core, several times, and keeps the median.
+func (b *bench) code(ctx context.Context) ([]row, error) {
+	measured := make(map[string][]float64) // by folder, benchmark and metric
+	for _, folder := range folders() {
+		b.progress("go test -bench %s", folder)
+		out, err := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench="+wanted(folder), "-benchmem", "-cpu=1", "-count=5", folder).CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("benchmarks of %s: %w\n%s", folder, err, out)
+		}
+		for _, r := range parseBenchmarks(out) {
+			for metric, value := range r.metrics {
+				key := strings.Join([]string{folder, r.name, metric}, " ")
+				measured[key] = append(measured[key], value)
+			}
+		}
+	}
+	var rows []row
+	for _, f := range figures {
+		values := measured[strings.Join([]string{f.folder, f.benchmark, f.metric}, " ")]
+		if len(values) == 0 {
+			b.progress("%s: Benchmark%s reports no %s", f.folder, f.benchmark, f.metric)
+			continue
+		}
+		r := f.row
+		r.Value = quantile(values, 0.5)
+		r.Note = "one core, median of " + strconv.Itoa(len(values))
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// folders returns those of the figures, each once.
+func folders() []string {
+	var all []string
+	for i, f := range figures {
+		if i == 0 || figures[i-1].folder != f.folder {
+			all = append(all, f.folder)
+		}
+	}
+	return all
+}
+
+// wanted returns the pattern that runs the folder's benchmarks of the table.
+func wanted(folder string) string {
+	var names []string
+	for _, f := range figures {
+		if f.folder == folder {
+			names = append(names, regexp.QuoteMeta(f.benchmark))
+		}
+	}
+	return "^Benchmark(" + strings.Join(names, "|") + ")$"
+}
+
+// goBenchmark is one line of go test -bench.
+type goBenchmark struct {
+	name    string // without "Benchmark" and the number of cores
+	metrics map[string]float64
+}
+
+// parseBenchmarks reads the format of https://go.dev/design/14313-benchmark-format
+// and skips every other line.
+func parseBenchmarks(out []byte) []goBenchmark {
+	var all []goBenchmark
+	cores := regexp.MustCompile(`-[0-9]+$`)
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name := cores.ReplaceAllString(strings.TrimPrefix(fields[0], "Benchmark"), "")
+		r := goBenchmark{name: name, metrics: make(map[string]float64)}
+		for i := 2; i+1 < len(fields); i += 2 {
+			value, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				break
+			}
+			r.metrics[fields[i+1]] = value
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// buildStorm compiles the storm generator.
+func (b *bench) buildStorm(ctx context.Context) (string, error) {
+	program := b.dir + "/storm"
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./bench/storm").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the storm generator: %w\n%s", err, out)
+	}
+	return program, nil
+}

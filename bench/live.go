@@ -1,0 +1,100 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"time"
+)
+
+// idleAgent watches the agent while this program does nothing.
+func (b *bench) idleAgent(ctx context.Context) (rows []row, err error) {
+	if b.agent == "" {
+		return nil, nil
+	}
+	o := &ours{program: b.agent}
+	defer func() { err = errors.Join(err, o.stop(context.WithoutCancel(ctx))) }()
+	if err := o.start(ctx); err != nil {
+		return nil, err
+	}
+	time.Sleep(settle)
+	before, err := treeCPU(o.pid())
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(b.idle):
+	}
+	after, err := treeCPU(o.pid())
+	if err != nil {
+		return nil, err
+	}
+	resident, _, err := memory(o.pid())
+	if err != nil {
+		return nil, err
+	}
+	note := fmt.Sprintf("over %s", b.idle)
+	return []row{
+		{Name: "idle agent: CPU", Value: 100 * (after - before).Seconds() / b.idle.Seconds(), Unit: "% of a core", Bar: atMost(0.5), Note: note},
+		{Name: "idle agent: resident set", Value: resident, Unit: "MB", Bar: atMost(60)},
+	}, nil
+}
+
+// simulated is one element of what `holdfast simulate -o json` prints.
+type simulated struct {
+	Scenario       string  `json:"scenario"`
+	Result         string  `json:"result"`
+	Reason         string  `json:"reason"`
+	SecondsToAlert float64 `json:"secondsToAlert"`
+}
+
+// alerts runs every simulation scenario several times and measures the time
+// from the act to its alert.
+func (b *bench) alerts(ctx context.Context) ([]row, error) {
+	if b.agent == "" {
+		return nil, nil
+	}
+	var seconds []float64
+	failed := 0
+	for i := range b.repeats {
+		b.progress("simulate --all, %d of %d", i+1, b.repeats)
+		var results []simulated
+		out, err := exec.CommandContext(ctx, b.command, "simulate", "--all", "-o", "json").Output()
+		if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {
+			return nil, errors.Join(err, fmt.Errorf("simulate printed %.200q: %w", out, jsonErr))
+		}
+		for _, r := range results {
+			switch r.Result {
+			case "pass":
+				seconds = append(seconds, r.SecondsToAlert)
+			case "fail":
+				failed++
+				b.progress("%s: %s", r.Scenario, r.Reason)
+			}
+		}
+	}
+	if len(seconds) == 0 {
+		return nil, errors.New("no scenario raised its alert")
+	}
+	note := fmt.Sprintf("%d alerts", len(seconds))
+	return []row{
+		{Name: "act to alert, median", Value: quantile(seconds, 0.5), Unit: "s", Note: note},
+		{Name: "act to alert, p99", Value: quantile(seconds, 0.99), Unit: "s", Bar: atMost(1), Note: note},
+		{Name: "scenarios without their alert", Value: float64(failed), Unit: "runs", Bar: atMost(0)},
+	}, nil
+}
+
+// quantile returns the value below which the share q of values lies, by the
+// nearest rank; values must not be empty.
+func quantile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	rank := int(q*float64(len(sorted)) + 0.5)
+	return sorted[min(max(rank, 1), len(sorted))-1]
+}

@@ -1,0 +1,147 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// listener is something that records program starts.
+type listener interface {
+	name() string
+	start(context.Context) error
+	pid() int
+	// seen returns how many different starts of the run it recorded.
+	seen(ctx context.Context, run string) (int, error)
+	stop(context.Context) error
+}
+
+// stormResult is what bench/storm prints.
+type stormResult struct {
+	Started int     `json:"started"`
+	Seconds float64 `json:"seconds"`
+	Rate    float64 `json:"rate"`
+	MeanUS  float64 `json:"mean_us"`
+	P99US   float64 `json:"p99_us"`
+}
+
+// measurement sums the rounds of one listener at one rate.
+type measurement struct {
+	rounds     int
+	started    int // programs
+	missing    int // starts that the listener did not record
+	kernelLost int // records that the kernel could not deliver
+	seconds    float64
+	cpu        time.Duration // of the listener's processes
+	kauditd    time.Duration // of the kernel's delivery thread
+	execTime   float64       // microseconds, summed over starts
+	worstP99   float64       // microseconds, of the worst round
+	peakMB     float64       // largest resident set
+}
+
+// percent returns a time as a share of one core during the storms.
+func (m measurement) percent(d time.Duration) float64 { return 100 * d.Seconds() / m.seconds }
+
+// meanExec returns microseconds per start.
+func (m measurement) meanExec() float64 { return m.execTime / float64(max(m.started, 1)) }
+
+func (m measurement) rate() float64 { return float64(m.started) / m.seconds }
+
+// settle is how long a listener gets to work off what a storm left behind
+// before its time is read, and to come to rest before a storm.
+const settle = 3 * time.Second
+
+// stormer runs storms of one length and rate.
+type stormer struct {
+	program string // of bench/storm
+	rate    float64
+	length  time.Duration
+}
+
+// round runs one storm while l listens, nil for nobody, and adds what it saw.
+func (s stormer) round(ctx context.Context, l listener, m *measurement) (err error) {
+	if l == nil {
+		return s.storm(ctx, "none", m)
+	}
+	if err := setAudit(ctx, debianSettings); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.stop(context.WithoutCancel(ctx))) }()
+	if err := l.start(ctx); err != nil {
+		return fmt.Errorf("%s: %w", l.name(), err)
+	}
+	time.Sleep(settle)
+	before, err := readCounters(ctx, l.pid())
+	if err != nil {
+		return err
+	}
+	run := "run" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	started := m.started
+	if err := s.storm(ctx, run, m); err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	after, err := readCounters(ctx, l.pid())
+	if err != nil {
+		return err
+	}
+	m.cpu += after.cpu - before.cpu
+	m.kauditd += after.kauditd - before.kauditd
+	m.kernelLost += after.lost - before.lost
+	m.peakMB = max(m.peakMB, after.peakMB)
+	seen, err := l.seen(ctx, run)
+	if err != nil {
+		return fmt.Errorf("count what %s recorded: %w", l.name(), err)
+	}
+	m.missing += m.started - started - seen
+	return nil
+}
+
+func (s stormer) storm(ctx context.Context, run string, m *measurement) error {
+	out, err := exec.CommandContext(ctx, s.program, "-run", run,
+		"-rate", strconv.FormatFloat(s.rate, 'f', -1, 64), "-for", s.length.String()).Output()
+	if err != nil {
+		return fmt.Errorf("storm: %w", err)
+	}
+	var res stormResult
+	if err := json.Unmarshal(out, &res); err != nil {
+		return fmt.Errorf("storm printed %q: %w", out, err)
+	}
+	m.rounds++
+	m.started += res.Started
+	m.seconds += res.Seconds
+	m.execTime += res.MeanUS * float64(res.Started)
+	m.worstP99 = max(m.worstP99, res.P99US)
+	return nil
+}
+
+// counters are read before and after a storm.
+type counters struct {
+	cpu, kauditd time.Duration
+	lost         int
+	peakMB       float64
+}
+
+func readCounters(ctx context.Context, pid int) (counters, error) {
+	var c counters
+	var err error
+	if c.cpu, err = treeCPU(pid); err != nil {
+		return c, err
+	}
+	if c.kauditd, err = kauditdCPU(); err != nil {
+		return c, err
+	}
+	status, err := auditStatus(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.lost = status["lost"]
+	_, c.peakMB, err = memory(pid)
+	return c, err
+}
