@@ -112,10 +112,10 @@ func TestQuantile(t *testing.T) {
 
 func TestStormRowsCompare(t *testing.T) {
 	m := []measurement{
-		{started: 1000, seconds: 1, execTime: 100_000},
-		{started: 1000, seconds: 1, execTime: 150_000, cpu: 60 * time.Millisecond, missing: 2},
-		{started: 1000, seconds: 1, execTime: 140_000, cpu: 50 * time.Millisecond},
-		{started: 1000, seconds: 1, execTime: 130_000, cpu: 30 * time.Millisecond},
+		{started: 1000, seconds: 1, exec: []float64{100}},
+		{started: 1000, seconds: 1, exec: []float64{150}, cpu: 60 * time.Millisecond, missing: 2},
+		{started: 1000, seconds: 1, exec: []float64{140}, cpu: 50 * time.Millisecond},
+		{started: 1000, seconds: 1, exec: []float64{130}, cpu: 30 * time.Millisecond},
 	}
 	rows := stormRows(1000, []listener{nil, &auditd{format: "ENRICHED"}, &auditd{format: "RAW"}, &ours{}}, m)
 	got := make(map[string]string)

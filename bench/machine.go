@@ -62,7 +62,8 @@ How to read it:
 - CPU is user and system time of all the listener's processes during the
   storm and three seconds after it, as a share of one core. The kernel's
   delivery thread, kauditd, stands apart. What the audit rules cost inside the
-  started programs shows as the slow-down of the storm.
+  started programs shows as the slow-down of the storm: the median time of a
+  start, against the same storm with nobody listening.
 - auditd runs with Debian's configuration (log format ENRICHED), and once more
   without its enrichment (RAW), with execve and execveat rules alone. The agent
   runs with all its sensors, rules and detection, and like auditd it writes

@@ -24,32 +24,30 @@ type listener interface {
 
 // stormResult is what bench/storm prints.
 type stormResult struct {
-	Started int     `json:"started"`
-	Seconds float64 `json:"seconds"`
-	Rate    float64 `json:"rate"`
-	MeanUS  float64 `json:"mean_us"`
-	P99US   float64 `json:"p99_us"`
+	Started  int     `json:"started"`
+	Seconds  float64 `json:"seconds"`
+	Rate     float64 `json:"rate"`
+	MedianUS float64 `json:"p50_us"`
 }
 
 // measurement sums the rounds of one listener at one rate.
 type measurement struct {
-	rounds     int
 	started    int // programs
 	missing    int // starts that the listener did not record
 	kernelLost int // records that the kernel could not deliver
 	seconds    float64
 	cpu        time.Duration // of the listener's processes
 	kauditd    time.Duration // of the kernel's delivery thread
-	execTime   float64       // microseconds, summed over starts
-	worstP99   float64       // microseconds, of the worst round
+	exec       []float64     // microseconds per start, the median of each round
 	peakMB     float64       // largest resident set
 }
 
 // percent returns a time as a share of one core during the storms.
 func (m measurement) percent(d time.Duration) float64 { return 100 * d.Seconds() / m.seconds }
 
-// meanExec returns microseconds per start.
-func (m measurement) meanExec() float64 { return m.execTime / float64(max(m.started, 1)) }
+// execTime returns the microseconds of a typical start: the median over the
+// rounds, so that one round which something else disturbed does not count.
+func (m measurement) execTime() float64 { return quantile(m.exec, 0.5) }
 
 func (m measurement) rate() float64 { return float64(m.started) / m.seconds }
 
@@ -113,11 +111,9 @@ func (s stormer) storm(ctx context.Context, run string, m *measurement) error {
 	if err := json.Unmarshal(out, &res); err != nil {
 		return fmt.Errorf("storm printed %q: %w", out, err)
 	}
-	m.rounds++
 	m.started += res.Started
 	m.seconds += res.Seconds
-	m.execTime += res.MeanUS * float64(res.Started)
-	m.worstP99 = max(m.worstP99, res.P99US)
+	m.exec = append(m.exec, res.MedianUS)
 	return nil
 }
 

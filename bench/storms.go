@@ -55,7 +55,7 @@ func stormRows(rate float64, listeners []listener, m []measurement) []row {
 		Name: name("achieved rate, nobody listens"), Value: alone.rate(), Unit: "starts/s",
 		Note: fmt.Sprintf("%.0f s, %d starts", alone.seconds, alone.started),
 	}}
-	slower := func(of measurement) float64 { return 100 * (of.meanExec()/alone.meanExec() - 1) }
+	slower := func(of measurement) float64 { return 100 * (of.execTime()/alone.execTime() - 1) }
 	if len(m) < 4 {
 		for i, l := range listeners[1:] {
 			of := m[i+1]
@@ -86,7 +86,7 @@ func stormRows(rate float64, listeners []listener, m []measurement) []row {
 			beside(peer, debian.percent(debian.kauditd)),
 		row{
 			Name: name("slow-down of the storm"), Value: slower(agent), Unit: "%",
-			Note: fmt.Sprintf("%.0f us per start alone", alone.meanExec()),
+			Note: fmt.Sprintf("%.0f us per start alone", alone.execTime()),
 		}.beside(peer, slower(debian)),
 		row{Name: name("largest resident set"), Value: agent.peakMB, Unit: "MB"}.beside(peer, debian.peakMB),
 	)
