@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
@@ -246,4 +247,37 @@ func TestTableLooksAsReviewed(t *testing.T) {
 		{"web-shell", "VM_WebShell", "fail", "no alert within 10 s; the audit feature is degraded because the kernel's rules are immutable", "-"},
 	}
 	golden(t, "table-80", render.Table([]string{"SCENARIO", "ALERT TYPE", "RESULT", "REASON", "SECONDS"}, rows, render.Style{Width: 80}))
+}
+
+func TestConditionLooksAsReviewed(t *testing.T) {
+	list := []feature.Status{
+		{Name: "audit", State: feature.Degraded, Detail: "beside auditd (pid 812)", Warnings: []feature.Warning{
+			{Code: "audit-immutable", Text: "The kernel's audit rules are locked (-e 2), so file changes are not watched. Add Holdfast's rules to /etc/audit/rules.d and reboot."},
+		}},
+		{Name: "perf", State: feature.Running},
+		{Name: "procfs", State: feature.Off, Detail: "stands in for audit, perf"},
+	}
+	out := render.Features(list, render.Style{Width: 80}) + "\n" + render.Ledger([]render.Entry{
+		{Value: 1234567, What: "events emitted by features"}, {Value: 12, What: "audit.kernel_lost", Bad: true}, {What: "audit.queue_full", Bad: true},
+	}, render.Style{Width: 80}) + "\n" + render.AlertCounts(map[finding.AlertType]int{"VM_A": 2, "VM_B": 12, "VM_C": 2},
+		map[finding.AlertType]uint64{"VM_A": 2, "VM_B": 3000, "VM_C": 2}, render.Style{Width: 80})
+	golden(t, "condition-80", out)
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-1: "0.0s", 300 * time.Millisecond: "0.3s", 45 * time.Second: "45s", 90 * time.Second: "1m30s", 2*time.Hour + 3*time.Minute + 4*time.Second: "2h3m",
+	} {
+		if got := render.Duration(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := render.Number(n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
