@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-security/holdfast/cli/render"
+)
+
+// Streams are the standard streams of the command. Out and Err are drawn on
+// in colour when they are terminals.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Run carries out the command line args, without the program's name, and
+// returns the exit code. When ctx ends, watch and events stop with their
+// summary and everything else is interrupted.
+func Run(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	_, _ = io.WriteString(streams.Err, say(err))
+	return exitCode(err)
+}
+
+// app is what all subcommands share.
+type app struct {
+	Streams
+	format  string // of the output: formatTable or formatJSON
+	noColor bool
+}
+
+const rootHelp = `Holdfast watches this machine for attacks and says what happened, which
+process did it, why a rule fired and what to do.
+
+  holdfast watch            show alerts as they happen (as root)
+  holdfast simulate --all   prove it: harmless attacks, each must raise its alert
+  holdfast replay FILE…     the same rules over recorded logs
+
+Exit codes: 0 done; 1 failed; 2 wrong command line; 3 done in part (input
+unreadable, rule refused, scenario failed). Alerts are no failure.`
+
+func newRoot(streams Streams) *cobra.Command {
+	a := &app{Streams: streams}
+	root := &cobra.Command{
+		Use: "holdfast", Short: "Watch a machine for attacks", Long: rootHelp,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFormat() },
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(flagError)
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.format, "output", "o", formatTable, "how to print: table or json")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours; so does the environment variable NO_COLOR")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp))
+	root.AddCommand(a.commands()...)
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.versionCommand(), a.completionCommand(),
+	}
+}
+
+func unknownCommand(parent *cobra.Command, given string) error {
+	var names []string
+	for _, c := range parent.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if near := nearest(given, names); near != "" {
+		return usagef("%s has no command %q; did you mean %s?", parent.CommandPath(), given, near)
+	}
+	return usagef("%s has no command %q", parent.CommandPath(), given)
+}
+
+// group returns a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments, but was given %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// atLeastOne wants arguments of the named kind.
+func atLeastOne(kind string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s needs at least one %s", cmd.CommandPath(), kind)
+		}
+		return nil
+	}
+}
+
+// style returns how to draw on w.
+func (a *app) style(w io.Writer) render.Style {
+	columns, terminal := terminalWidth(w)
+	return render.Style{Width: columns, Color: terminal && !a.noColor && colorWanted(), Location: time.Local}
+}

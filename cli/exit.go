@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/holdfast-security/holdfast/internal/termtext"
+)
+
+// Exit codes. They are API.
+const (
+	ExitDone    = 0 // the command did what it was asked; alerts are no failure
+	ExitFailed  = 1 // the operation failed; nothing or not all of it was done
+	ExitUsage   = 2 // the command line was wrong; nothing was done
+	ExitPartial = 3 // done, but part of the input was unreadable, a rule refused or a scenario failed
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errPartial says that the command went through, that what went wrong has been
+// said already, and that the exit code must tell.
+var errPartial = errors.New("done in part")
+
+// exitCode maps the error of a command to the exit code.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.Is(err, errPartial):
+		return ExitPartial
+	case errors.As(err, new(usageError)):
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// maxMessage bounds an error message, in columns.
+const maxMessage = 2000
+
+// say returns the line that tells of err, or "" when nothing is left to say.
+func say(err error) string {
+	switch {
+	case err == nil, errors.Is(err, errPartial):
+		return ""
+	case errors.Is(err, context.Canceled):
+		return "holdfast: interrupted\n"
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, l := range lines {
+		lines[i] = termtext.Bound(l, maxMessage)
+	}
+	text := "holdfast: " + strings.Join(lines, "; ") + "\n"
+	if errors.As(err, new(usageError)) {
+		text += "See holdfast --help.\n"
+	}
+	return text
+}
+
+// flagError turns what the flag parser says into one sentence with the
+// nearest flag that exists.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usagef("%s: %w", cmd.CommandPath(), err)
+	}
+	given := unknown.GetSpecifiedName()
+	if near := nearestFlag(cmd.Flags(), given); near != "" {
+		return usagef("%s has no flag %s%s; did you mean --%s?", cmd.CommandPath(), dashes(given), given, near)
+	}
+	return usagef("%s has no flag %s%s", cmd.CommandPath(), dashes(given), given)
+}
+
+func dashes(flag string) string {
+	if len(flag) == 1 {
+		return "-"
+	}
+	return "--"
+}
+
+func nearestFlag(flags *pflag.FlagSet, given string) string {
+	var names []string
+	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return nearest(given, names)
+}
+
+// nearest returns the name that given is most likely a slip of, or "".
+func nearest(given string, names []string) string {
+	best, limit := "", 1+len(given)/3 // edits that still count as a slip
+	for _, name := range names {
+		switch d := distance(strings.ToLower(given), strings.ToLower(name)); {
+		case d <= limit:
+			best, limit = name, d-1
+		case best == "" && len(given) > 2 && strings.HasPrefix(name, given):
+			best = name
+		}
+	}
+	return best
+}
+
+// distance is the number of single-character edits between a and b
+// (Levenshtein), for short names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
