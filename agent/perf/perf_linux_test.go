@@ -1,0 +1,216 @@
+package perf
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-security/holdfast/agent/feature"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/hosttest"
+)
+
+// collector is a Sink that keeps everything.
+type collector struct {
+	mu     sync.Mutex // guards events
+	events []event.Event
+}
+
+func (c *collector) Emit(events []event.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = append(c.events, events...)
+}
+
+func (c *collector) all() []event.Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.events
+}
+
+// watch runs the sensor while do runs, and returns its events and health.
+func watch(t *testing.T, opts Options, do func()) ([]event.Event, feature.Status) {
+	t.Helper()
+	hosttest.Root(t)
+	sink, health := &collector{}, feature.NewHealth("perf")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- New(opts).Run(ctx, feature.Host{Log: slog.New(slog.DiscardHandler), Sink: sink, Health: health})
+	}()
+	for health.Status().State == feature.Starting {
+		select {
+		case err := <-done:
+			t.Fatalf("the sensor ended: %v", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	do()
+	time.Sleep(250 * time.Millisecond)
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("the sensor ended with %v", err)
+	}
+	return sink.all(), health.Status()
+}
+
+func TestShortProcessesAreAllSeen(t *testing.T) {
+	const count = 500
+	truth := hosttest.Program(t, "true")
+	want := make(map[uint32]bool)
+	events, status := watch(t, Options{}, func() {
+		for range count {
+			cmd := exec.Command(truth)
+			before := time.Now()
+			if err := cmd.Run(); err != nil {
+				t.Fatal(err)
+			}
+			_ = before
+			want[uint32(cmd.Process.Pid)] = true
+		}
+	})
+	if n := status.Dropped(); n != 0 {
+		t.Fatalf("%d records lost", n)
+	}
+	forks, launches, exits := 0, 0, 0
+	for _, e := range events {
+		p := e.Process
+		if !want[p.PID] {
+			continue
+		}
+		switch e.Activity {
+		case event.ProcessFork:
+			forks++
+			if p.PPID != uint32(os.Getpid()) || p.UID.Start == 0 {
+				t.Errorf("fork of %d has parent %d, start %d", p.PID, p.PPID, p.UID.Start)
+			}
+		case event.ProcessLaunch:
+			launches++
+			if p.Name != "true" || p.Path() != resolved(truth) || p.Executable.Inode != inode(t, truth) {
+				t.Errorf("launch of %q from %q", p.Name, p.Path())
+			}
+		case event.ProcessTerminate:
+			exits++
+		}
+		if age := time.Since(e.Time); age < 0 || age > time.Minute {
+			t.Errorf("event time is off by %v", age)
+		}
+	}
+	if forks != count || launches != count || exits != count {
+		t.Errorf("of %d processes %d forks, %d launches, %d ends were seen", count, forks, launches, exits)
+	}
+}
+
+func resolved(path string) string {
+	if target, err := os.Readlink("/bin"); err == nil && target == "usr/bin" && len(path) > 5 && path[:5] == "/bin/" {
+		return "/usr" + path
+	}
+	return path
+}
+
+func inode(t *testing.T, path string) uint64 {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
+}
+
+func TestExecutableMappings(t *testing.T) {
+	events, _ := watch(t, Options{}, func() {
+		mem, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(mem)
+		fd, err := unix.MemfdCreate("holdfast test\n", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		unix.Ftruncate(fd, 4096)
+		shared, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Munmap(shared)
+	})
+	got := make(map[string]event.Event)
+	for _, e := range events {
+		if e.Class == event.ClassMemoryActivity && e.Process.PID == uint32(os.Getpid()) {
+			got[e.Kernel.Type] = e
+		}
+	}
+	if e, ok := got["anonymous"]; !ok || e.Kernel.Request != "rwx" || e.File != nil {
+		t.Errorf("anonymous mapping: %+v", e.Kernel)
+	}
+	if e, ok := got["memfd"]; !ok || e.Kernel.Request != "r-x" || e.File.Kind != event.FileMemory || e.File.Path != "/memfd:holdfast test\n" {
+		t.Errorf("memfd mapping: %+v", e.Kernel)
+	}
+}
+
+func TestLossIsCounted(t *testing.T) {
+	truth := hosttest.Program(t, "true")
+	_, status := watch(t, Options{RingBytes: 4096, Nap: 2 * time.Second}, func() {
+		time.Sleep(50 * time.Millisecond)
+		for range 100 {
+			exec.Command(truth).Run()
+		}
+		time.Sleep(2 * time.Second)
+		exec.Command(truth).Run()
+	})
+	if status.Dropped() == 0 || len(status.Warnings) == 0 {
+		t.Errorf("a ring of one page took 100 processes without loss: %+v", status)
+	}
+}
+
+func TestWithoutPrivilege(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may always read the side-band")
+	}
+	err := New(Options{}).Run(t.Context(), feature.Host{Health: feature.NewHealth("perf"), Sink: &collector{}})
+	if err != nil && !errors.Is(err, feature.ErrUnsupported) {
+		t.Errorf("got %v, want an error that wraps ErrUnsupported", err)
+	}
+}
+
+func TestParseCPUs(t *testing.T) {
+	for list, want := range map[string]int{"0": 1, "0-3": 4, "0-1,4,6-7": 5, "": -1, "3-1": -1, "a": -1, "0-99999": -1, "1,": -1} {
+		cpus, err := parseCPUs(list)
+		if want < 0 != (err != nil) || err == nil && len(cpus) != want {
+			t.Errorf("%q: got %v, %v", list, cpus, err)
+		}
+	}
+}
+
+func TestClockSteps(t *testing.T) {
+	const second = uint64(time.Second)
+	var c clock
+	at := func(boot uint64) int64 { return c.wall(boot).Unix() }
+	c.update(100*second, int64(1000*second))
+	c.update(101*second, int64(1001*second))
+	if got := at(101 * second); got != 1001 {
+		t.Errorf("steady clock: got %d", got)
+	}
+	c.update(102*second, int64(502*second)) // set back by 500 s
+	if got := at(102 * second); got != 502 {
+		t.Errorf("after the step: got %d", got)
+	}
+	if got := at(100 * second); got != 1000 {
+		t.Errorf("a record from before the step: got %d", got)
+	}
+}
+
+func TestAttributeLayout(t *testing.T) {
+	if n := unsafe.Sizeof(unix.PerfEventAttr{}); n < unix.PERF_ATTR_SIZE_VER1 {
+		t.Errorf("perf_event_attr has %d bytes", n)
+	}
+}
