@@ -1,14 +1,17 @@
 package hosttest
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// auditLock serialises tests of all packages that touch the one kernel audit
-// system of the machine; `go test` runs packages side by side.
+// auditLock serialises tests of all packages, and programs that measure, that
+// touch the one kernel audit system of the machine; `go test` runs packages
+// side by side.
 const auditLock = "/run/lock/holdfast-test-audit.lock"
 
 // LockAudit requires root and gives the test the kernel's audit system for
@@ -16,18 +19,29 @@ const auditLock = "/run/lock/holdfast-test-audit.lock"
 func LockAudit(t testing.TB) {
 	t.Helper()
 	Root(t)
-	f, err := os.OpenFile(auditLock, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	release, err := HoldAudit()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(release)
+}
+
+// HoldAudit does for a program what [LockAudit] does for a test. It blocks
+// until everybody else has let go; release may be called once.
+func HoldAudit() (release func(), err error) {
+	f, err := os.OpenFile(auditLock, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
 	if err != nil {
-		t.Fatalf("lock %s: %v", auditLock, err)
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", auditLock, err)
 	}
-	t.Cleanup(func() { f.Close() })
+	return func() { f.Close() }, nil
 }
