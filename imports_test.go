@@ -99,7 +99,7 @@ var confined = []struct {
 	},
 	{
 		"internal/hosttest",
-		nil,
+		[]string{"bench", "test/..."},
 		"it belongs to tests",
 	},
 	{
