@@ -9,6 +9,7 @@ package syscalls
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -146,4 +147,14 @@ func Number(arch Arch, name string) (int, bool) {
 	}
 	nr, ok := t.numbers()[name]
 	return nr, ok
+}
+
+// Names returns the names of all system calls of arch, in ascending order of
+// their numbers, or nil for an architecture without a table.
+func Names(arch Arch) []string {
+	t := find(arch)
+	if t == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.names), func(name string) bool { return name == "" })
 }
