@@ -41,7 +41,7 @@ var layers = []layer{
 	{folder: "inventory", may: types[:2]},
 	{folder: "policy", may: types[:3]},
 	{folder: "wire", may: types[:4]},
-	{folder: "internal/...", may: []string{"internal/..."}, modules: []string{sys}},
+	{folder: "internal/...", may: below, modules: []string{sys}},
 
 	// Detection is pure: no I/O, no agent, no server.
 	{folder: "detect/sigma/...", may: below, modules: []string{yaml}},
@@ -66,7 +66,7 @@ var layers = []layer{
 	{folder: "simulate/...", may: below, modules: []string{sys}},
 	{
 		folder: "cli/...", may: append([]string{"agent/...", "detect/...", "rules/...", "simulate/..."}, below...),
-		modules: []string{sys, "github.com/spf13/cobra", "github.com/jedib0t/go-pretty/v6", "github.com/klauspost/compress"},
+		modules: []string{sys, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/jedib0t/go-pretty/v6", "github.com/klauspost/compress"},
 	},
 	{folder: "cmd/...", may: []string{"agent", "agent/features", "server", "cli"}},
 
