@@ -1,0 +1,569 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/internal/ahocorasick"
+)
+
+// partition is the index of the rules of one log source.
+type partition struct {
+	source     sigma.LogSource
+	rules      []compiledRule
+	program    []instruction
+	predicates []predicate
+	fields     []fieldIndex
+	always     []int32 // rules without a witness
+	scanned    []int32 // fields that hold witnesses
+	hits       []hits  // by literal: what follows from it
+	base       sizes   // where the numbers of this partition begin in a matcher
+}
+
+type compiledRule struct {
+	number int32 // in Ruleset.rules
+	start  int32 // in program
+}
+
+// instruction tests a predicate and says where to go on.
+type instruction struct{ predicate, yes, no int32 }
+
+// Ends of a program.
+const (
+	accept = -1
+	reject = -2
+)
+
+// hits is what follows when a literal is found.
+type hits struct {
+	rules  []int32 // to be evaluated: the literal is one of their witnesses
+	groups []int32 // long lists of literals that have one present
+}
+
+// fieldIndex finds all literals of one field.
+type fieldIndex struct {
+	id         FieldID
+	anywhere   *ahocorasick.Automaton
+	start, end *ahocorasick.Automaton
+	// literals by the automata's pattern numbers
+	anywhereIDs, startIDs, endIDs []int32
+	exact                         []int32 // by start's pattern numbers: the length of a whole value, or -1
+}
+
+// predicate is one test of a field.
+type predicate struct {
+	kind     predicateKind
+	field    FieldID
+	index    int32 // in partition.fields, for literals and groups
+	literals []int32
+	group    int32
+	item     *sigma.Item
+	value    *sigma.Value
+	tokens   []sigma.Token // folded unless the pattern is cased
+}
+
+type predicateKind uint8
+
+const (
+	anyLiteral predicateKind = iota // one of the literals is there
+	anyOfGroup                      // one of a long list is there
+	isAbsent
+	isPresent
+	hasText // it has a value that is text, whatever it is
+	matchesGlob
+	matchesValue // anything else, by the plain evaluation of one value
+)
+
+// longList is from how many literals on a list is a group.
+const longList = 8
+
+// node is a condition in negation normal form.
+type node struct {
+	op        nodeOp
+	parts     []*node
+	predicate int32
+	negated   bool
+	needs     []int32 // literals of which one is there when the predicate holds, or nil
+}
+
+type nodeOp uint8
+
+const (
+	leafNode nodeOp = iota
+	andNode
+	orNode
+)
+
+// literal is text at a place of a field.
+type literal struct {
+	field int32 // in partition.fields
+	place sigma.Place
+	text  string // folded
+}
+
+// compiler builds a partition.
+type compiler struct {
+	set       *Ruleset
+	part      *partition
+	fieldOf   map[FieldID]int32
+	literals  []literal
+	literalOf map[literal]int32
+	predOf    map[string]int32
+	pending   []pendingRule
+	weights   []float64 // by literal
+}
+
+type pendingRule struct {
+	rule *sigma.Rule
+	root *node
+}
+
+// compilePartition indexes the rules of one log source.
+func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
+	c := &compiler{
+		set: set, part: &partition{source: rules[0].LogSource, base: set.size},
+		fieldOf: make(map[FieldID]int32), literalOf: make(map[literal]int32), predOf: make(map[string]int32),
+	}
+	for _, rule := range rules {
+		c.pending = append(c.pending, pendingRule{rule, c.expr(rule.Detection, rule.Detection.Condition)})
+	}
+	c.emitRules()
+	c.part.hits = append(c.part.hits, make([]hits, len(c.literals)-len(c.part.hits))...)
+	c.buildIndexes()
+	set.size.literals += len(c.literals)
+	set.size.predicates += len(c.part.predicates)
+	set.size.rules += len(rules)
+	set.size.fields += len(c.part.fields)
+	return c.part
+}
+
+// expr builds the tree of a condition.
+func (c *compiler) expr(det *sigma.Detection, x sigma.Expr) *node {
+	switch x := x.(type) {
+	case sigma.And:
+		return c.join(andNode, len(x), func(i int) *node { return c.expr(det, x[i]) })
+	case sigma.Or:
+		return c.join(orNode, len(x), func(i int) *node { return c.expr(det, x[i]) })
+	case sigma.Not:
+		return negate(c.expr(det, x.X))
+	case sigma.Ref:
+		groups := det.Selections[x].Groups
+		return c.join(orNode, len(groups), func(i int) *node {
+			group := groups[i]
+			return c.join(andNode, len(group), func(j int) *node { return c.item(&group[j]) })
+		})
+	}
+	panic(fmt.Sprintf("condition of type %T", x)) // the parser makes no other
+}
+
+// join makes a node of n parts, taking in parts of the same kind.
+func (c *compiler) join(op nodeOp, n int, part func(int) *node) *node {
+	joined := &node{op: op}
+	for i := range n {
+		if p := part(i); p.op == op {
+			joined.parts = append(joined.parts, p.parts...)
+		} else {
+			joined.parts = append(joined.parts, p)
+		}
+	}
+	if len(joined.parts) == 1 {
+		return joined.parts[0]
+	}
+	return joined
+}
+
+// negate returns the opposite of a tree, which it changes.
+func negate(n *node) *node {
+	switch n.op {
+	case leafNode:
+		n.negated = !n.negated
+	case andNode:
+		n.op = orNode
+	case orNode:
+		n.op = andNode
+	}
+	for _, part := range n.parts {
+		negate(part)
+	}
+	return n
+}
+
+// item builds the tree of one item.
+func (c *compiler) item(item *sigma.Item) *node {
+	n := c.itemValues(item)
+	if item.Negate {
+		return negate(n)
+	}
+	return n
+}
+
+func (c *compiler) itemValues(item *sigma.Item) *node {
+	if item.All {
+		return c.join(andNode, len(item.Values), func(i int) *node { return c.value(item, &item.Values[i]) })
+	}
+	var literals []int32
+	var others []*node
+	for i := range item.Values {
+		v := &item.Values[i]
+		if lit, ok := c.plainLiteral(item, v); ok {
+			literals = append(literals, lit)
+		} else {
+			others = append(others, c.value(item, v))
+		}
+	}
+	if len(literals) > 0 {
+		others = append([]*node{c.literalNode(item, literals)}, others...)
+	}
+	return c.join(orNode, len(others), func(i int) *node { return others[i] })
+}
+
+// plainLiteral adds a value that the passes answer completely.
+func (c *compiler) plainLiteral(item *sigma.Item, v *sigma.Value) (int32, bool) {
+	if item.Op != sigma.OpMatch || v.Null || v.Pattern.Cased {
+		return 0, false
+	}
+	text, place, ok := v.Pattern.Shape()
+	if !ok || text == "" {
+		return 0, false
+	}
+	return c.literal(item, place, text), true
+}
+
+// literal returns the number of a literal of the item's field.
+func (c *compiler) literal(item *sigma.Item, place sigma.Place, text string) int32 {
+	lit := literal{c.field(item), place, fold(text)}
+	number, ok := c.literalOf[lit]
+	if !ok {
+		number = int32(len(c.literals))
+		c.literalOf[lit] = number
+		c.literals = append(c.literals, lit)
+		c.weights = append(c.weights, weight(lit.place, lit.text))
+	}
+	return number
+}
+
+func (c *compiler) field(item *sigma.Item) int32 {
+	id := Keywords
+	if item.Field != "" {
+		id = c.set.Field(item.Field)
+	}
+	index, ok := c.fieldOf[id]
+	if !ok {
+		index = int32(len(c.part.fields))
+		c.fieldOf[id] = index
+		c.part.fields = append(c.part.fields, fieldIndex{id: id})
+	}
+	return index
+}
+
+// literalNode is the leaf that one of some literals of a field is there.
+func (c *compiler) literalNode(item *sigma.Item, literals []int32) *node {
+	slices.Sort(literals)
+	literals = slices.Compact(literals)
+	p := predicate{kind: anyLiteral, index: c.field(item), literals: literals}
+	n := c.leaf(fmt.Sprint("literals ", literals), p)
+	n.needs = literals
+	return n
+}
+
+// leaf returns a leaf with the predicate of the given key, which it adds where
+// no other leaf has it.
+func (c *compiler) leaf(key string, p predicate) *node {
+	number, ok := c.predOf[key]
+	if !ok {
+		number = int32(len(c.part.predicates))
+		c.predOf[key] = number
+		p.field = c.part.fields[p.index].id
+		if p.kind == anyLiteral && len(p.literals) >= longList {
+			p = c.group(p)
+		}
+		c.part.predicates = append(c.part.predicates, p)
+	}
+	return &node{predicate: number}
+}
+
+// group makes a long list of literals one number to look up.
+func (c *compiler) group(p predicate) predicate {
+	p.kind, p.group = anyOfGroup, int32(c.set.size.groups-c.part.base.groups)
+	c.set.size.groups++
+	for _, lit := range p.literals {
+		h := c.hitsOf(lit)
+		h.groups = append(h.groups, p.group)
+	}
+	p.literals = nil
+	return p
+}
+
+func (c *compiler) hitsOf(lit int32) *hits {
+	if missing := len(c.literals) - len(c.part.hits); missing > 0 {
+		c.part.hits = append(c.part.hits, make([]hits, missing)...)
+	}
+	return &c.part.hits[lit]
+}
+
+// value builds the leaf of one value.
+func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
+	if lit, ok := c.plainLiteral(item, v); ok {
+		return c.literalNode(item, []int32{lit})
+	}
+	p := predicate{kind: matchesValue, index: c.field(item), item: item, value: v}
+	key := fmt.Sprintf("%d %d %v %q", p.index, item.Op, v.Where, v.Text)
+	var needs []int32
+	switch item.Op {
+	case sigma.OpExists:
+		if p.kind = isPresent; !v.Bool {
+			p.kind = isAbsent
+		}
+		key = fmt.Sprint(p.index, p.kind)
+	case sigma.OpMatch:
+		key = fmt.Sprintf("%d glob %v %q", p.index, v.Pattern.Cased, v.Pattern.String())
+		needs = c.matchLeaf(&p, item, v)
+		if p.kind != matchesGlob {
+			key = fmt.Sprint(p.index, p.kind)
+		}
+	case sigma.OpRegexp:
+		key = fmt.Sprintf("%d re %q", p.index, v.Regexp)
+		needs = c.regexpLiterals(item, v)
+	case sigma.OpFieldRef:
+		key += fmt.Sprint(v.Pattern.Cased)
+	}
+	n := c.leaf(key, p)
+	n.needs = needs
+	return n
+}
+
+// matchLeaf completes the predicate of null, *, or a pattern with wildcards,
+// and returns the literals that the pattern needs.
+func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []int32 {
+	if v.Null {
+		p.kind = isAbsent
+		return nil
+	}
+	if text, place, ok := v.Pattern.Shape(); ok && text == "" && place != sigma.PlaceWhole {
+		p.kind = hasText
+		return nil
+	}
+	p.kind = matchesGlob
+	p.tokens = v.Pattern.Tokens
+	if !v.Pattern.Cased {
+		p.tokens = foldTokens(p.tokens)
+	}
+	best, found := int32(0), false
+	for i, t := range v.Pattern.Tokens {
+		if t.Wild != sigma.Literal {
+			continue
+		}
+		lit := c.literal(item, tokenPlace(i, len(v.Pattern.Tokens)), t.Text)
+		if !found || c.weights[lit] < c.weights[best] {
+			best, found = lit, true
+		}
+	}
+	if !found {
+		return nil
+	}
+	return []int32{best}
+}
+
+// tokenPlace returns where the i-th of n tokens stands when it is a literal.
+func tokenPlace(i, n int) sigma.Place {
+	switch {
+	case n == 1:
+		return sigma.PlaceWhole
+	case i == 0:
+		return sigma.PlaceStart
+	case i == n-1:
+		return sigma.PlaceEnd
+	}
+	return sigma.PlaceAnywhere
+}
+
+// regexpLiterals returns literals of which every text that the expression
+// matches holds at least one, or nil.
+func (c *compiler) regexpLiterals(item *sigma.Item, v *sigma.Value) []int32 {
+	var literals []int32
+	for _, text := range requiredLiterals(v.Regexp.String()) {
+		literals = append(literals, c.literal(item, sigma.PlaceAnywhere, text))
+	}
+	return literals
+}
+
+// witness returns literals of which one is there whenever the tree holds, with
+// the least sum of weights that was found, or false if there are none.
+func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
+	switch n.op {
+	case leafNode:
+		if n.negated || len(n.needs) == 0 {
+			return nil, 0, false
+		}
+		for _, lit := range n.needs {
+			sum += c.weights[lit]
+		}
+		return n.needs, sum, true
+	case andNode:
+		for _, part := range n.parts {
+			if l, s, found := c.witness(part); found && (!ok || s < sum) {
+				literals, sum, ok = l, s, true
+			}
+		}
+		return literals, sum, ok
+	}
+	for _, part := range n.parts {
+		l, s, found := c.witness(part)
+		if !found {
+			return nil, 0, false
+		}
+		literals, sum = append(literals[:len(literals):len(literals)], l...), sum+s
+	}
+	return literals, sum, len(n.parts) > 0
+}
+
+// emitRules enters each rule at its witnesses and writes the programs.
+func (c *compiler) emitRules() {
+	for i, pending := range c.pending {
+		c.enter(int32(i), pending.root)
+	}
+	for _, pending := range c.pending {
+		start := c.emit(pending.root, accept, reject)
+		c.part.rules = append(c.part.rules, compiledRule{c.set.numbers[pending.rule], start})
+	}
+}
+
+// enter makes a rule a candidate wherever one of its witnesses is found.
+func (c *compiler) enter(local int32, root *node) {
+	literals, _, ok := c.witness(root)
+	if !ok {
+		c.part.always = append(c.part.always, local)
+		return
+	}
+	literals = slices.Clone(literals)
+	slices.Sort(literals)
+	for _, lit := range slices.Compact(literals) {
+		h := c.hitsOf(lit)
+		h.rules = append(h.rules, local)
+		if field := c.literals[lit].field; !slices.Contains(c.part.scanned, field) {
+			c.part.scanned = append(c.part.scanned, field)
+		}
+	}
+}
+
+// emit writes the program of a tree that goes on at yes or no, and returns
+// where it starts. Cheap parts come first.
+func (c *compiler) emit(n *node, yes, no int32) int32 {
+	if n.op == leafNode {
+		if n.negated {
+			yes, no = no, yes
+		}
+		c.part.program = append(c.part.program, instruction{n.predicate, yes, no})
+		return int32(len(c.part.program) - 1)
+	}
+	parts := slices.Clone(n.parts)
+	slices.SortStableFunc(parts, func(a, b *node) int { return c.cost(a) - c.cost(b) })
+	next := yes
+	if n.op == orNode {
+		next = no
+	}
+	for _, part := range slices.Backward(parts) {
+		if n.op == andNode {
+			next = c.emit(part, next, no)
+		} else {
+			next = c.emit(part, yes, next)
+		}
+	}
+	return next
+}
+
+// cost ranks trees by how long they may take.
+func (c *compiler) cost(n *node) int {
+	if n.op != leafNode {
+		sum := 1
+		for _, part := range n.parts {
+			sum += c.cost(part)
+		}
+		return sum
+	}
+	switch p := &c.part.predicates[n.predicate]; p.kind {
+	case anyLiteral, anyOfGroup:
+		if slices.Contains(c.part.scanned, p.index) {
+			return 1
+		}
+		return 3
+	case matchesGlob:
+		return 10
+	case matchesValue:
+		return 30
+	}
+	return 2
+}
+
+// buildIndexes makes the automata of every field.
+func (c *compiler) buildIndexes() {
+	texts := make([][3][]string, len(c.part.fields))
+	for number, lit := range c.literals {
+		f, t := &c.part.fields[lit.field], &texts[lit.field]
+		switch lit.place {
+		case sigma.PlaceAnywhere:
+			t[0], f.anywhereIDs = append(t[0], lit.text), append(f.anywhereIDs, int32(number))
+		case sigma.PlaceEnd:
+			t[2], f.endIDs = append(t[2], lit.text), append(f.endIDs, int32(number))
+		default:
+			t[1], f.startIDs = append(t[1], lit.text), append(f.startIDs, int32(number))
+			length := int32(-1)
+			if lit.place == sigma.PlaceWhole {
+				length = int32(len(lit.text))
+			}
+			f.exact = append(f.exact, length)
+		}
+	}
+	for i := range c.part.fields {
+		f, t := &c.part.fields[i], &texts[i]
+		f.anywhere = automaton(t[0], ahocorasick.Anywhere)
+		f.start = automaton(t[1], ahocorasick.AtStart)
+		f.end = automaton(t[2], ahocorasick.AtEnd)
+	}
+}
+
+func automaton(texts []string, mode ahocorasick.Mode) *ahocorasick.Automaton {
+	if len(texts) == 0 {
+		return nil
+	}
+	return ahocorasick.New(texts, ahocorasick.Options{Mode: mode, FoldASCII: true})
+}
+
+// weight estimates how often a literal turns up in events that no rule
+// matches. Only the order of estimates matters, and only for speed.
+func weight(place sigma.Place, text string) float64 {
+	w := 0.0005
+	if n := len(text); n < len(byLength) {
+		w = byLength[n]
+	}
+	for _, sample := range everyday {
+		if strings.Contains(sample, text) {
+			w = max(w, 0.1) * 2
+			break
+		}
+	}
+	switch place {
+	case sigma.PlaceWhole:
+		return w / 10
+	case sigma.PlaceStart, sigma.PlaceEnd:
+		return w / 3
+	}
+	return w
+}
+
+// byLength is the estimate for a text of so many bytes.
+var byLength = [...]float64{1, 1, 0.7, 0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
+
+// everyday is text that many harmless events hold.
+var everyday = []string{
+	`"c:\windows\system32\cmd.exe" /c `, `c:\windows\system32\windowspowershell\v1.0\powershell.exe -noprofile -noninteractive -executionpolicy bypass -command -file `,
+	`c:\windows\syswow64\rundll32.exe`, `c:\windows\system32\svchost.exe -k netsvcs -p -s`, `c:\windows\explorer.exe`, `c:\program files (x86)\microsoft\`,
+	`c:\program files\`, `c:\programdata\microsoft\windows\`, `c:\users\public\`, `\appdata\local\temp\`, `\appdata\roaming\microsoft\windows\`, `\downloads\`,
+	`regsvr32.exe`, `msiexec.exe /i /q`, `net.exe`, `sc.exe`, `reg.exe add hklm\software\microsoft\windows\currentversion\run`, `schtasks.exe /create`,
+	`wscript.exe`, `mshta.exe`, `pwsh.dll`, `.vbs`, `.bat`, `.ps1`, `.tmp`, `.txt`, `.log`, `.zip`, `https://www.`, `.com`, `microsoft`, `install`, `update`,
+	`/usr/bin/`, `/usr/sbin/`, `/bin/bash -c `, `/bin/sh -c `, `/usr/local/bin/`, `/usr/lib/`, `/usr/bin/python3 -c `, `/etc/`, `/etc/systemd/system/`,
+	`/var/log/`, `/var/lib/dpkg/`, `/tmp/`, `/dev/null`, `/home/`, `/root/`, `/proc/self/`, `grep -e`, ` -r `, ` --`, `sudo `, `systemctl `, `.service`, `.conf`, `.sh`, `.py`, `.so`,
+	`execve`, `syscall`, `path`, `success`, `failure`, `root`, `true`, `false`,
+}

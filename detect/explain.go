@@ -1,0 +1,304 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+)
+
+// Bounds of what is said about values.
+const (
+	maxShown  = 512 // bytes of a value
+	maxListed = 5   // values of an item that are named
+)
+
+// bound cuts a text that is too long to show, between characters.
+func bound(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	cut := maxShown
+	for cut > maxShown-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+func joinBounded(list []string) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+		if b.Len() > 1<<16 {
+			break
+		}
+	}
+	return b.String()
+}
+
+// Reason is one item of a rule that a document satisfies.
+type Reason struct {
+	Field     string // "" for keywords
+	Value     string // of the document, bounded; a list's satisfying element
+	Condition string // in words, for example `ends with "/bash"`
+	Selection string
+}
+
+// Reasons returns the items that make the document match a detection: those of
+// the selections that hold and are not negated. It is nil for correlations.
+func (d *Document) Reasons(rule *sigma.Rule) []Reason {
+	if rule.Detection == nil {
+		return nil
+	}
+	var reasons []Reason
+	seen := make(map[int]bool)
+	d.positive(rule.Detection, rule.Detection.Condition, func(selection int) {
+		if seen[selection] {
+			return
+		}
+		seen[selection] = true
+		reasons = d.selectionReasons(reasons, &rule.Detection.Selections[selection])
+	})
+	return reasons
+}
+
+// positive calls f for the selections that make a condition hold.
+func (d *Document) positive(det *sigma.Detection, x sigma.Expr, f func(selection int)) {
+	switch x := x.(type) {
+	case sigma.And:
+		for _, part := range x {
+			d.positive(det, part, f)
+		}
+	case sigma.Or:
+		for _, part := range x {
+			if d.holds(det, part) {
+				d.positive(det, part, f)
+			}
+		}
+	case sigma.Ref:
+		if d.selected(&det.Selections[x]) {
+			f(int(x))
+		}
+	}
+}
+
+func (d *Document) selectionReasons(reasons []Reason, s *sigma.Selection) []Reason {
+	for _, group := range s.Groups {
+		if !d.grouped(group) {
+			continue
+		}
+		for i := range group {
+			item := &group[i]
+			_, text := d.satisfies(item)
+			if text == "" {
+				text, _ = d.field(d.fieldOf(item))
+			}
+			reasons = append(reasons, Reason{item.Field, bound(text), d.words(item), s.Name})
+		}
+	}
+	return reasons
+}
+
+// field returns the value of a field as text.
+func (d *Document) field(id FieldID) (string, bool) {
+	if id == NoField {
+		return "", false
+	}
+	v := d.get(id)
+	switch v.kind {
+	case absent:
+		return "", false
+	case listKind:
+		return joinBounded(v.list), true
+	}
+	return d.textOf(v), true
+}
+
+// words says what an item asks for. Of several values that are alternatives
+// only the satisfied ones are named, where there are any.
+func (d *Document) words(item *sigma.Item) string {
+	v := d.get(d.fieldOf(item))
+	var parts []string
+	for i := range item.Values {
+		value := &item.Values[i]
+		if ok, _ := d.satisfiesValue(item, v, value); item.All || ok {
+			parts = append(parts, condition(item.Op, value))
+		}
+	}
+	if len(parts) == 0 {
+		return itemWords(item)
+	}
+	return joinWords(item, parts)
+}
+
+// itemWords says what an item asks for, naming its first values.
+func itemWords(item *sigma.Item) string {
+	var parts []string
+	for i := range item.Values {
+		parts = append(parts, condition(item.Op, &item.Values[i]))
+	}
+	return joinWords(item, parts)
+}
+
+func joinWords(item *sigma.Item, parts []string) string {
+	word := " or "
+	if item.All {
+		word = " and "
+	}
+	if more := len(parts) - maxListed; more > 0 {
+		parts = append(parts[:maxListed:maxListed], fmt.Sprintf("%d more", more))
+	}
+	text := strings.Join(parts, word)
+	if item.Negate {
+		return "not: " + text
+	}
+	return text
+}
+
+// condition says what one value asks for.
+func condition(op sigma.Op, v *sigma.Value) string {
+	switch op {
+	case sigma.OpRegexp:
+		return fmt.Sprintf("matches /%s/", bound(v.Regexp.String()))
+	case sigma.OpCIDR:
+		return "lies in " + v.Prefix.String()
+	case sigma.OpExists:
+		if v.Bool {
+			return "is present"
+		}
+		return "is absent"
+	case sigma.OpFieldRef:
+		return [...]string{"equals", "starts with", "ends with", "contains"}[v.Where] + " the field " + v.Text
+	case sigma.OpMatch:
+		return patternWords(v)
+	}
+	words := map[sigma.Op]string{
+		sigma.OpLess: "is less than", sigma.OpLessEq: "is at most", sigma.OpGreater: "is greater than", sigma.OpGreaterEq: "is at least",
+	}
+	return fmt.Sprintf("%s %v", words[op], v.Number)
+}
+
+func patternWords(v *sigma.Value) string {
+	if v.Null {
+		return "is absent"
+	}
+	text, place, ok := v.Pattern.Shape()
+	switch {
+	case !ok:
+		return fmt.Sprintf("matches %q", bound(v.Pattern.String()))
+	case text == "" && place == sigma.PlaceWhole:
+		return "is empty"
+	case text == "":
+		return "has any value"
+	}
+	word := [...]string{"is", "starts with", "ends with", "contains"}[place]
+	return fmt.Sprintf("%s %q", word, bound(text))
+}
+
+// Explanation says of one part of a rule whether a document satisfies it.
+type Explanation struct {
+	Text  string        `json:"text"` // the part in words: "all of", "selection x", `Image ends with "/bash"`
+	Holds bool          `json:"holds"`
+	Field string        `json:"field,omitempty"` // for items
+	Value *string       `json:"value,omitempty"` // of the document, bounded; nil where it has none
+	Line  int           `json:"line,omitempty"`  // in the rule's file
+	Parts []Explanation `json:"parts,omitempty"`
+}
+
+// Explain returns why a detection does or does not match the document. For a
+// rule whose log source is not the document's it says only that; for a
+// correlation it names the rules that it joins.
+func (d *Document) Explain(rule *sigma.Rule) Explanation {
+	if rule.Correlation != nil {
+		return explainCorrelation(rule)
+	}
+	if !applies(rule.LogSource, d.source.log) {
+		return Explanation{
+			Text: fmt.Sprintf("the rule is for log source %s, the event is from %s", rule.LogSource, d.source.log), Line: rule.Line,
+		}
+	}
+	return d.explain(rule.Detection, rule.Detection.Condition)
+}
+
+func explainCorrelation(rule *sigma.Rule) Explanation {
+	c := rule.Correlation
+	e := Explanation{Text: fmt.Sprintf("%s within %s", c.Type, c.Timespan), Line: rule.Line}
+	for _, b := range c.Bounds {
+		e.Text += ", " + b.String()
+	}
+	for i, name := range c.Rules {
+		e.Parts = append(e.Parts, Explanation{Text: "rule " + name, Line: c.Lines[i]})
+	}
+	return e
+}
+
+func (d *Document) explain(det *sigma.Detection, x sigma.Expr) Explanation {
+	e := Explanation{Holds: d.holds(det, x)}
+	switch x := x.(type) {
+	case sigma.And:
+		e.Text = "all of"
+		for _, part := range x {
+			e.Parts = append(e.Parts, d.explain(det, part))
+		}
+	case sigma.Or:
+		e.Text = "one of"
+		for _, part := range x {
+			e.Parts = append(e.Parts, d.explain(det, part))
+		}
+	case sigma.Not:
+		e.Text = "not"
+		e.Parts = []Explanation{d.explain(det, x.X)}
+	case sigma.Ref:
+		e = d.explainSelection(&det.Selections[x])
+	}
+	return e
+}
+
+func (d *Document) explainSelection(s *sigma.Selection) Explanation {
+	e := Explanation{Text: "selection " + s.Name, Holds: d.selected(s), Line: s.Line}
+	for _, group := range s.Groups {
+		part := Explanation{Text: "all of", Holds: d.grouped(group)}
+		for i := range group {
+			part.Parts = append(part.Parts, d.explainItem(&group[i]))
+		}
+		if len(s.Groups) == 1 {
+			e.Parts = part.Parts
+		} else {
+			e.Parts = append(e.Parts, part)
+		}
+	}
+	return e
+}
+
+func (d *Document) explainItem(item *sigma.Item) Explanation {
+	ok, by := d.satisfies(item)
+	name := item.Field
+	if name == "" {
+		name = "the event"
+	}
+	e := Explanation{Text: name + " " + itemWords(item), Holds: ok, Field: item.Field, Line: item.Line}
+	if by == "" {
+		var present bool
+		if by, present = d.field(d.fieldOf(item)); !present {
+			return e
+		}
+	}
+	by = bound(by)
+	e.Value = &by
+	return e
+}
+
+// Expand fills every {Field} of a template with the document's value, bounded
+// in length but not escaped, or with "?" where the document has none.
+func Expand(template string, d *Document) string {
+	return templateField.ReplaceAllStringFunc(template, func(m string) string {
+		if text, ok := d.Text(m[1 : len(m)-1]); ok {
+			return bound(text)
+		}
+		return "?"
+	})
+}

@@ -1,0 +1,63 @@
+package detect
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// isASCII reports whether s has no byte above 0x7f.
+func isASCII(s string) bool {
+	for len(s) >= 8 {
+		_ = s[7]
+		if (s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7])&0x80 != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// fold returns s in the form that all spellings by case have in common. Bytes
+// that are not UTF-8 stay as they are.
+func fold(s string) string { return string(appendFold(nil, s)) }
+
+// appendFold appends the folded form of s to dst.
+func appendFold(dst []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			dst = append(dst, c)
+		} else {
+			dst = utf8.AppendRune(dst, foldRune(r))
+		}
+		i += size
+	}
+	return dst
+}
+
+// foldRune returns the lower-case ASCII letter among the runes that are equal
+// to r but for case, or the least of them. It agrees with (?i) of regexp.
+func foldRune(r rune) rune {
+	least := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		least = min(least, next)
+	}
+	if least >= 'A' && least <= 'Z' {
+		least += 'a' - 'A'
+	}
+	return least
+}

@@ -1,0 +1,268 @@
+package detect
+
+import (
+	"slices"
+	"time"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/internal/ahocorasick"
+)
+
+// Limits bound what a [Matcher] remembers. Zero fields mean the defaults.
+type Limits struct {
+	Groups   int // entities a correlation tells apart at a time: 4096
+	Values   int // distinct values a value_count keeps for each entity: 1024
+	Evidence int // documents remembered for each entity: 16
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(n *int, def int) {
+		if *n <= 0 {
+			*n = def
+		}
+	}
+	set(&l.Groups, 4096)
+	set(&l.Values, 1024)
+	set(&l.Evidence, 16)
+	return l
+}
+
+// Matcher matches documents one after the other and keeps the state of
+// correlations. It is for one goroutine.
+type Matcher struct {
+	rules  *Ruleset
+	limits Limits
+
+	epoch  uint32
+	seen   []uint32 // by literal: the epoch in which it was found
+	groups []uint32 // by group: likewise
+	rule   []uint32 // by rule: the epoch in which it became a candidate
+	passed []uint32 // by field index: the epoch in which the field was passed over
+	memo   []uint32 // by predicate: twice the epoch, plus one where it held
+
+	found      []int32 // pattern numbers of one pass
+	candidates []int32
+	matched    []int32
+	folded     []byte
+	evaluated  uint64
+	documents  uint64
+	state      correlator
+}
+
+// NewMatcher returns a matcher without any state.
+func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
+	m := &Matcher{
+		rules: r, limits: limits.withDefaults(),
+		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
+		passed: make([]uint32, r.size.fields), memo: make([]uint32, r.size.predicates),
+	}
+	m.state = newCorrelator(r, m.limits)
+	return m
+}
+
+// Match is one rule that a document matched, or a correlation that it
+// completed. It is valid only until the callback returns.
+type Match struct {
+	Rule     *sigma.Rule
+	Document *Document // that completed the match
+	Time     time.Time // of that document
+	Count    int       // for counting correlations: what was counted; else 1
+	First    time.Time // of the earliest contribution
+	Group    []Value   // for correlations: the values its group-by fields agree in
+	evidence []Evidence
+}
+
+// Value is a named value.
+type Value struct{ Name, Text string }
+
+// Evidence is a document that contributed to a match.
+type Evidence struct {
+	Ref     any // of the document
+	Time    time.Time
+	Rule    *sigma.Rule // that the document matched
+	Reasons []Reason    // why it did
+}
+
+// Evidence returns the documents that contributed, oldest first and bounded by
+// [Limits.Evidence]; the last one completed the match.
+func (m Match) Evidence() []Evidence {
+	if m.evidence != nil {
+		return m.evidence
+	}
+	d := m.Document
+	return []Evidence{{Ref: d.ref, Time: d.time, Rule: m.Rule, Reasons: d.Reasons(m.Rule)}}
+}
+
+// Match calls report for every rule that the document matches, in the order of
+// the rules, and for every correlation that it completes. Rules that only feed
+// correlations are not reported. Documents should come in order of time; see
+// [Matcher.Counters] for what happens to late ones.
+func (m *Matcher) Match(d *Document, report func(Match)) {
+	m.documents++
+	m.matched = m.matched[:0]
+	m.begin()
+	for _, part := range d.source.parts {
+		m.matchPart(part, d)
+	}
+	if len(m.matched) > 1 {
+		slices.Sort(m.matched)
+	}
+	m.state.advance(d.time, report)
+	for _, number := range m.matched {
+		rule := m.rules.rules[number]
+		if m.rules.reported[number] {
+			report(Match{Rule: rule, Document: d, Time: d.time, Count: 1, First: d.time})
+		}
+		m.state.feed(number, d, report)
+	}
+}
+
+// begin makes all marks of earlier documents old.
+func (m *Matcher) begin() {
+	if m.epoch++; m.epoch < 1<<31 {
+		return
+	}
+	for _, marks := range [][]uint32{m.seen, m.groups, m.rule, m.passed, m.memo} {
+		clear(marks)
+	}
+	m.epoch = 1
+}
+
+// matchPart appends to matched the rules of a partition that hold.
+func (m *Matcher) matchPart(part *partition, d *Document) {
+	m.candidates = append(m.candidates[:0], part.always...)
+	for _, field := range part.scanned {
+		m.pass(part, field, d)
+	}
+	m.evaluated += uint64(len(m.candidates))
+	for i := 0; i < len(m.candidates); i++ {
+		rule := part.rules[m.candidates[i]]
+		if m.run(part, rule.start, d) {
+			m.matched = append(m.matched, rule.number)
+		}
+	}
+}
+
+// run executes a rule's program.
+func (m *Matcher) run(part *partition, at int32, d *Document) bool {
+	for at >= 0 {
+		in := part.program[at]
+		if m.test(part, in.predicate, d) {
+			at = in.yes
+		} else {
+			at = in.no
+		}
+	}
+	return at == accept
+}
+
+// test tells whether a predicate holds.
+func (m *Matcher) test(part *partition, number int32, d *Document) bool {
+	p := &part.predicates[number]
+	switch p.kind {
+	case anyLiteral:
+		m.pass(part, p.index, d)
+		for _, lit := range p.literals {
+			if m.seen[part.base.literals+int(lit)] == m.epoch {
+				return true
+			}
+		}
+		return false
+	case anyOfGroup:
+		m.pass(part, p.index, d)
+		return m.groups[part.base.groups+int(p.group)] == m.epoch
+	case isAbsent:
+		return d.get(p.field).kind == absent
+	case isPresent, hasText:
+		return d.get(p.field).kind != absent
+	}
+	memo := &m.memo[part.base.predicates+int(number)]
+	if *memo>>1 != m.epoch {
+		*memo = m.epoch << 1
+		if m.testSlowly(p, d) {
+			*memo |= 1
+		}
+	}
+	return *memo&1 != 0
+}
+
+// testSlowly evaluates what the passes do not answer.
+func (m *Matcher) testSlowly(p *predicate, d *Document) bool {
+	v := d.get(p.field)
+	var buffer [1]string
+	for _, text := range d.texts(v, &buffer) {
+		if p.kind == matchesGlob && !p.value.Pattern.Cased {
+			m.folded = appendFold(m.folded[:0], text)
+			if matchTokens(p.tokens, m.folded) {
+				return true
+			}
+		} else if p.kind == matchesGlob && matchTokens(p.tokens, text) || p.kind == matchesValue && d.test(p.item.Op, v, text, p.value) {
+			return true
+		}
+	}
+	return false
+}
+
+// pass marks every literal of a field that the document holds, once.
+func (m *Matcher) pass(part *partition, field int32, d *Document) {
+	mark := &m.passed[part.base.fields+int(field)]
+	if *mark == m.epoch {
+		return
+	}
+	*mark = m.epoch
+	f := &part.fields[field]
+	v := d.get(f.id)
+	if v.kind == listKind {
+		for _, text := range v.list {
+			m.passText(part, f, text)
+		}
+	} else if v.kind != absent {
+		m.passText(part, f, d.textOf(v))
+	}
+}
+
+func (m *Matcher) passText(part *partition, f *fieldIndex, text string) {
+	if isASCII(text) {
+		passOver(m, part, f, text)
+		return
+	}
+	m.folded = appendFold(m.folded[:0], text)
+	passOver(m, part, f, m.folded)
+}
+
+// passOver marks the literals of one text.
+func passOver[T string | []byte](m *Matcher, part *partition, f *fieldIndex, text T) {
+	m.found = ahocorasick.Find(f.anywhere, text, m.found[:0])
+	for _, n := range m.found {
+		m.mark(part, f.anywhereIDs[n])
+	}
+	m.found = ahocorasick.Find(f.end, text, m.found[:0])
+	for _, n := range m.found {
+		m.mark(part, f.endIDs[n])
+	}
+	m.found = ahocorasick.Find(f.start, text, m.found[:0])
+	for _, n := range m.found {
+		if exact := f.exact[n]; exact < 0 || int(exact) == len(text) {
+			m.mark(part, f.startIDs[n])
+		}
+	}
+}
+
+// mark notes that a literal is there and what follows from it.
+func (m *Matcher) mark(part *partition, lit int32) {
+	seen := &m.seen[part.base.literals+int(lit)]
+	if *seen == m.epoch {
+		return
+	}
+	*seen = m.epoch
+	h := &part.hits[lit]
+	for _, group := range h.groups {
+		m.groups[part.base.groups+int(group)] = m.epoch
+	}
+	for _, local := range h.rules {
+		if mark := &m.rule[part.base.rules+int(local)]; *mark != m.epoch {
+			*mark = m.epoch
+			m.candidates = append(m.candidates, local)
+		}
+	}
+}
