@@ -146,6 +146,9 @@ func (s *Set) refuse(path string, err error) {
 // Find returns the rules that name means: an id, the beginning of one, a title,
 // an alert type, a file name or path. Case does not matter.
 func (s *Set) Find(name string) []*sigma.Rule {
+	if name == "" {
+		return nil
+	}
 	for _, fits := range []func(r *sigma.Rule) bool{
 		func(r *sigma.Rule) bool { return strings.EqualFold(r.ID, name) || strings.EqualFold(r.Name, name) },
 		func(r *sigma.Rule) bool { return strings.EqualFold(string(r.Holdfast.AlertType), name) },
@@ -170,7 +173,7 @@ func fileName(path string) string {
 func filter(list []*sigma.Rule, fits func(*sigma.Rule) bool) []*sigma.Rule {
 	var found []*sigma.Rule
 	for _, r := range list {
-		if r.Name+r.ID+r.Title != "" && fits(r) {
+		if fits(r) {
 			found = append(found, r)
 		}
 	}
