@@ -41,7 +41,7 @@ func (a *announcer) follow(ctx context.Context, conn *netlink.Conn, parse func(n
 	a.readers.Go(func() {
 		batch := conn.NewBatch(16, 8<<10)
 		for {
-			n, err := batch.Wait(ctx)
+			n, err := batch.Wait(ctx, 0)
 			switch {
 			case errors.Is(err, unix.ENOBUFS):
 				a.lost.Add(1)
