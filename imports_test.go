@@ -45,7 +45,7 @@ var layers = []layer{
 
 	// Detection is pure: no I/O, no agent, no server.
 	{folder: "detect/sigma/...", may: below, modules: []string{yaml}},
-	{folder: "detect/...", may: append([]string{"detect/..."}, below...)},
+	{folder: "detect/...", may: below},
 	{folder: "rules/...", may: append([]string{"detect/..."}, below...)},
 
 	// The agent's parts know the types and what the agent offers a feature,
@@ -157,15 +157,14 @@ func coveredByAny(patterns []string, folder string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, folder) })
 }
 
-// part returns the subtree that a folder shares freely: for agent/audit/rule
-// it is agent/audit, for detect/fields detect/fields itself.
+// part returns the folder whose packages share freely with each other: for
+// agent/audit/rule, of a layer "agent/*/...", it is agent/audit.
 func part(l layer, folder string) string {
-	parent, ok := strings.CutSuffix(l.folder, "/*/...")
-	if !ok {
-		return folder
+	if parent, ok := strings.CutSuffix(l.folder, "/*/..."); ok {
+		name, _, _ := strings.Cut(strings.TrimPrefix(folder, parent+"/"), "/")
+		return parent + "/" + name
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(folder, parent+"/"), "/")
-	return parent + "/" + name
+	return strings.TrimSuffix(l.folder, "/...")
 }
 
 // standard reports whether p is a package of the standard library.
