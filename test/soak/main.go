@@ -73,7 +73,7 @@ func run(ctx context.Context, command, only string, length time.Duration) (err e
 			return fmt.Errorf("prepare %s: %w", w.name, err)
 		}
 	}
-	watch, err := startWatch(command)
+	watch, err := startWatch(ctx, command)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/finding"
 )
 
@@ -23,9 +25,15 @@ type watch struct {
 	err      error // of reading; set before alerts is served
 }
 
+// runDir is where an agent that runs as root has its control socket.
+const runDir = "/run/holdfast"
+
 // startWatch returns when the agent inside answers.
-func startWatch(command string) (*watch, error) {
-	w := &watch{cmd: exec.Command(command, "watch", "-o", "json"), alerts: make(chan []finding.Alert, 1)}
+func startWatch(ctx context.Context, command string) (*watch, error) {
+	w := &watch{
+		cmd:    exec.Command(command, "watch", "-o", "json", "--severity", "informational"),
+		alerts: make(chan []finding.Alert, 1),
+	}
 	w.cmd.Stderr = &w.messages
 	out, err := w.cmd.StdoutPipe()
 	if err != nil {
@@ -41,7 +49,7 @@ func startWatch(command string) (*watch, error) {
 	}()
 	for range 100 {
 		time.Sleep(100 * time.Millisecond)
-		if err = exec.Command(command, "health").Run(); err == nil {
+		if err = control.Ask(ctx, runDir, new(struct{})); err == nil {
 			return w, nil
 		}
 	}
