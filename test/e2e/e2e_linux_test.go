@@ -1,0 +1,286 @@
+// Package e2e_test runs the built programs on the real kernel as their users
+// do, and looks at the host before and after.
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-security/holdfast/agent/control"
+	"github.com/holdfast-security/holdfast/internal/hosttest"
+)
+
+// programs holds the built binaries of one test.
+type programs struct {
+	holdfast, agent, storm string
+}
+
+// build compiles what the tests run.
+func build(t *testing.T) programs {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./bench/storm")
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return programs{filepath.Join(dir, "holdfast"), filepath.Join(dir, "holdfast-agent"), filepath.Join(dir, "storm")}
+}
+
+// auditctl runs auditctl and returns what it prints.
+func auditctl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(hosttest.Program(t, "auditctl"), args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("auditctl %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// settings returns auditctl -s without what counts or names a process.
+func settings(t *testing.T) string {
+	t.Helper()
+	var kept []string
+	for line := range strings.Lines(auditctl(t, "-s")) {
+		name, _, _ := strings.Cut(line, " ")
+		if !slices.Contains([]string{"pid", "lost", "backlog", "backlog_wait_time_actual"}, name) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// ourRules returns the rules of auditctl -l that carry our keys.
+func ourRules(t *testing.T) []string {
+	t.Helper()
+	var rules []string
+	for line := range strings.Lines(auditctl(t, "-l")) {
+		if strings.Contains(line, "holdfast-") {
+			rules = append(rules, strings.TrimSpace(line))
+		}
+	}
+	return rules
+}
+
+// running is a running agent.
+type running struct {
+	cmd    *exec.Cmd
+	dir    string
+	errors bytes.Buffer
+}
+
+// start runs the agent with its directories in dir and waits until it answers.
+func start(t *testing.T, agent, dir string) *running {
+	t.Helper()
+	r := &running{dir: dir}
+	r.cmd = exec.Command(agent, "run", "--output", r.output(), "--state-dir", dir, "--run-dir", dir)
+	r.cmd.Stderr = &r.errors
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = r.cmd.Process.Kill() // a test that failed must not leave it behind
+		_, _ = r.cmd.Process.Wait()
+	})
+	var err error
+	for range 200 {
+		time.Sleep(50 * time.Millisecond)
+		if err = control.Ask(t.Context(), dir, new(struct{})); err == nil {
+			return r
+		}
+	}
+	t.Fatalf("the agent does not answer: %v\n%s", err, r.errors.String())
+	return nil
+}
+
+func (r *running) output() string { return filepath.Join(r.dir, "events.jsonl") }
+
+// stop ends the agent as an administrator does.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("the agent ended with %v\n%s", err, r.errors.String())
+	}
+}
+
+// starts returns the numbers of the storm's starts that the agent recorded.
+func (r *running) starts(t *testing.T, run string) map[string]bool {
+	t.Helper()
+	data, err := os.ReadFile(r.output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := regexp.MustCompile(`"args":\["[^"]*","` + regexp.QuoteMeta(run) + `","([0-9]+)"\]`)
+	found := make(map[string]bool)
+	for _, m := range start.FindAllSubmatch(data, -1) {
+		found[string(m[1])] = true
+	}
+	return found
+}
+
+// storm starts rate programs per second for the given time.
+func storm(ctx context.Context, p programs, run string, rate int, length time.Duration) *exec.Cmd {
+	return exec.CommandContext(ctx, p.storm, "-run", run, "-rate", strconv.Itoa(rate), "-for", length.String())
+}
+
+// TestEveryScenarioRaisesItsAlert is the product's promise: every kind of
+// attack is seen, on this kernel, by the programs as they are built.
+func TestEveryScenarioRaisesItsAlert(t *testing.T) {
+	hosttest.LockAudit(t)
+	p := build(t)
+	rules, status := auditctl(t, "-l"), settings(t)
+	out, err := exec.Command(p.holdfast, "simulate", "--all", "-o", "json").Output()
+	var results []struct {
+		Scenario, AlertType, Result, Reason string
+		SecondsToAlert                      float64
+	}
+	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {
+		t.Fatalf("simulate: %v; its output: %v\n%s", err, jsonErr, out)
+	}
+	if len(results) < 25 {
+		t.Errorf("%d scenarios, want at least 25", len(results))
+	}
+	for _, r := range results {
+		if r.Result != "pass" {
+			t.Errorf("%s (%s): %s: %s", r.Scenario, r.AlertType, r.Result, r.Reason)
+		}
+	}
+	if diff := cmp.Diff(rules+status, auditctl(t, "-l")+settings(t)); diff != "" {
+		t.Errorf("simulate changed the audit system (-before +after):\n%s", diff)
+	}
+}
+
+// TestKilledInAStorm kills the agent while it works: the rules stay, the next
+// start takes over exactly those, and its end leaves the host as it was.
+func TestKilledInAStorm(t *testing.T) {
+	hosttest.LockAudit(t)
+	p, dir := build(t), t.TempDir()
+	rules, status := auditctl(t, "-l"), settings(t)
+
+	first := start(t, p.agent, dir)
+	loaded := ourRules(t)
+	if len(loaded) == 0 {
+		t.Fatal("the agent loaded no rules")
+	}
+	wild := storm(t.Context(), p, "first", 500, 3*time.Second)
+	if err := wild.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = first.cmd.Process.Wait()
+	if diff := cmp.Diff(loaded, ourRules(t)); diff != "" {
+		t.Errorf("rules after the kill (-before +after):\n%s", diff)
+	}
+
+	second := start(t, p.agent, dir)
+	if err := wild.Wait(); err != nil {
+		t.Errorf("the storm was disturbed: %v", err)
+	}
+	if diff := cmp.Diff(loaded, ourRules(t)); diff != "" {
+		t.Errorf("rules after the second start (-first +second):\n%s", diff)
+	}
+	if out, err := storm(t.Context(), p, "second", 200, time.Second).CombinedOutput(); err != nil {
+		t.Fatalf("storm: %v\n%s", err, out)
+	}
+	time.Sleep(time.Second)
+	second.stop(t)
+	if n := len(second.starts(t, "second")); n != 200 {
+		t.Errorf("the second agent recorded %d of 200 starts", n)
+	}
+	if diff := cmp.Diff(rules+status, auditctl(t, "-l")+settings(t)); diff != "" {
+		t.Errorf("the audit system is not as it was (-before +after):\n%s", diff)
+	}
+}
+
+// TestBesideAuditd runs the agent while auditd owns the audit system and has
+// rules of its owner's: both see everything, and neither notices the other.
+func TestBesideAuditd(t *testing.T) {
+	hosttest.LockAudit(t)
+	p, dir := build(t), t.TempDir()
+	log := startAuditd(t)
+	before := auditctl(t, "-l") + settings(t)
+	owner := regexp.MustCompile(`(?m)^pid [0-9]+$`).FindString(auditctl(t, "-s"))
+
+	agent := start(t, p.agent, dir)
+	if out, err := storm(t.Context(), p, "both", 200, time.Second).CombinedOutput(); err != nil {
+		t.Fatalf("storm: %v\n%s", err, out)
+	}
+	time.Sleep(time.Second)
+	if got := regexp.MustCompile(`(?m)^pid [0-9]+$`).FindString(auditctl(t, "-s")); got != owner {
+		t.Errorf("the audit records went to %q, now to %q", owner, got)
+	}
+	agent.stop(t)
+	if n := len(agent.starts(t, "both")); n != 200 {
+		t.Errorf("the agent recorded %d of 200 starts", n)
+	}
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(data, []byte(`a1="both"`)); n < 200 {
+		t.Errorf("auditd recorded %d of 200 starts", n)
+	}
+	if diff := cmp.Diff(before, auditctl(t, "-l")+settings(t)); diff != "" {
+		t.Errorf("the owner's audit system changed (-before +after):\n%s", diff)
+	}
+}
+
+// startAuditd runs Debian's auditd with one rule of its owner's until the test
+// ends, and returns its log.
+func startAuditd(t *testing.T) string {
+	t.Helper()
+	program := hosttest.Program(t, "auditd")
+	dir := t.TempDir()
+	log := filepath.Join(dir, "audit.log")
+	config := "local_events = yes\nwrite_logs = yes\nlog_file = " + log + "\nlog_format = RAW\nflush = NONE\nmax_log_file = 100\n" +
+		"max_log_file_action = IGNORE\nspace_left = 2\nspace_left_action = IGNORE\nadmin_space_left = 1\n" +
+		"admin_space_left_action = IGNORE\nplugin_dir = " + dir + "/plugins\n"
+	if err := os.Mkdir(filepath.Join(dir, "plugins"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "auditd.conf"), []byte(config), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	enabled := regexp.MustCompile(`(?m)^enabled ([0-9])`).FindStringSubmatch(auditctl(t, "-s"))[1]
+	cmd := exec.Command(program, "-n", "-c", dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rule := []string{"always,exit", "-F", "arch=b64", "-S", "execve", "-k", "owner"}
+	t.Cleanup(func() {
+		auditctl(t, append([]string{"-d"}, rule...)...)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_, _ = cmd.Process.Wait()
+		auditctl(t, "-e", enabled)
+	})
+	want := "pid " + strconv.Itoa(cmd.Process.Pid) + "\n"
+	for range 100 {
+		time.Sleep(50 * time.Millisecond)
+		if strings.Contains(auditctl(t, "-s"), want) {
+			auditctl(t, append([]string{"-a"}, rule...)...)
+			return log
+		}
+	}
+	t.Fatal("auditd did not take the audit system")
+	return ""
+}
