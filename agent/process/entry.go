@@ -1,0 +1,257 @@
+package process
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// Programs that start sessions, by the last element of their path.
+var (
+	sshServers   = []string{"sshd", "sshd-session", "sshd-auth", "dropbear"}
+	jobServers   = []string{"cron", "crond", "anacron", "atd", "fcron"}
+	displays     = []string{"gdm-session-worker", "gdm-x-session", "gdm-wayland-session", "lightdm", "sddm-helper", "xdm", "greetd"}
+	runtimes     = []string{"containerd-shim", "containerd-shim-runc-v2", "containerd-shim-runc-v1", "runc", "crun", "youki", "conmon", "lxc-start", "lxc-attach", "dockerd", "docker-init", "catatonit"}
+	supervisors  = []string{"systemd", "systemd-executor", "init"}
+	cgroupMovers = []string{"cgexec", "systemd-run", "nsenter"}
+)
+
+// starts reports whether an image belongs to one of the programs. A runtime
+// re-executes itself from memory or from /proc/self/exe, so that the name
+// counts where the path is no path.
+func starts(p *event.Process, programs []string) bool {
+	if p == nil {
+		return false
+	}
+	if slices.Contains(programs, p.Base()) {
+		return true
+	}
+	return p.Executable != nil && p.Executable.Kind == event.FileMemory &&
+		slices.ContainsFunc(programs, func(name string) bool { return strings.HasPrefix(p.Executable.Path, "/memfd:"+name) })
+}
+
+// movesCgroup reports whether a program executed by a child of parent, or in
+// the place of prev, may live in another control group than its parent.
+func movesCgroup(proc, prev, parent *event.Process) bool {
+	if parent == nil || parent.PID == 1 {
+		return true
+	}
+	for _, p := range []*event.Process{parent, prev} {
+		if starts(p, runtimes) || starts(p, supervisors) || starts(p, cgroupMovers) || strings.HasPrefix(p.Name, "runc:[") {
+			return true
+		}
+	}
+	return proc.Container == nil && starts(parent, sshServers)
+}
+
+// place finds the container and the unit that a process lives in.
+func (t *Table) place(proc *event.Process) (unit string) {
+	path, ok := t.host.cgroup(proc.PID)
+	if !ok {
+		return ""
+	}
+	if id, runtime := parseContainer(path); id != "" {
+		if proc.Container == nil || proc.Container.ID != id {
+			proc.Container = &event.Container{ID: id, Runtime: runtime}
+		}
+	} else {
+		proc.Container = nil
+	}
+	return unitOf(path)
+}
+
+// entry derives through what the session of a process came into the host. It
+// keeps what was inherited unless the process is the first of a session.
+func (t *Table) entry(proc, parent *event.Process, unit string) {
+	switch {
+	case proc.PID == 1:
+		proc.Entry = event.EntryPoint{Kind: event.EntryInit}
+	case parent == nil:
+	case entersContainer(proc, parent):
+		proc.Entry = event.EntryPoint{Kind: event.EntryContainer}
+	case starts(parent, sshServers) && !starts(proc, sshServers):
+		t.sshEntry(proc, parent)
+	case starts(parent, jobServers) && !starts(proc, jobServers):
+		proc.Entry = event.EntryPoint{Kind: event.EntryCron, User: proc.User.Name}
+	case parent.Base() == "login" && proc.Base() != "login":
+		proc.Entry = event.EntryPoint{Kind: event.EntryConsole, User: proc.User.Name}
+	case starts(parent, displays) && !starts(proc, displays):
+		proc.Entry = event.EntryPoint{Kind: event.EntryGraphical, User: proc.User.Name}
+	case parent.PID == 1 || starts(parent, supervisors):
+		if unit != "" || proc.Entry.Kind == event.EntryUnknown || proc.Entry.Kind == event.EntryInit {
+			proc.Entry = event.EntryPoint{Kind: event.EntryService, Unit: unit}
+		}
+	}
+}
+
+func entersContainer(proc, parent *event.Process) bool {
+	if proc.Container == nil {
+		return false
+	}
+	return parent.Container == nil || parent.Container.ID != proc.Container.ID
+}
+
+// sshEntry marks the first program of an ssh session. The address comes from
+// the logon that was seen for the server's process, else from the environment
+// that the server has prepared.
+func (t *Table) sshEntry(proc, parent *event.Process) {
+	entry := parent.Entry
+	if entry.Kind != event.EntrySSH {
+		entry = event.EntryPoint{Kind: event.EntrySSH}
+	}
+	if entry.User == "" {
+		entry.User = proc.User.Name
+	}
+	if entry.Address == "" && t.host != nil {
+		if proc.Environment == nil {
+			proc.Environment = t.host.environment(proc.PID)
+		}
+		entry.Address = sshAddress(proc.Environment)
+	}
+	proc.Entry = entry
+}
+
+// sshAddress takes the client's address from SSH_CONNECTION, see sshd(8).
+func sshAddress(environment []string) string {
+	for _, v := range environment {
+		for _, name := range []string{"SSH_CONNECTION=", "SSH_CLIENT="} {
+			if value, ok := strings.CutPrefix(v, name); ok {
+				address, _, _ := strings.Cut(value, " ")
+				return address
+			}
+		}
+	}
+	return ""
+}
+
+// strayEntry gives an entry point to a process that was there before the table
+// and whose parents have gone: its environment still names the ssh session.
+func (t *Table) strayEntry(proc *event.Process) {
+	if proc.PPID != 1 || strings.HasSuffix(proc.Entry.Unit, ".service") {
+		return
+	}
+	if proc.Environment == nil {
+		proc.Environment = t.host.environment(proc.PID)
+	}
+	if address := sshAddress(proc.Environment); address != "" {
+		proc.Entry = event.EntryPoint{Kind: event.EntrySSH, Address: address, User: proc.User.Name}
+	}
+}
+
+// logon remembers with an ssh server's process who logged on through it, and
+// from where. The programs of the session inherit that.
+func (t *Table) logon(n *node, ev *event.Event) {
+	l := ev.Logon
+	if l == nil || ev.Class != event.ClassAuthentication || ev.Status != event.StatusSuccess || !l.Address.IsValid() {
+		return
+	}
+	old := n.image.resolve()
+	if !starts(old, sshServers) {
+		return
+	}
+	entry := event.EntryPoint{Kind: event.EntrySSH, Address: l.Address.Unmap().String()}
+	if ev.User != nil {
+		entry.User = ev.User.Name
+	}
+	if old.Entry == entry || entry.User == "" && old.Entry.Address == entry.Address {
+		return
+	}
+	proc := *old
+	proc.Entry = entry
+	n.replace(n.image, &image{proc: &proc, parent: n.image.parent, depth: n.image.depth})
+	ev.Process = &proc
+}
+
+// parseContainer finds the outermost container in the path of a control group,
+// of version 1 or 2, made by systemd's driver or the runtime's own.
+func parseContainer(path string) (id, runtime string) {
+	before := ""
+	for element := range strings.SplitSeq(path, "/") {
+		if id, runtime := containerElement(element, before); id != "" {
+			if runtime == "" {
+				runtime = runtimeOf(path)
+			}
+			return id, runtime
+		}
+		before = element
+	}
+	return "", ""
+}
+
+// prefixes of the scopes that runtimes ask systemd for. Those of the
+// monitors that watch a container from outside are not among them.
+var scopePrefixes = []struct{ prefix, runtime string }{
+	{"docker-", "docker"},
+	{"cri-containerd-", "containerd"},
+	{"nerdctl-", "containerd"},
+	{"crio-", "crio"},
+	{"libpod-", "podman"},
+}
+
+func containerElement(element, before string) (id, runtime string) {
+	name := strings.TrimSuffix(element, ".scope")
+	for _, p := range scopePrefixes {
+		if rest, ok := strings.CutPrefix(name, p.prefix); ok && isContainerID(rest) {
+			return rest, p.runtime
+		}
+	}
+	// containerd's systemd driver: <slice>:cri-containerd:<id>.
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && isContainerID(name[i+1:]) {
+		return name[i+1:], "containerd"
+	}
+	if rest, ok := strings.CutPrefix(element, "lxc.payload."); ok && rest != "" {
+		return rest, "lxc"
+	}
+	if before == "lxc" && element != "" {
+		return element, "lxc"
+	}
+	if isContainerID(name) {
+		return name, ""
+	}
+	return "", ""
+}
+
+// runtimeOf guesses the runtime of a container whose id stands alone.
+func runtimeOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/docker/"):
+		return "docker"
+	case strings.Contains(path, "/libpod_parent/"):
+		return "podman"
+	case strings.HasPrefix(path, "/k8s.io/"), strings.HasPrefix(path, "/default/"), strings.Contains(path, "/containerd/"):
+		return "containerd"
+	}
+	return ""
+}
+
+// isContainerID reports whether s is 64 lower-case hex digits.
+func isContainerID(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// unitOf returns the innermost service in the path of a control group, else
+// the innermost scope, else "".
+func unitOf(path string) string {
+	scope := ""
+	for path != "" {
+		i := strings.LastIndexByte(path, '/')
+		element := path[i+1:]
+		if strings.HasSuffix(element, ".service") {
+			return element
+		}
+		if scope == "" && strings.HasSuffix(element, ".scope") {
+			scope = element
+		}
+		path = path[:max(i, 0)]
+	}
+	return scope
+}
