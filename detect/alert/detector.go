@@ -1,0 +1,69 @@
+package alert
+
+import (
+	"time"
+
+	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/detect/fields"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/finding"
+)
+
+// Detector runs events through a rule set and hands out alerts. It is for one
+// goroutine.
+type Detector struct {
+	mapper  *fields.Mapper
+	matcher *detect.Matcher
+	raiser  *Raiser
+	report  func(a finding.Alert, repeat bool)
+	match   func(*detect.Document)
+	raise   func(detect.Match)
+	stats   Stats
+}
+
+// Stats is what a detector has done.
+type Stats struct {
+	Events  uint64 `json:"events"`  // handled
+	Matches uint64 `json:"matches"` // rules that matched
+	Alerts  uint64 `json:"alerts"`  // raised, repeats not counted
+	Evicted uint64 `json:"evicted"` // alerts forgotten to keep memory bounded: their repeats count as new
+}
+
+// NewDetector returns a detector for a rule set. Report is called on the
+// goroutine of [Detector.Handle] for each new alert and each repeat of one, see
+// [Raiser.Raise]. Now stamps alerts; nil means [time.Now].
+func NewDetector(rules *detect.Ruleset, limits detect.Limits, now func() time.Time, report func(a finding.Alert, repeat bool)) *Detector {
+	d := &Detector{mapper: fields.NewMapper(rules), matcher: rules.NewMatcher(limits), raiser: NewRaiser(now), report: report}
+	d.raise = d.raiseMatch
+	d.match = func(doc *detect.Document) { d.matcher.Match(doc, d.raise) }
+	return d
+}
+
+// NeedsRecords reports whether a rule looks at raw audit records, so that
+// sensors and readers should attach them to events.
+func (d *Detector) NeedsRecords() bool { return d.mapper.NeedsRecords() }
+
+// Handle runs events through the rules, in their order. Correlations and
+// alerts keep references to events; they must not change afterwards.
+func (d *Detector) Handle(events []*event.Event) {
+	for _, ev := range events {
+		d.stats.Events++
+		d.mapper.Each(ev, d.match)
+	}
+}
+
+func (d *Detector) raiseMatch(m detect.Match) {
+	d.stats.Matches++
+	a, repeat := d.raiser.Raise(m)
+	if !repeat {
+		d.stats.Alerts++
+	}
+	d.report(a, repeat)
+}
+
+// Stats returns what the detector has done so far.
+func (d *Detector) Stats() Stats {
+	s := d.stats
+	s.Evicted = d.raiser.Evicted()
+	return s
+}
