@@ -17,6 +17,7 @@ type image struct {
 	proc   *event.Process
 	parent *image // of the parent at birth; nil when unknown
 	depth  int    // images in the lineage, this one included
+	copied bool   // made by a fork: what the parent's image learns holds here too
 }
 
 // newImage makes an image whose lineage is at most event.MaxLineage long.
@@ -52,18 +53,28 @@ func (i *image) resolve() *event.Process {
 	}
 	if i.parent != nil {
 		if parent := i.parent.resolve(); parent != i.proc.Parent {
-			proc := *i.proc
-			proc.Parent = parent
-			i.proc = &proc
+			i.proc = i.rebuild(parent)
 		}
 	}
 	return i.proc
 }
 
+// rebuild returns the Process with a parent that knows more.
+func (i *image) rebuild(parent *event.Process) *event.Process {
+	proc := *i.proc
+	if i.copied {
+		proc = *parent
+		proc.UID, proc.PID, proc.PPID = i.proc.UID, i.proc.PID, i.proc.PPID
+		proc.Started, proc.Executed, proc.Entry = i.proc.Started, i.proc.Executed, i.proc.Entry
+	}
+	proc.Parent = parent
+	return &proc
+}
+
 // set replaces the Process by one that knows more.
 func (i *image) set(proc *event.Process) {
 	proc.Parent = i.parent.resolve()
-	i.proc = proc
+	i.proc, i.copied = proc, false
 }
 
 // adopt gives the image another parent: the one that the kernel's fork record

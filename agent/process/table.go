@@ -328,6 +328,7 @@ func (t *Table) born(pid, ppid uint32, at int64, parent *image) *node {
 		proc.Entry = event.EntryPoint{Kind: event.EntryService}
 	}
 	n := &node{pid: pid, ppid: ppid, birth: at, image: newImage(proc, parent)}
+	n.image.copied = parent != nil
 	t.insert(n)
 	return n
 }
