@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -307,6 +308,8 @@ func BenchmarkParseAndReassemble(b *testing.B) {
 	r := record.NewReassembler(record.Options{RecordTime: true}, func(e *record.Event) { events++ })
 	b.SetBytes(int64(size / len(lines)))
 	b.ReportAllocs()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	i := 0
 	for b.Loop() {
 		_ = r.PushLine(lines[i], 0)
@@ -315,6 +318,8 @@ func BenchmarkParseAndReassemble(b *testing.B) {
 		}
 	}
 	r.Flush()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(events), "allocs/event")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 	b.ReportMetric(float64(b.N)/float64(events), "records/event")
 }
@@ -339,6 +344,8 @@ func BenchmarkExecEvents(b *testing.B) {
 	payload := make([]byte, 0, 4096)
 	serial, k := uint64(1), 0
 	b.ReportAllocs()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	for b.Loop() {
 		payload = append(payload[:0], "audit(1700000000.042:"...)
 		payload = strconv.AppendUint(payload, serial+uint64(k%2), 10)
@@ -351,5 +358,7 @@ func BenchmarkExecEvents(b *testing.B) {
 			k, serial = 0, serial+2
 		}
 	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(events), "allocs/event")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
