@@ -483,7 +483,6 @@ func delayed(r *rand.Rand, events []event.Event) []report {
 // history makes processes that fork, exec and end, and the truth about them.
 func history(r *rand.Rand, h *fakeHost) (perf, audit []event.Event, want map[uint32]string, execs int) {
 	type living struct {
-		lines string
 		own   string
 		ppid  uint32
 		up    string
