@@ -26,19 +26,32 @@ type ours struct {
 	errors  bytes.Buffer
 }
 
+// agentConfig has the agent write every event, as auditd does, into a file
+// that is allowed to grow, so that the events can be counted.
+const agentConfig = `output: %[1]s
+output_max_bytes: 8000000000
+events: true
+state_dir: %[2]s
+run_dir: %[2]s
+`
+
 func (o *ours) name() string { return "holdfast" }
 
 func (o *ours) output() string { return filepath.Join(o.dir, "events.jsonl") }
 
-// start runs the agent with directories of its own, writing every event to a
-// file as auditd does; it returns when the agent answers.
+// start runs the agent with directories of its own; it returns when the agent
+// answers.
 func (o *ours) start(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "holdfast")
 	if err != nil {
 		return err
 	}
 	o.dir = dir
-	o.cmd = exec.Command(o.program, "run", "--output", o.output(), "--state-dir", dir, "--run-dir", dir)
+	config := filepath.Join(dir, "agent.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, o.output(), dir), 0o600); err != nil {
+		return err
+	}
+	o.cmd = exec.Command(o.program, "run", "--config", config)
 	o.cmd.Stderr = &o.errors
 	if err := o.cmd.Start(); err != nil {
 		return fmt.Errorf("start the agent: %w", err)

@@ -87,7 +87,12 @@ type running struct {
 func start(t *testing.T, agent, dir string) *running {
 	t.Helper()
 	r := &running{dir: dir}
-	r.cmd = exec.Command(agent, "run", "--output", r.output(), "--state-dir", dir, "--run-dir", dir)
+	config := filepath.Join(dir, "agent.yaml")
+	text := "events: true\noutput: " + r.output() + "\nstate_dir: " + dir + "\nrun_dir: " + dir + "\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.cmd = exec.Command(agent, "run", "--config", config)
 	r.cmd.Stderr = &r.errors
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
