@@ -1,0 +1,197 @@
+package normalize
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/holdfast-security/holdfast/agent/audit/decode"
+	"github.com/holdfast-security/holdfast/agent/audit/record"
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// pathItem is a PATH record.
+type pathItem struct {
+	name     string // as the program gave it
+	path     string // absolute and clean; relative where the directory is not known
+	nametype string // NORMAL, PARENT, CREATE, DELETE, UNKNOWN; "" in old logs
+	inode    uint64
+	device   uint64
+	mode     uint32
+	uid      uint32
+}
+
+// atFDCWD is AT_FDCWD of <linux/fcntl.h>, as 32 bits.
+const atFDCWD = 0xffffff9c
+
+// directoryArgument tells which arguments of a system call are the descriptors
+// of the directories that its relative paths start from: one for the first
+// path, one for the second.
+var directoryArgument = map[string][2]int{
+	"openat": {0, 0}, "openat2": {0, 0}, "unlinkat": {0, 0}, "mkdirat": {0, 0}, "mknodat": {0, 0},
+	"fchmodat": {0, 0}, "fchmodat2": {0, 0}, "fchownat": {0, 0}, "utimensat": {0, 0}, "futimesat": {0, 0},
+	"execveat": {0, 0}, "symlinkat": {1, 1}, "renameat": {0, 2}, "renameat2": {0, 2}, "linkat": {0, 2},
+	"setxattrat": {0, 0}, "removexattrat": {0, 0},
+}
+
+// paths reads the PATH records in the order of their item numbers as far as
+// they came, and finds what their names are relative to.
+//
+// Where a call was given the descriptor of a directory, the kernel names the
+// working directory as the parent all the same (audit_log_name in
+// kernel/auditsc.c prints the pwd for a name without directory part). Such a
+// parent is looked up by its inode instead; unless it is known the name stays
+// relative, which is less than wanted but not wrong.
+func (n *Normalizer) paths(c *call) []pathItem {
+	var items []pathItem
+	for i := range n.in.Records {
+		if n.in.Records[i].Type == record.Path {
+			items = append(items, readPath(&n.in.Records[i]))
+		}
+	}
+	parents := 0
+	for i := range items {
+		if items[i].nametype == "PARENT" {
+			parents++
+		}
+	}
+	for i := range items {
+		n.resolve(c, items, i, parents)
+	}
+	return items
+}
+
+func readPath(r *record.Record) pathItem {
+	var p pathItem
+	for f := r.Fields(); f.Next(); {
+		switch string(f.Name) {
+		case "name":
+			p.name = decode.Text(f.Value)
+		case "nametype":
+			p.nametype = decode.Plain(f.Value)
+		case "objtype": // audit 2.4 to 2.6 called it so
+			p.nametype = decode.Plain(f.Value)
+		case "inode":
+			p.inode, _ = decode.Uint(f.Value)
+		case "dev":
+			p.device = device(f.Value)
+		case "mode":
+			m, _ := strconv.ParseUint(string(f.Value), 8, 32)
+			p.mode = uint32(m)
+		case "ouid":
+			u, _ := decode.Uint(f.Value)
+			p.uid = uint32(u)
+		}
+	}
+	return p
+}
+
+// device reads major:minor in hex and returns st_dev as glibc's makedev packs
+// it, <sys/sysmacros.h>.
+func device(value []byte) uint64 {
+	high, low, _ := bytes.Cut(value, []byte(":"))
+	major, _ := strconv.ParseUint(string(high), 16, 32)
+	minor, _ := strconv.ParseUint(string(low), 16, 32)
+	return major&0xfff<<8 | major&^0xfff<<32 | minor&0xff | minor&^0xff<<12
+}
+
+// resolve finds the absolute path of item i and remembers it by inode.
+func (n *Normalizer) resolve(c *call, items []pathItem, i, parents int) {
+	p := &items[i]
+	if p.name == "" {
+		p.path = n.inodes.get(p.device, p.inode)
+		return
+	}
+	dir := n.cwd
+	if c != nil && c.relativeToDescriptor(i, items, parents) {
+		if p.nametype == "PARENT" && (p.name[0] != '/' || p.name == n.cwd) {
+			p.path = n.inodes.get(p.device, p.inode)
+			return
+		}
+		dir = parentOf(items, i, parents)
+	}
+	if p.path = absolute(dir, p.name); p.path != "" && p.path[0] == '/' && p.nametype != "DELETE" {
+		n.inodes.put(p.device, p.inode, p.path)
+	}
+}
+
+// parentOf returns the known path of the parent of item i, "" for none.
+func parentOf(items []pathItem, i, parents int) string {
+	want := 0
+	if parents > 1 && items[i].nametype == "CREATE" {
+		want = 1
+	}
+	for k := range items {
+		if items[k].nametype != "PARENT" {
+			continue
+		}
+		if want == 0 {
+			return items[k].path
+		}
+		want--
+	}
+	return ""
+}
+
+// relativeToDescriptor reports whether the name of item i, if it is relative,
+// starts from a descriptor that is not the working directory.
+func (c *call) relativeToDescriptor(i int, items []pathItem, parents int) bool {
+	arguments, ok := directoryArgument[c.name]
+	if !ok {
+		return false
+	}
+	argument := arguments[0]
+	second := items[i].nametype == "CREATE" || items[i].nametype == "PARENT" && parents > 1 && i > 0
+	if second {
+		argument = arguments[1]
+	}
+	return uint32(c.args[argument]) != atFDCWD
+}
+
+func (p *pathItem) file() *event.File {
+	f := &event.File{Path: p.path, Mode: p.mode, UID: p.uid, Inode: p.inode, Device: p.device}
+	const format, directory, symlink, regular = 0o170000, 0o040000, 0o120000, 0o100000 // <linux/stat.h>
+	switch p.mode & format {
+	case directory:
+		f.Kind = event.FileDir
+	case symlink:
+		f.Kind = event.FileSymlink
+	case regular, 0:
+	default:
+		f.Kind = event.FileOther
+	}
+	return f
+}
+
+// inodes remembers the paths of inodes, the latest maxInodes of them.
+type inodes struct {
+	paths map[inode]string
+	ring  []inode
+	next  int
+}
+
+type inode struct{ device, number uint64 }
+
+const maxInodes = 4096
+
+func (t *inodes) put(device, number uint64, path string) {
+	const maxPath = 4096 // PATH_MAX, <linux/limits.h>
+	id := inode{device, number}
+	if number == 0 || len(path) > maxPath {
+		return
+	}
+	if t.paths == nil {
+		t.paths = make(map[inode]string)
+	}
+	if _, ok := t.paths[id]; !ok {
+		if len(t.ring) < maxInodes {
+			t.ring = append(t.ring, id)
+		} else {
+			delete(t.paths, t.ring[t.next%maxInodes])
+			t.ring[t.next%maxInodes] = id
+			t.next++
+		}
+	}
+	t.paths[id] = path
+}
+
+func (t *inodes) get(device, number uint64) string { return t.paths[inode{device, number}] }
