@@ -54,12 +54,6 @@ func fillAt(d *detect.Document, set *detect.Ruleset, at time.Time, values map[st
 	}
 }
 
-func titles(m *detect.Matcher, d *detect.Document) []string {
-	var matched []string
-	m.Match(d, func(match detect.Match) { matched = append(matched, match.Rule.Title) })
-	return matched
-}
-
 func TestItems(t *testing.T) {
 	type doc = map[string]any
 	for _, c := range []struct {

@@ -3,8 +3,6 @@ package detect
 import (
 	"strconv"
 	"time"
-
-	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
 // FieldID names a field of documents within one [Ruleset].
@@ -97,8 +95,8 @@ func (d *Document) Time() time.Time { return d.time }
 // Ref returns the reference given to [Document.Reset].
 func (d *Document) Ref() any { return d.ref }
 
-// Source returns the log source given to [Document.Reset].
-func (d *Document) Source() sigma.LogSource { return d.source.log }
+// Source returns the source given to [Document.Reset].
+func (d *Document) Source() Source { return d.source }
 
 // SetString gives a field one text.
 func (d *Document) SetString(id FieldID, s string) {

@@ -216,9 +216,9 @@ func (d *Document) Explain(rule *sigma.Rule) Explanation {
 	if rule.Correlation != nil {
 		return explainCorrelation(rule)
 	}
-	if !applies(rule.LogSource, d.source.log) {
+	if !d.source.applies(rule.LogSource) {
 		return Explanation{
-			Text: fmt.Sprintf("the rule is for log source %s, the event is from %s", rule.LogSource, d.source.log), Line: rule.Line,
+			Text: fmt.Sprintf("the rule is for log source %s, the event is from %s", rule.LogSource, d.source.Log()), Line: rule.Line,
 		}
 	}
 	return d.explain(rule.Detection, rule.Detection.Condition)

@@ -146,20 +146,34 @@ func (r *Ruleset) FieldName(id FieldID) string { return r.names[id] }
 // Source is where a document comes from, resolved to the rules that apply. The
 // zero value has none.
 type Source struct {
-	log   sigma.LogSource
+	logs  []sigma.LogSource
 	parts []*partition
 }
 
-// Source resolves a log source: a rule applies when each part of its own log
-// source is empty or the same. Callers keep the result, for it takes a while.
-func (r *Ruleset) Source(log sigma.LogSource) Source {
-	s := Source{log: log}
+// Source resolves the log sources of a kind of document, of which it needs at
+// least one: a rule applies to it when, for one of them, each part of the
+// rule's log source is empty or the same. Callers keep the result, for it takes
+// a while.
+func (r *Ruleset) Source(logs ...sigma.LogSource) Source {
+	s := Source{logs: logs}
 	for _, part := range r.ordered {
-		if applies(part.source, log) {
+		if s.applies(part.source) {
 			s.parts = append(s.parts, part)
 		}
 	}
 	return s
+}
+
+// Log returns the first of the log sources, or none.
+func (s Source) Log() sigma.LogSource {
+	if len(s.logs) == 0 {
+		return sigma.LogSource{}
+	}
+	return s.logs[0]
+}
+
+func (s Source) applies(rule sigma.LogSource) bool {
+	return slices.ContainsFunc(s.logs, func(log sigma.LogSource) bool { return applies(rule, log) })
 }
 
 // Rules returns how many rules apply to documents of the source.
