@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -162,26 +163,68 @@ func containerLabel(c *event.Container) string {
 }
 
 // reasons lists the field values that made the rule fire, by event where the
-// alert stands on several.
+// alert stands on several. Events that fired it for the same reasons as the one
+// before are counted.
 func (p *page) reasons(a finding.Alert) []string {
+	runs := evidenceRuns(a)
 	var lines []string
-	lastEvent := -1
-	for i, m := range a.Matches {
-		if i == maxReasons {
-			more := fmt.Sprintf("… and %d more, see -o json", len(a.Matches)-i)
-			lines = append(lines, p.style.color(dim, more))
+	shown := 0
+	for _, run := range runs {
+		if shown >= maxReasons {
 			break
 		}
-		if len(a.Evidence) > 1 && m.Event != lastEvent && m.Event >= 0 && m.Event < len(a.Evidence) {
-			lines = append(lines, p.evidenceHead(a.Evidence[m.Event]))
-			lastEvent = m.Event
+		if len(a.Evidence) > 1 && run.known {
+			lines = append(lines, p.evidenceHead(a.Evidence[run.event]))
 		}
-		lines = append(lines, p.reason(m)...)
+		for _, m := range run.matches[:min(len(run.matches), maxReasons-shown)] {
+			lines = append(lines, p.reason(m)...)
+		}
+		shown += len(run.matches)
+		if run.more > 0 {
+			text := fmt.Sprintf("and %d more like it, until %s", run.more, p.style.stamp(a.Evidence[run.last].Time))
+			lines = append(lines, p.style.color(dim, termtext.Bound(text, p.room())))
+		}
+	}
+	if shown > maxReasons {
+		lines = append(lines, p.style.color(dim, "… more in -o json"))
 	}
 	if len(lines) == 0 && a.Rule.Title != "" {
 		lines = append(lines, termtext.Bound("rule "+a.Rule.Title, p.room()))
 	}
 	return lines
+}
+
+// evidenceRun is an event of the evidence with the reasons it gave, and how
+// many events right after it gave the same ones.
+type evidenceRun struct {
+	event, last int  // indices into the evidence: of the first, and of the last like it
+	known       bool // the indices are within the evidence
+	matches     []finding.Match
+	more        int
+}
+
+func evidenceRuns(a finding.Alert) []evidenceRun {
+	var runs []evidenceRun
+	for i := 0; i < len(a.Matches); {
+		index := a.Matches[i].Event
+		end := i
+		for end < len(a.Matches) && a.Matches[end].Event == index {
+			end++
+		}
+		run := evidenceRun{event: index, last: index, known: index >= 0 && index < len(a.Evidence), matches: a.Matches[i:end]}
+		if n := len(runs); n > 0 && run.known && runs[n-1].known && slices.EqualFunc(runs[n-1].matches, run.matches, sameReason) {
+			runs[n-1].more++
+			runs[n-1].last = index
+		} else {
+			runs = append(runs, run)
+		}
+		i = end
+	}
+	return runs
+}
+
+func sameReason(a, b finding.Match) bool {
+	return a.Field == b.Field && a.Value == b.Value && a.Condition == b.Condition && a.Selection == b.Selection
 }
 
 func (p *page) evidenceHead(e event.Event) string {

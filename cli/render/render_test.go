@@ -123,12 +123,15 @@ func bruteForce() finding.Alert {
 	}
 	last := logon
 	last.Time, last.Status = noon, event.StatusSuccess
-	a.Evidence = []event.Event{logon, last}
-	a.Matches = []finding.Match{
-		{Field: "Status", Value: "failure", Condition: `is "failure"`, Event: 0},
-		{Field: "event_count", Value: "30", Condition: "at least 10 within 2m0s", Event: 0},
-		{Field: "Status", Value: "success", Condition: `is "success"`, Event: 1},
+	a.Evidence = []event.Event{logon, logon, logon, last}
+	for i := range 3 {
+		a.Evidence[i].Time = logon.Time.Add(time.Duration(i) * time.Second)
+		a.Matches = append(a.Matches, finding.Match{Field: "Status", Value: "failure", Condition: `is "failure"`, Event: i})
 	}
+	a.Matches = append(a.Matches[3:],
+		finding.Match{Field: "Status", Value: "success", Condition: `is "success"`, Event: 3},
+		finding.Match{Field: "SourceIp", Value: "192.0.2.99", Condition: "is present", Event: 3},
+	)
 	return a
 }
 

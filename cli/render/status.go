@@ -21,10 +21,15 @@ func Features(list []feature.Status, style Style) string {
 	for _, s := range list {
 		rows = append(rows, []string{s.Name, string(s.State), s.Detail})
 	}
-	return Table([]string{"FEATURE", "STATE", "HOW"}, rows, style) + warnings(list, style)
+	text := Table([]string{"FEATURE", "STATE", "HOW"}, rows, style)
+	if w := Warnings(list, style); w != "" {
+		text += "\n" + w
+	}
+	return text
 }
 
-func warnings(list []feature.Status, style Style) string {
+// Warnings returns the warnings of features with their remedies.
+func Warnings(list []feature.Status, style Style) string {
 	p := &page{style: style}
 	for _, s := range list {
 		for _, w := range s.Warnings {
@@ -35,17 +40,35 @@ func warnings(list []feature.Status, style Style) string {
 			}
 		}
 	}
-	if p.b.Len() == 0 {
-		return ""
+	return p.b.String()
+}
+
+// Labelled returns a heading with sentences below it, each wrapped.
+func Labelled(label string, sentences []string, style Style) string {
+	p := &page{style: style}
+	p.line(style.color(bold, termtext.Bound(label, style.width())))
+	for _, s := range sentences {
+		for _, l := range termtext.Wrap(s, style.width()-2, maxWarningLines) {
+			p.line("  ", l)
+		}
 	}
-	return "\n" + p.b.String()
+	return p.b.String()
+}
+
+// Text returns a value made fit to stand within a sentence.
+func Text(value string, style Style) string { return termtext.BoundMiddle(value, style.width()/2) }
+
+// Status returns the text of a status line: dim, and short enough not to wrap.
+func Status(text string, style Style) string {
+	return style.color(dim, termtext.Bound(text, style.width()-1))
 }
 
 // Entry is a line of a ledger: a number and what it counts.
 type Entry struct {
 	Value uint64
 	What  string
-	Bad   bool // a loss: stands out unless zero
+	Bad   bool   // a loss: stands out unless zero
+	Note  string // a line below, "" for none
 }
 
 // Ledger returns entries with their numbers aligned.
@@ -62,6 +85,10 @@ func Ledger(entries []Entry, style Style) string {
 			text = style.color(red, text)
 		}
 		p.line("  ", text, "  ", termtext.Bound(e.What, style.width()-width-4))
+		if e.Note != "" {
+			note := termtext.BoundMiddle(e.Note, style.width()-width-4)
+			p.line(strings.Repeat(" ", width+4), style.color(dim, note))
+		}
 	}
 	return p.b.String()
 }

@@ -16,7 +16,8 @@ const maxCellLines = 4
 // than the style, the widest columns are narrowed and their cells wrapped.
 // Cells may be hostile. Every row has as many cells as the header.
 func Table(header []string, rows [][]string, style Style) string {
-	widths := fit(naturalWidths(header, rows), style.width())
+	widths := naturalWidths(header, rows)
+	fit(widths, wordWidths(header, rows), style.width())
 	var b strings.Builder
 	b.WriteString(style.color(dim, tableRow(header, widths, Style{})))
 	b.WriteByte('\n')
@@ -50,22 +51,40 @@ func naturalWidths(header []string, rows [][]string) []int {
 	return widths
 }
 
-// fit narrows the widest columns, one step at a time, until all fit in total.
-func fit(widths []int, total int) []int {
-	room := total - len(columnGap)*(len(widths)-1)
-	for sum(widths) > room {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
-				widest = i
+// maxWord is the longest word that a column keeps whole.
+const maxWord = 32
+
+// wordWidths returns the width of the longest word of each column.
+func wordWidths(header []string, rows [][]string) []int {
+	widths := make([]int, len(header))
+	for _, row := range append([][]string{header}, rows...) {
+		for i, cell := range row {
+			for word := range strings.SplitSeq(termtext.Bound(cell, maxWidth), " ") {
+				widths[i] = max(widths[i], min(termtext.Width(word), maxWord))
 			}
 		}
-		if widths[widest] <= 2 {
-			break
-		}
-		widths[widest]--
 	}
 	return widths
+}
+
+// fit narrows the widest columns, one step at a time, until all fit in total:
+// as long as there are any, columns that need not break a word.
+func fit(widths, words []int, total int) {
+	room := total - len(columnGap)*(len(widths)-1)
+	for _, keep := range []bool{true, false} {
+		for sum(widths) > room {
+			widest := -1
+			for i, w := range widths {
+				if (!keep || w > words[i]) && w > 2 && (widest < 0 || w > widths[widest]) {
+					widest = i
+				}
+			}
+			if widest < 0 {
+				break
+			}
+			widths[widest]--
+		}
+	}
 }
 
 func sum(numbers []int) int {
