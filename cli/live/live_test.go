@@ -122,6 +122,9 @@ func TestStatusLineIsErasedBeforeAnAlert(t *testing.T) {
 
 func TestTally(t *testing.T) {
 	var tally live.Tally
+	if tally.Alerts() == nil || tally.Matches() == nil {
+		t.Error("an empty tally has no maps")
+	}
 	alert := func(id string, kind finding.AlertType, count uint32) finding.Alert {
 		return finding.Alert{ID: id, Type: kind, Count: count}
 	}

@@ -45,6 +45,7 @@ type Screen struct {
 	order  []string // ids in order of arrival, to forget the oldest
 	bursts map[finding.AlertType]*burst
 	status string // what the status line shows now
+	err    error  // of the first write that failed
 }
 
 // track follows the repeats of one alert.
@@ -142,11 +143,28 @@ func (s *Screen) tell(t *track) {
 	}
 }
 
-// write puts text where the status line was. An error of the terminal has
-// nowhere to be told; a closed pipe ends the program by its signal.
+// Note writes text to w in place of the status line.
+func (s *Screen) Note(w io.Writer, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eraseStatus()
+	_, _ = io.WriteString(w, text)
+}
+
+// Err returns the error of the first alert that could not be written, which
+// is how a closed pipe shows.
+func (s *Screen) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// write puts text where the status line was.
 func (s *Screen) write(text string) {
 	s.eraseStatus()
-	_, _ = io.WriteString(s.opts.Out, text)
+	if _, err := io.WriteString(s.opts.Out, text); s.err == nil {
+		s.err = err
+	}
 }
 
 func (s *Screen) drawStatus() {

@@ -52,18 +52,25 @@ func (t *Tally) Add(a finding.Alert, hidden bool) bool {
 	return !known
 }
 
-// Alerts returns how many alerts there were of each type.
+// Alerts returns how many alerts there were of each type; never nil.
 func (t *Tally) Alerts() map[finding.AlertType]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return maps.Clone(t.alerts)
+	return copied(t.alerts)
 }
 
-// Matches returns how many matches the alerts of each type stand for.
+// Matches returns how many matches the alerts of each type stand for; never
+// nil.
 func (t *Tally) Matches() map[finding.AlertType]uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return maps.Clone(t.matches)
+	return copied(t.matches)
+}
+
+func copied[V any](m map[finding.AlertType]V) map[finding.AlertType]V {
+	out := make(map[finding.AlertType]V, len(m))
+	maps.Copy(out, m)
+	return out
 }
 
 // Total returns the number of alerts, and how many of them were hidden.
