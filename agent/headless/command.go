@@ -1,0 +1,99 @@
+package headless
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/holdfast-security/holdfast/internal/version"
+)
+
+// Exit codes of the command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const usage = `holdfast-agent runs Holdfast's sensors and detection without a terminal.
+
+  holdfast-agent run [--config FILE] [--output FILE|-]
+      write alerts as JSON lines until stopped by SIGINT or SIGTERM
+  holdfast-agent version
+      say which build this is
+
+Exit codes: 0 stopped as asked; 1 failed; 2 wrong command line or configuration.
+`
+
+// Command carries out the command line args, without the program's name, and
+// returns the exit code. What run writes to a terminal or log about itself goes
+// to stderr. It returns when the work is done or ctx has ended.
+func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	name := ""
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "run":
+		return runCommand(ctx, args, stdout, stderr)
+	case "version", "--version":
+		fmt.Fprintln(stdout, "holdfast-agent "+version.Get().String())
+		return exitDone
+	case "help", "-h", "--help":
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	case "":
+		fmt.Fprint(stderr, usage)
+	default:
+		fmt.Fprintf(stderr, "holdfast-agent: there is no command %q; there are run and version\n", name)
+	}
+	return exitUsage
+}
+
+func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg, err := configure(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitDone
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "holdfast-agent: %v\n", err)
+		return exitUsage
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := Run(ctx, cfg, stdout, log); err != nil {
+		log.Error("the agent failed", "error", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// configure joins the configuration file and the flags, which win.
+func configure(args []string, stderr io.Writer) (Config, error) {
+	flags := flag.NewFlagSet("holdfast-agent run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors are said once, by the caller
+	path := flags.String("config", "", "configuration file, YAML or JSON")
+	output := flags.String("output", "", "file to append JSON lines to; - is standard output")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stderr, usage)
+		}
+		return Config{}, err
+	}
+	if flags.NArg() > 0 {
+		return Config{}, fmt.Errorf("run takes no argument %q", flags.Arg(0))
+	}
+	var cfg Config
+	if *path != "" {
+		var err error
+		if cfg, err = LoadConfig(*path); err != nil {
+			return Config{}, err
+		}
+	}
+	if *output != "" {
+		cfg.Output = *output
+	}
+	return cfg, cfg.Validate()
+}

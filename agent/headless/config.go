@@ -1,0 +1,119 @@
+package headless
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/holdfast-security/holdfast/finding"
+)
+
+// Bounds and defaults of the output file.
+const (
+	defaultMaxBytes = 100 << 20
+	defaultMaxFiles = 5
+	minBytes        = 1 << 20
+	maxConfig       = 1 << 20 // bytes of a configuration file
+)
+
+// Config is the configuration of an agent without a server, as a YAML or JSON
+// file holds it. The zero value is safe: every feature that is on by default,
+// alerts to standard output.
+type Config struct {
+	// Output is the file that alerts and events are appended to; "" or "-"
+	// is standard output. The directory must exist.
+	Output string `yaml:"output"`
+	// OutputMaxBytes is the size at which the file is rotated; 0 means 100
+	// MiB, and less than 1 MiB is refused.
+	OutputMaxBytes int64 `yaml:"output_max_bytes"`
+	// OutputMaxFiles is how many files are kept, the current one included;
+	// 0 means 5.
+	OutputMaxFiles int `yaml:"output_max_files"`
+	// Events adds every event to the output, not only alerts.
+	Events bool `yaml:"events"`
+	// Severity is the lowest severity of alerts to write; "" means
+	// informational, which is all.
+	Severity string `yaml:"severity"`
+	// Rules are files and directories with Sigma rules to use beside
+	// Holdfast's own.
+	Rules []string `yaml:"rules"`
+	// Only names the features to run; without it those that are on by
+	// default run. Disable names features not to run.
+	Only    []string `yaml:"only"`
+	Disable []string `yaml:"disable"`
+	// StateDir and RunDir are the directories for what must survive a
+	// restart and for the control socket; "" means /var/lib/holdfast and
+	// /run/holdfast.
+	StateDir string `yaml:"state_dir"`
+	RunDir   string `yaml:"run_dir"`
+}
+
+// LoadConfig reads a configuration file. Unknown settings are errors, so that
+// a slip of the pen is not taken for a wish.
+func LoadConfig(path string) (Config, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	cfg, err := ParseConfig(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// ParseConfig reads and checks a configuration. Empty data is the zero value.
+func ParseConfig(data []byte) (Config, error) {
+	var cfg Config
+	if len(data) > maxConfig {
+		return Config{}, fmt.Errorf("larger than %d bytes", maxConfig)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, err
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("more than one document; keep one")
+	}
+	return cfg, cfg.Validate()
+}
+
+// Validate says what is wrong with the configuration, before anything starts.
+func (c *Config) Validate() error {
+	if _, err := c.lowest(); err != nil {
+		return fmt.Errorf("severity: %w", err)
+	}
+	if c.OutputMaxBytes != 0 && c.OutputMaxBytes < minBytes {
+		return fmt.Errorf("output_max_bytes: %d is less than %d", c.OutputMaxBytes, minBytes)
+	}
+	if c.OutputMaxFiles < 0 || c.OutputMaxFiles > 1000 {
+		return fmt.Errorf("output_max_files: %d is not between 1 and 1000", c.OutputMaxFiles)
+	}
+	for _, dir := range []struct{ name, value string }{{"state_dir", c.StateDir}, {"run_dir", c.RunDir}} {
+		if dir.value != "" && !filepath.IsAbs(dir.value) {
+			return fmt.Errorf("%s: %q is not an absolute path", dir.name, dir.value)
+		}
+	}
+	return nil
+}
+
+func (c *Config) lowest() (finding.Severity, error) {
+	if c.Severity == "" {
+		return finding.Informational, nil
+	}
+	return finding.ParseSeverity(c.Severity)
+}
+
+// toFile reports whether the output is a file.
+func (c *Config) toFile() bool { return c.Output != "" && c.Output != "-" }
