@@ -75,7 +75,8 @@ func newRoot(streams Streams) *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.versionCommand(), a.completionCommand(),
+		a.watchCommand(), a.eventsCommand(), a.replayCommand(), a.rulesCommand(),
+		a.featuresCommand(), a.healthCommand(), a.versionCommand(), a.completionCommand(),
 	}
 }
 

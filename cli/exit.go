@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -48,8 +49,8 @@ const maxMessage = 2000
 // say returns the line that tells of err, or "" when nothing is left to say.
 func say(err error) string {
 	switch {
-	case err == nil, errors.Is(err, errPartial):
-		return ""
+	case err == nil, errors.Is(err, errPartial), errors.Is(err, syscall.EPIPE):
+		return "" // nobody reads a closed pipe, and closing it was meant
 	case errors.Is(err, context.Canceled):
 		return "holdfast: interrupted\n"
 	}

@@ -15,7 +15,7 @@ const (
 )
 
 // defaultWidth is the width of output that no terminal shows.
-const defaultWidth = 100
+const defaultWidth = 120
 
 func (a *app) checkFormat() error {
 	if a.format != formatTable && a.format != formatJSON {

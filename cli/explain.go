@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-security/holdfast/cli/input"
+	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/detect/fields"
+	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/rules/rulefiles"
+)
+
+const explainHelp = `Say what a rule detects, which fields it looks at and what to do about its
+alert. RULE is an id, the beginning of one, an alert type, a title, or a file.
+
+With --event FILE (any log that holdfast replay reads) it also says why the
+events in it do or do not match: every test of the rule with the value found.`
+
+// maxExplained bounds how many events of a file are explained.
+const maxExplained = 10
+
+func (a *app) rulesExplainCommand() *cobra.Command {
+	var dirs []string
+	var eventFile string
+	cmd := &cobra.Command{
+		Use: "explain RULE", Short: "Say what a rule detects, and why an event matches", Long: explainHelp,
+		ValidArgsFunction: ruleNames,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s needs one rule; holdfast rules list names them", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.explain(cmd.Context(), args[0], dirs, eventFile)
+		},
+	}
+	cmd.Flags().StringVar(&eventFile, "event", "", "explain the match of the events in this file, - for standard input")
+	addRulesFlag(cmd, &dirs)
+	return cmd
+}
+
+// explanationJSON is an element of `rules explain -o json`.
+type explanationJSON struct {
+	ruleJSON
+	Description    string           `json:"description"`
+	FalsePositives []string         `json:"falsePositives"`
+	Fields         []string         `json:"fields"`
+	Condition      string           `json:"condition"`
+	Remediation    []string         `json:"remediation"`
+	Events         []explainedEvent `json:"events"` // with --event
+}
+
+// explainedEvent is why one event does or does not match.
+type explainedEvent struct {
+	Event       string             `json:"event"` // class/activity
+	Time        time.Time          `json:"time"`
+	Matches     bool               `json:"matches"`
+	Explanation detect.Explanation `json:"explanation"`
+	line        string             // as holdfast events shows it
+}
+
+func (a *app) explain(ctx context.Context, name string, dirs []string, eventFile string) error {
+	set, err := loadRules(dirs)
+	if err != nil {
+		return err
+	}
+	found, err := findRules(set, name)
+	if err != nil {
+		return err
+	}
+	var events []*event.Event
+	if eventFile != "" {
+		if events, err = a.readEvents(ctx, eventFile); err != nil {
+			return err
+		}
+	}
+	list := make([]explanationJSON, 0, len(found))
+	compiled, errs := detect.Compile(set.Rules)
+	for _, r := range found {
+		if !slices.Contains(compiled.Rules(), r) {
+			return fmt.Errorf("rule %s:%d cannot be used: %w", r.Path, r.Line, refusalOf(r, errs))
+		}
+		list = append(list, a.explainRule(compiled, r, events))
+	}
+	if a.json() {
+		return a.printJSON(list)
+	}
+	for _, e := range list {
+		if err := a.print(explainText(e, eventFile != "", a.style(a.Out)) + "\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findRules looks among the rules, or reads name as a file.
+func findRules(set *rulefiles.Set, name string) ([]*sigma.Rule, error) {
+	if found := set.Find(name); len(found) > 0 {
+		return found, nil
+	}
+	before := len(set.Rules)
+	if strings.ContainsAny(name, "./") && set.Add(name) == nil && len(set.Rules) > before {
+		return set.Rules[before:], nil
+	}
+	names, _ := ruleNames(nil, nil, "")
+	if near := nearest(name, names); near != "" {
+		return nil, usagef("there is no rule %q; did you mean %s?", name, near)
+	}
+	return nil, usagef("there is no rule %q; holdfast rules list names them", name)
+}
+
+func refusalOf(r *sigma.Rule, errs []error) error {
+	for _, err := range errs {
+		if strings.HasPrefix(err.Error(), r.Path+":") {
+			return err
+		}
+	}
+	return fmt.Errorf("the engine refused it")
+}
+
+// readEvents reads the events of a log of at most a few lines.
+func (a *app) readEvents(ctx context.Context, name string) ([]*event.Event, error) {
+	var events []*event.Event
+	reader := replay.NewReader(replay.Options{RawRecords: true, Events: func(list []*event.Event) { events = append(events, list...) }})
+	file, err := input.Open(name, a.In)
+	if err != nil {
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	defer file.Close()
+	reader.Open(file.Name, file.Modified)
+	if err := file.Lines(func(l input.Line) error { reader.Line(l); return ctx.Err() }); err != nil {
+		return nil, err
+	}
+	reader.Flush()
+	if len(events) == 0 {
+		return nil, fmt.Errorf("no line of %s tells of an event", file.Name)
+	}
+	return events, nil
+}
+
+func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events []*event.Event) explanationJSON {
+	e := explanationJSON{
+		ruleJSON: describeRule(r), Description: r.Description, Fields: ruleFields(r), Events: []explainedEvent{},
+		FalsePositives: append([]string{}, r.FalsePositives...), Remediation: append([]string{}, r.Holdfast.Remediation...),
+	}
+	if r.Detection != nil {
+		e.Condition = r.Detection.Text
+	}
+	if r.Correlation != nil {
+		e.Condition = correlationText(r.Correlation)
+	}
+	mapper := fields.NewMapper(set)
+	style := a.style(a.Out)
+	for _, ev := range events {
+		mapper.Each(ev, func(d *detect.Document) {
+			x := explainedEvent{Event: ev.Name(), Time: ev.Time, Explanation: d.Explain(r), line: render.EventLine(ev, style)}
+			x.Matches = x.Explanation.Holds
+			e.Events = append(e.Events, x)
+		})
+	}
+	// Matches first; of the rest those that the rule looks at, whose
+	// explanation has parts.
+	slices.SortStableFunc(e.Events, func(a, b explainedEvent) int { return rank(b) - rank(a) })
+	e.Events = e.Events[:min(len(e.Events), maxExplained)]
+	return e
+}
+
+func rank(e explainedEvent) int {
+	switch {
+	case e.Matches:
+		return 2
+	case len(e.Explanation.Parts) > 0:
+		return 1
+	}
+	return 0
+}
+
+// correlationText says in words what a correlation joins.
+func correlationText(c *sigma.Correlation) string {
+	text := string(c.Type) + " of " + strings.Join(c.Rules, ", ") + " within " + render.Duration(c.Timespan)
+	if c.Field != "" {
+		text += ", counting " + c.Field
+	}
+	for _, b := range c.Bounds {
+		text += ", " + b.String()
+	}
+	if len(c.GroupBy) > 0 {
+		text += ", with the same " + strings.Join(c.GroupBy, ", ")
+	}
+	return text
+}
+
+// ruleFields returns the fields that a rule looks at, in order of appearance.
+func ruleFields(r *sigma.Rule) []string {
+	list := []string{}
+	add := func(name string) {
+		if name != "" && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	if r.Detection != nil {
+		for _, s := range r.Detection.Selections {
+			for _, group := range s.Groups {
+				for _, item := range group {
+					add(item.Field)
+				}
+			}
+		}
+	}
+	if c := r.Correlation; c != nil {
+		for _, name := range c.GroupBy {
+			add(name)
+		}
+		add(c.Field)
+	}
+	return list
+}
+
+// explainText is pure.
+func explainText(e explanationJSON, withEvents bool, style render.Style) string {
+	var ids []string
+	for _, t := range e.Tactics {
+		ids = append(ids, string(t))
+	}
+	for _, t := range e.Techniques {
+		ids = append(ids, string(t))
+	}
+	alert := string(e.AlertType) + ", " + e.Severity.String()
+	if e.AlertType == "" {
+		alert = "none of its own, " + e.Severity.String()
+	}
+	text := render.Sheet(e.Title, e.Description, []render.Item{
+		{Label: "alert", Lines: []string{alert}},
+		{Label: "events", Lines: []string{e.LogSource.String()}},
+		{Label: "fields", Lines: []string{strings.Join(e.Fields, ", ")}},
+		{Label: "when", Lines: []string{e.Condition}},
+		{Label: "wrong if", Lines: e.FalsePositives},
+		{Label: "do", Lines: e.Remediation, Numbered: true},
+		{Label: "ATT&CK", Lines: []string{strings.Join(ids, " ")}},
+		{Label: "rule", Lines: []string{e.ID, e.Path, e.Author}},
+	}, style)
+	for _, ev := range e.Events {
+		text += "\n" + ev.line + render.Explanation(ev.Explanation, style)
+	}
+	if withEvents && len(e.Events) == 0 {
+		text += "\nNo event in the file is of a kind that the rule looks at.\n"
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-security/holdfast/agent/feature"
+	"github.com/holdfast-security/holdfast/agent/features"
+	"github.com/holdfast-security/holdfast/cli/render"
+)
+
+func (a *app) featuresCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "features", Short: "List what the agent can do, what it needs and what it changes", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			definitions := definitions()
+			if a.json() {
+				return a.printJSON(definitions)
+			}
+			return a.print(featureTable(definitions, runtime.GOOS, a.style(a.Out)))
+		},
+	}
+}
+
+// definitions returns what this build has, never nil.
+func definitions() []feature.Definition {
+	list := []feature.Definition{}
+	for _, entry := range features.All(features.Options{}) {
+		list = append(list, entry.Definition)
+	}
+	return list
+}
+
+func featureTable(list []feature.Definition, goos string, style render.Style) string {
+	var rows [][]string
+	for _, d := range list {
+		var needs []string
+		for _, n := range d.Needs {
+			needs = append(needs, string(n))
+		}
+		rows = append(rows, []string{d.Name, defaultState(d, goos), strings.Join(needs, ", "), d.Summary, changes(d)})
+	}
+	return render.Table([]string{"FEATURE", "DEFAULT", "NEEDS", "WHAT IT DOES", "CHANGES ON THE HOST"}, rows, style)
+}
+
+func defaultState(d feature.Definition, goos string) string {
+	switch {
+	case !slices.Contains(d.OS, goos):
+		return "unsupported"
+	case !d.Default:
+		return "off"
+	case len(d.FallbackFor) > 0:
+		return "for " + strings.Join(d.FallbackFor, ", ")
+	}
+	return "on"
+}
+
+func changes(d feature.Definition) string {
+	if len(d.Changes) == 0 {
+		return "nothing"
+	}
+	return strings.Join(d.Changes, " ")
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/control"
+	"github.com/holdfast-security/holdfast/cli/render"
+)
+
+const healthHelp = `Say how the agent on this machine is doing: its features, warnings with their
+remedies, and where every event went.
+
+A running agent, or a running holdfast watch, is asked over its socket. When
+none runs, the sensors are started for a moment to see what this host can
+carry, and what they changed is undone.`
+
+// probeTime is how long sensors run when no agent can be asked.
+const probeTime = time.Second
+
+func (a *app) healthCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "health", Short: "Say how the agent is doing and what it lost", Long: healthHelp, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.health(cmd.Context(), dir) },
+	}
+	cmd.Flags().StringVar(&dir, "run-dir", runDir(), "directory of the agent's socket")
+	return cmd
+}
+
+// healthJSON is the result of `health -o json`: the agent's report, and
+// whether it came from a running agent or from a probe.
+type healthJSON struct {
+	Agent string `json:"agent"` // "running" or "probe"
+	agent.Report
+}
+
+func (a *app) health(ctx context.Context, dir string) error {
+	result := healthJSON{Agent: "running"}
+	err := control.Ask(ctx, dir, &result.Report)
+	if errors.Is(err, control.ErrNoAgent) {
+		result.Agent = "probe"
+		result.Report, err = probe(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(result)
+	}
+	return a.print(healthText(result, time.Now(), a.style(a.Out)))
+}
+
+func probe(ctx context.Context) (agent.Report, error) {
+	s, err := startSession(ctx, agent.Config{})
+	if err != nil {
+		return agent.Report{}, err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(probeTime):
+	}
+	report := s.agent.Report() // before the features are stopped
+	_, err = s.stop(ctx)
+	return report, errors.Join(err, ctx.Err())
+}
+
+// healthText is pure.
+func healthText(h healthJSON, now time.Time, style render.Style) string {
+	var b strings.Builder
+	if h.Agent == "running" {
+		b.WriteString("Agent of host " + render.Text(string(h.Host), style) + ", pid " + strconv.Itoa(h.PID) + ", up " +
+			render.Duration(now.Sub(h.Started)) + ", " + render.Text(h.System, style) + "\n\n")
+	} else {
+		b.WriteString("No agent runs here. The sensors were tried for " + render.Duration(probeTime) + ":\n\n")
+	}
+	b.WriteString(render.Features(h.Features, style))
+	b.WriteString("\nEvents\n" + render.Ledger(ledgerEntries(h.Report), style))
+	return b.String()
+}
+
+// ledgerEntries sets out that produced = delivered + everything else.
+func ledgerEntries(r agent.Report) []render.Entry {
+	l := r.Ledger
+	entries := []render.Entry{
+		{Value: l.Emitted, What: "produced by the features"},
+		{Value: l.Delivered - min(l.Added, l.Delivered), What: "= delivered to detection"},
+		{Value: l.Internal, What: "+ used up in the process table"},
+		{Value: l.Folded, What: "+ seen by two features, kept once"},
+		{Value: uint64(r.Queued), What: "+ under way"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Dropped)) {
+		entries = append(entries, render.Entry{Value: l.Dropped[name], What: "lost: " + name, Bad: true})
+	}
+	if l.Added > 0 {
+		entries = append(entries, render.Entry{Value: l.Added, What: "delivered besides, completed by the process table"})
+	}
+	return entries
+}
+
+// losses says what never reached detection, or that nothing is missing.
+func losses(r agent.Report, style render.Style) string {
+	var entries []render.Entry
+	for _, name := range slices.Sorted(maps.Keys(r.Ledger.Dropped)) {
+		if n := r.Ledger.Dropped[name]; n > 0 {
+			entries = append(entries, render.Entry{Value: n, What: "lost: " + name, Bad: true})
+		}
+	}
+	if len(entries) == 0 {
+		return "Nothing was lost.\n"
+	}
+	return render.Ledger(entries, style)
+}
+
+func isRoot() bool { return os.Geteuid() == 0 }
