@@ -379,7 +379,7 @@ func (t *Table) exec(n *node, ev *event.Event, at int64) *image {
 	img := newImage(proc, n.image.parent)
 	alive := t.host != nil && n.exit == 0
 	if alive {
-		t.facts(proc, ev.Source)
+		t.facts(proc, ev)
 	}
 	t.overlay(proc, ev)
 	t.enrich(n, proc, alive)
@@ -390,15 +390,22 @@ func (t *Table) exec(n *node, ev *event.Event, at int64) *image {
 // facts reads from /proc what the source does not report. Where audit is going
 // to report the rest in a moment only the arguments are read, in case it will
 // not.
-func (t *Table) facts(proc *event.Process, source event.Source) {
+func (t *Table) facts(proc *event.Process, ev *event.Event) {
 	switch {
-	case source == event.SourceAudit:
-	case source == event.SourcePerf && t.audit:
-		proc.Arguments, proc.Truncated = t.host.arguments(proc.PID)
-	default:
-		if d, ok := t.host.describe(proc.PID); ok {
-			d.fill(proc)
+	case ev.Source == event.SourceAudit:
+	case ev.Source == event.SourcePerf && t.audit:
+		if t.host.runs(proc.PID, ev.Process.Path()) {
+			proc.Arguments, proc.Truncated = t.host.arguments(proc.PID)
 		}
+	default:
+		d, ok := t.host.describe(proc.PID)
+		if !ok {
+			return
+		}
+		if path := ev.Process.Path(); path != "" && d.executable != nil && d.executable.Path != path {
+			d.arguments = nil // it has executed another program since
+		}
+		d.fill(proc)
 	}
 }
 

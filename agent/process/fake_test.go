@@ -80,6 +80,11 @@ func (h *fakeHost) arguments(pid uint32) ([]string, bool) {
 	return p.args, false
 }
 
+func (h *fakeHost) runs(pid uint32, path string) bool {
+	p, ok := h.get(pid)
+	return ok && (path == "" || p.path == "" || p.path == path)
+}
+
 func (h *fakeHost) cgroup(pid uint32) (string, bool) {
 	p, ok := h.get(pid)
 	return p.cgroup, ok

@@ -14,6 +14,9 @@ type host interface {
 	stat(pid uint32) (procfs.Stat, bool)
 	describe(pid uint32) (description, bool)
 	arguments(pid uint32) ([]string, bool)
+	// runs reports whether the process still runs the program; it does not
+	// look where the path is "".
+	runs(pid uint32, path string) bool
 	cgroup(pid uint32) (string, bool)
 	environment(pid uint32) []string
 	descriptors(pid uint32) []event.Descriptor

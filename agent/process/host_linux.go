@@ -44,6 +44,14 @@ func (h *liveHost) stat(pid uint32) (procfs.Stat, bool) {
 
 func (h *liveHost) arguments(pid uint32) ([]string, bool) { return h.proc.Arguments(pid) }
 
+func (h *liveHost) runs(pid uint32, path string) bool {
+	if path == "" {
+		return true
+	}
+	exe, err := h.proc.Link(pid, "exe")
+	return err == nil && fileOfLink(exe).Path == path
+}
+
 func (h *liveHost) cgroup(pid uint32) (string, bool) {
 	path, err := h.proc.Cgroup(pid)
 	return path, err == nil

@@ -23,7 +23,7 @@ var (
 		"ksh": shellLanguage, "mksh": shellLanguage, "rbash": shellLanguage, "busybox": shellLanguage,
 		"fish": {inline: "c", values: "C"}, "csh": {inline: "cs"}, "tcsh": {inline: "cs"},
 		"python": {inline: "cm", values: "WX", long: []string{"--check-hash-based-pycs"}}, "pypy": {inline: "cm", values: "WX"},
-		"perl": {inline: "eE"}, "ruby": {inline: "e", values: "rIC"},
+		"perl": {inline: "eE", values: "I"}, "ruby": {inline: "e", values: "rIC"},
 		"node": {inline: "ep", values: "rC", long: []string{"--require", "--eval", "--print", "--import"}},
 		"php":  {inline: "r", values: "dcz", file: 'f'},
 		"lua":  {inline: "e", values: "l"}, "tclsh": {}, "expect": {inline: "c", file: 'f'},

@@ -85,6 +85,22 @@ func TestExecThatAuditMissedIsPublished(t *testing.T) {
 	}
 }
 
+func TestArgumentsOfALaterProgramAreNotTaken(t *testing.T) {
+	for _, audit := range []bool{false, true} {
+		b := newBench(t)
+		b.table.SetActive(event.SourceAudit, audit)
+		b.fork(200, 50)
+		b.host.procs[200] = fakeProcess{ppid: 50, start: b.host.boot, path: "/usr/bin/python3", args: []string{"python3", "x.py"}}
+		b.perfExec(200, "/usr/bin/env")
+		b.perfExec(200, "/usr/bin/python3")
+		b.wait(3 * time.Second)
+		got := b.launches()
+		if len(got) != 2 || got[0].Process.CommandLine != "" || got[1].Process.CommandLine != "python3 x.py" {
+			t.Errorf("audit %v: published %+v", audit, got)
+		}
+	}
+}
+
 func TestEventBeforeBirthWaits(t *testing.T) {
 	b := newBench(t)
 	b.fork(100, 50)
@@ -483,9 +499,9 @@ func delayed(r *rand.Rand, events []event.Event) []report {
 // history makes processes that fork, exec and end, and the truth about them.
 func history(r *rand.Rand, h *fakeHost) (perf, audit []event.Event, want map[uint32]string, execs int) {
 	type living struct {
-		own   string
-		ppid  uint32
-		up    string
+		own  string
+		ppid uint32
+		up   string
 	}
 	want = make(map[uint32]string)
 	alive := map[uint32]living{50: {up: "1:/sbin/init ", own: "50:sshd "}}
@@ -535,6 +551,8 @@ func TestHundredThousandProcesses(t *testing.T) {
 		ev := activity(event.SourcePerf, h.at(), event.ProcessFork, &event.Process{PID: 1000 + i, PPID: 999 + i/50*50 + 1, UID: event.ProcessUID{Start: uint64(h.boot)}})
 		b.table.Apply(&ev)
 		ev = activity(event.SourceAudit, h.at(), event.ProcessLaunch, auditProcess(1000+i, 1000, []string{"/usr/bin/worker", fmt.Sprint(i)}))
+		b.table.Apply(&ev)
+		ev = activity(event.SourcePerf, h.at(), event.ProcessLaunch, perfProcess(1000+i, "/usr/bin/worker"))
 		b.table.Apply(&ev)
 	}
 	used := heap() - before
