@@ -2,7 +2,10 @@ package netlink
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,19 +56,30 @@ func (c *Conn) NewBatch(count, size int) *Batch {
 	return b
 }
 
-// Wait blocks until at least one datagram is there or ctx ends, and returns
-// how many were received. An error that is unix.ENOBUFS says that the socket's
+// Wait blocks until at least one datagram is there, until limit has passed,
+// or until ctx ends, and returns how many were received: zero after limit. A
+// limit of zero is none. An error that is unix.ENOBUFS says that the socket's
 // buffer overflowed and datagrams were lost; reading can go on.
-func (b *Batch) Wait(ctx context.Context) (n int, err error) {
+func (b *Batch) Wait(ctx context.Context, limit time.Duration) (n int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if limit > 0 {
+		if err := b.conn.file.SetReadDeadline(time.Now().Add(limit)); err != nil {
+			return 0, fmt.Errorf("set deadline of netlink socket: %w", err)
+		}
+	}
 	defer b.conn.endReadsWith(ctx)()
 	n, err = b.run(b.wait)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return n, nil
+	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
+	case limit > 0 && errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, nil
 	}
-	return n, err
+	return 0, err
 }
 
 // Poll returns at once with what is there, which may be nothing. Errors are

@@ -177,6 +177,15 @@ func (c *Conn) Exchange(ctx context.Context, request Message, each func(Message)
 	}
 }
 
+// Send sends a message without waiting for an answer and returns the sequence
+// number it was given. It is for a Conn whose answers are read in batches.
+func (c *Conn) Send(m Message) (seq uint32, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err = c.write(&m)
+	return m.Seq, err
+}
+
 // replyTimeout bounds the wait for an answer. The kernel answers at once,
 // save under a storm of other work.
 const replyTimeout = 10 * time.Second

@@ -74,7 +74,7 @@ func TestWaitEndsWithContext(t *testing.T) {
 	b := c.NewBatch(4, 4096)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := b.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := b.Wait(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("batch: got %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -82,6 +82,9 @@ func TestWaitEndsWithContext(t *testing.T) {
 	err := c.Exchange(ctx, Message{Type: TypeNoop, Flags: FlagRequest}, func(Message) (bool, error) { return true, nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("request without an answer: got %v", err)
+	}
+	if n, err := b.Wait(t.Context(), time.Millisecond); n != 0 || err != nil {
+		t.Errorf("a wait that runs into its limit: %d, %v", n, err)
 	}
 	if n, err := b.Poll(); n != 0 || err != nil {
 		t.Errorf("the socket is of no use after a cancelled wait: %d, %v", n, err)
@@ -98,13 +101,13 @@ func TestBatchReceivesDump(t *testing.T) {
 		m := Message{Type: unix.RTM_GETLINK, Flags: FlagRequest | FlagAck, Data: linkRequest}
 		m.Data = append([]byte(nil), linkRequest...)
 		m.Data[4] = 1 // loopback is the first interface
-		if err := c.write(&m); err != nil {
+		if _, err := c.Send(m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	total := 0
 	for total < 4 { // two answers, two acknowledgements
-		n, err := b.Wait(t.Context())
+		n, err := b.Wait(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +129,7 @@ func TestBatchCutsLongDatagrams(t *testing.T) {
 	if err := c.write(&m); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Wait(t.Context()); err != nil {
+	if _, err := b.Wait(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	if data, cut := b.Datagram(0); len(data) != 64 || !cut {
