@@ -20,8 +20,11 @@ type FS struct {
 	root string
 }
 
-// New returns the file system whose "/" is the directory root.
+// New returns the file system whose "/" is the directory root; "" is "/".
 func New(root string) FS {
+	if root == "" {
+		return FS{}
+	}
 	if root = filepath.Clean(root); root == "/" {
 		root = ""
 	}

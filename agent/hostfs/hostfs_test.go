@@ -21,7 +21,7 @@ func TestPathsStayBelowTheRoot(t *testing.T) {
 			t.Errorf("%q lies at %q, want %q", name, got, want)
 		}
 	}
-	if fs.Live() || !hostfs.New("/").Live() || !(hostfs.FS{}).Live() {
+	if fs.Live() || !hostfs.New("/").Live() || !hostfs.New("").Live() || !(hostfs.FS{}).Live() {
 		t.Error("only the root directory and the zero value are the running system")
 	}
 }
