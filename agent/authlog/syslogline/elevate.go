@@ -31,7 +31,7 @@ func (c *context) sudo() bool {
 	case n > 0:
 		l.Method = "password"
 		c.repeat *= n
-		e := c.logon(event.StatusFailure, user, l)
+		e := c.logon(event.StatusFailure, actor, l) // sudo asks for the caller's own password
 		e.Process = c.process(actor)
 		c.count(a, e)
 	case reason == "a password is required":

@@ -89,7 +89,7 @@ func (p *Parser) AppendLine(dst []event.Event, l Line) []event.Event {
 		}
 		return dst
 	}
-	if !ofInterest(l) {
+	if !OfInterest(l) {
 		p.stats.NotOfInterest++
 		p.last = p.last[:0]
 		return dst
@@ -120,8 +120,9 @@ func (p *Parser) remember(events []event.Event, host string) {
 	p.lastHost = host
 }
 
-// ofInterest is the cheap test that most lines of a busy log fail.
-func ofInterest(l Line) bool {
+// OfInterest reports whether the line's program is one whose messages are read.
+// It is the cheap test that most lines of a busy log fail.
+func OfInterest(l Line) bool {
 	switch string(l.Program) {
 	case "sshd", "sshd-session", "sshd-auth", "sudo", "su", "login", "doas",
 		"CRON", "cron", "crond", "useradd", "userdel", "usermod", "groupadd", "groupdel", "groupmod", "gpasswd",

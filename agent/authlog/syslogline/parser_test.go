@@ -198,7 +198,7 @@ func TestOneAttemptOneEvent(t *testing.T) {
 				"pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob",
 				"bob : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
 				"PAM 2 more authentication failures; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob"),
-			[]string{`logon failure x3 by=bob user="root" sudo password pts/0 /bin/ls`},
+			[]string{`logon failure x3 by=bob user="bob" sudo password pts/0 /bin/ls`},
 		},
 		{
 			"sudo refused", on("sudo", "eve : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh"),
