@@ -75,7 +75,7 @@ func newRoot(streams Streams) *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.watchCommand(), a.eventsCommand(), a.replayCommand(), a.rulesCommand(),
+		a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
 		a.featuresCommand(), a.healthCommand(), a.versionCommand(), a.completionCommand(),
 	}
 }
