@@ -29,15 +29,24 @@ type call struct {
 	key    string
 }
 
+// noActor is an actor of whom nothing is known.
+var noActor = actor{uid: event.UnsetUID, euid: event.UnsetUID, auid: event.UnsetUID}
+
 // readActor reads the process from any record. Of fields that come twice the
 // first counts: in records of programs the kernel writes its own fields before
 // the program's text.
 func readActor(r *record.Record) actor {
-	a := actor{uid: event.UnsetUID, euid: event.UnsetUID, auid: event.UnsetUID}
+	a := noActor
 	var seen uint
 	for f := r.Fields(); f.Next(); {
 		a.field(f.Name, f.Value, &seen)
 	}
+	a.names(r)
+	return a
+}
+
+// names takes the names that auditd resolved.
+func (a *actor) names(r *record.Record) {
 	for f := r.EnrichedFields(); f.Next(); {
 		switch string(f.Name) {
 		case "UID":
@@ -48,7 +57,6 @@ func readActor(r *record.Record) actor {
 			a.auth = accountName(f.Value)
 		}
 	}
-	return a
 }
 
 // field takes one field that names the process.
@@ -151,7 +159,8 @@ func (n *Normalizer) syscall() *call {
 	if r == nil {
 		return nil
 	}
-	c := &call{actor: readActor(r)}
+	c := &call{actor: noActor}
+	var seen uint
 	number := -1
 	for f := r.Fields(); f.Next(); {
 		switch string(f.Name) {
@@ -171,8 +180,11 @@ func (n *Normalizer) syscall() *call {
 			c.args[f.Name[1]-'0'], _ = decode.Hex(f.Value)
 		case "key":
 			c.key = keys(f.Value)
+		default:
+			c.field(f.Name, f.Value, &seen)
 		}
 	}
+	c.names(r)
 	if name, ok := syscalls.Name(c.arch, number); ok && number >= 0 {
 		c.name = name
 	}

@@ -65,7 +65,11 @@ func (n *Normalizer) image(p *event.Process, paths []pathItem) {
 	if p.Executable == nil {
 		p.Executable = &event.File{Path: first.path}
 	}
-	p.Script = script(p, first.name)
+	opened := ""
+	if len(paths) > 1 && !strings.HasPrefix(path.Base(paths[1].name), "ld-") {
+		opened = first.name // the second file is an interpreter, not the dynamic linker
+	}
+	p.Script = script(p, opened)
 	if p.Script == "" || p.Script != first.path {
 		p.Executable.Mode, p.Executable.UID = first.mode, first.uid
 		p.Executable.Inode, p.Executable.Device = first.inode, first.device

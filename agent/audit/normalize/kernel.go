@@ -10,9 +10,8 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 )
 
-// call appends what the system call of an event did. told says that another
-// record already gave an event.
-func (n *Normalizer) call(dst []event.Event, c *call, told bool) []event.Event {
+// call appends what the system call of an event did.
+func (n *Normalizer) call(dst []event.Event, c *call) []event.Event {
 	switch c.name {
 	case "execve", "execveat":
 		return n.exec(dst, c)
@@ -42,9 +41,6 @@ func (n *Normalizer) call(dst []event.Event, c *call, told bool) []event.Event {
 		return append(dst, n.privilege(c, 0))
 	case "adjtimex", "clock_adjtime", "clock_adjtime64", "settimeofday", "clock_settime", "clock_settime64", "stime":
 		return n.clock(dst, c)
-	}
-	if told {
-		return dst
 	}
 	return n.files(dst, c)
 }
@@ -117,7 +113,7 @@ func (n *Normalizer) signal(dst []event.Event, c *call) []event.Event {
 
 // target reads an OBJ_PID record.
 func target(r *record.Record) *event.Process {
-	a := actor{uid: event.UnsetUID, euid: event.UnsetUID, auid: event.UnsetUID}
+	a := noActor
 	var seen uint
 	for f := r.Fields(); f.Next(); {
 		if len(f.Name) > 1 && f.Name[0] == 'o' {

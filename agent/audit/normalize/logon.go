@@ -195,10 +195,19 @@ func (m *message) user() *event.User {
 	if u.Name == "root" && u.UID == event.UnsetUID {
 		u.UID = 0
 	}
+	if m.typ == record.UserStart && m.status == event.StatusSuccess && loginServices[m.service()] {
+		u.UID = m.auid // pam_loginuid(8) has set it
+	}
 	if u.Name == "" && u.UID == event.UnsetUID && !m.invalid() {
 		return nil
 	}
 	return u
+}
+
+// loginServices set the login user of the session that they open; su, sudo and
+// their like keep the one of the session that they run in.
+var loginServices = map[string]bool{
+	"sshd": true, "login": true, "cron": true, "atd": true, "gdm-session-worker": true, "lightdm": true, "sddm-helper": true,
 }
 
 // attempt is the state of one process that checks logons.

@@ -106,7 +106,7 @@ func (n *Normalizer) Append(dst []event.Event, e *record.Event) []event.Event {
 		dst = n.record(dst, &e.Records[i], c)
 	}
 	if c != nil {
-		dst = n.call(dst, c, len(dst) > first)
+		dst = n.call(dst, c)
 	}
 	if len(dst) == first {
 		dst = n.nothing(dst, c)

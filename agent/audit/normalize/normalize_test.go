@@ -196,6 +196,32 @@ func TestNormalize(t *testing.T) {
 			},
 		},
 		{
+			name: "denied by AppArmor: the denial and the open",
+			log: strings.Replace(syscall(257, 1, "a0=ffffff9c a2=0"), "success=yes exit=0", "success=no exit=-13", 1) + `CWD cwd="/"
+				AVC apparmor="DENIED" operation="open" profile="p" name="/etc/shadow" pid=77
+				PATH item=0 name="/etc/shadow" inode=3 nametype=NORMAL`,
+			want: []string{
+				"kernel_activity/invoke failure exe=/usr/bin/x name=/etc/shadow type=avc call=openat request=open key=k",
+				"file_activity/open failure exe=/usr/bin/x file=/etc/shadow key=k",
+			},
+		},
+		{
+			name: "program given its own name is no script",
+			log: syscall(59, 2, "") + `EXECVE argc=2 a0="./x" a1="./x"
+				CWD cwd="/usr/bin"
+				PATH item=0 name="./x" inode=3 mode=0100755 nametype=NORMAL
+				PATH item=1 name="/lib64/ld-linux-x86-64.so.2" inode=4 nametype=NORMAL`,
+			want: []string{"process_activity/launch success exe=/usr/bin/x key=k"},
+		},
+		{
+			name: "script of a static interpreter",
+			log: syscall(59, 2, "") + `EXECVE argc=2 a0="/bin/x" a1="./y"
+				CWD cwd="/opt"
+				PATH item=0 name="./y" inode=3 mode=0100755 nametype=NORMAL
+				PATH item=1 name="/bin/x" inode=4 nametype=NORMAL`,
+			want: []string{"process_activity/launch success exe=/usr/bin/x script=/opt/y key=k"},
+		},
+		{
 			name: "several rules matched",
 			log:  strings.Replace(syscall(308, 0, "a0=3 a1=20000"), `key="k"`, "key=6101620163", 1),
 			want: []string{"kernel_activity/invoke success exe=/usr/bin/x type=mnt call=setns key=a,b,c"},

@@ -109,7 +109,11 @@ func (n *Normalizer) resolve(c *call, items []pathItem, i, parents int) {
 		}
 		dir = parentOf(items, i, parents)
 	}
-	if p.path = absolute(dir, p.name); p.path != "" && p.path[0] == '/' && p.nametype != "DELETE" {
+	p.path = absolute(dir, p.name)
+	switch {
+	case p.nametype == "DELETE":
+		n.inodes.drop(p.device, p.inode)
+	case p.path[0] == '/' && c != nil && c.name != "execve" && c.name != "execveat":
 		n.inodes.put(p.device, p.inode, p.path)
 	}
 }
@@ -171,7 +175,7 @@ type inodes struct {
 
 type inode struct{ device, number uint64 }
 
-const maxInodes = 4096
+const maxInodes = 1024
 
 func (t *inodes) put(device, number uint64, path string) {
 	const maxPath = 4096 // PATH_MAX, <linux/limits.h>
@@ -192,6 +196,13 @@ func (t *inodes) put(device, number uint64, path string) {
 		}
 	}
 	t.paths[id] = path
+}
+
+// drop forgets an inode whose name was removed: its number may be used again.
+func (t *inodes) drop(device, number uint64) {
+	if id := (inode{device, number}); t.paths[id] != "" {
+		t.paths[id] = ""
+	}
 }
 
 func (t *inodes) get(device, number uint64) string { return t.paths[inode{device, number}] }

@@ -46,13 +46,13 @@ var longWithArg = map[string]bool{
 var longNoFile = map[string]bool{"--eval": true, "--print": true, "--run": true, "--command": true}
 
 // script returns the absolute path of the script that p runs, or "". opened is
-// the name of the first file that the exec opened, as given: for a file that
-// begins with "#!" the kernel opens it first and puts its name among the
-// arguments of the interpreter.
+// the name of the first file that the exec opened, as given, where it may be a
+// script: for a file that begins with "#!" the kernel opens it first, then the
+// interpreter, and puts its name among the interpreter's arguments.
 func script(p *event.Process, opened string) string {
 	args := p.Arguments
 	for _, arg := range args[min(1, len(args)):min(3, len(args))] {
-		if opened != "" && arg == opened && opened != p.Path() && p.Path() != "" {
+		if opened != "" && arg == opened {
 			return absolute(p.Directory, arg)
 		}
 	}

@@ -38,51 +38,43 @@ func (r *Record) Get(name string) (value []byte, ok bool) {
 
 // Next goes to the next pair and reports whether there is one.
 func (f *Fields) Next() bool {
-	for len(f.rest) > 0 {
-		start := skip(f.rest)
-		f.rest = f.rest[start:]
+	text := f.rest
+	for {
+		text = text[skip(text):]
 		end := 0
-		for end < len(f.rest) && f.rest[end] != '=' && !isSpace(f.rest[end]) {
+		for end < len(text) && text[end] != '=' && text[end] != ' ' {
 			end++
 		}
-		if end == len(f.rest) {
+		switch {
+		case end == len(text):
 			f.rest = nil
 			return false
+		case text[end] != '=' || end == 0:
+			text = text[end+1:]
+		case !f.inMsg && string(text[:end]) == "msg" && end+1 < len(text) && text[end+1] == '\'':
+			f.inMsg = true
+			text = text[end+2:]
+		default:
+			f.Name = text[:end]
+			f.value(text[end+1:])
+			return true
 		}
-		if f.rest[end] != '=' || end == 0 {
-			f.rest = f.rest[end+1:]
-			continue
-		}
-		f.Name, f.rest = f.rest[:end], f.rest[end+1:]
-		if !f.inMsg && string(f.Name) == "msg" && len(f.rest) > 0 && f.rest[0] == '\'' {
-			f.inMsg, f.rest = true, f.rest[1:]
-			continue
-		}
-		f.value()
-		return true
 	}
-	return false
 }
 
-// value splits the value off the rest.
-func (f *Fields) value() {
-	if len(f.rest) > 0 && f.rest[0] == '"' {
-		if end := bytes.IndexByte(f.rest[1:], '"'); end >= 0 {
-			f.Value, f.rest = f.rest[:end+2], f.rest[end+2:]
+// value splits the value off the text behind the equals sign.
+func (f *Fields) value(text []byte) {
+	if len(text) > 0 && (text[0] == '"' || text[0] == '\'') {
+		if end := bytes.IndexByte(text[1:], text[0]); end >= 0 {
+			f.Value, f.rest = text[:end+2], text[end+2:]
 			return
 		}
 	}
-	if len(f.rest) > 0 && f.rest[0] == '\'' {
-		if end := bytes.IndexByte(f.rest[1:], '\''); end >= 0 {
-			f.Value, f.rest = f.rest[:end+2], f.rest[end+2:]
-			return
-		}
+	end := bytes.IndexByte(text, ' ')
+	if end < 0 {
+		end = len(text)
 	}
-	end := 0
-	for end < len(f.rest) && !isSpace(f.rest[end]) {
-		end++
-	}
-	f.Value, f.rest = f.rest[:end], f.rest[end:]
+	f.Value, f.rest = text[:end], text[end:]
 	f.trim()
 }
 
