@@ -49,6 +49,8 @@ type Config struct {
 
 	QueueEvents int // events between sensors and pipeline; 0 means 65,536
 	QueueBytes  int // their estimated size; 0 means 64 MiB
+
+	list func(features.Options) []features.Entry // replaced by tests
 }
 
 // Agent is the sensors of one host. Make it with [New].
@@ -79,7 +81,7 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{cfg: cfg, log: cfg.Log, queue: newQueue(cfg.QueueEvents, cfg.QueueBytes)}
 	fs := hostfs.New(cfg.Root)
 	a.table = process.NewTable(process.Options{FS: fs})
-	for _, entry := range features.All(features.Options{RawRecords: cfg.RawRecords}) {
+	for _, entry := range cfg.list(features.Options{RawRecords: cfg.RawRecords}) {
 		if !cfg.wants(entry.Definition) {
 			a.off = append(a.off, feature.Status{Name: entry.Name, State: feature.Off})
 			continue
@@ -107,6 +109,9 @@ func (c *Config) complete() error {
 	if c.Handler == nil {
 		c.Handler = func([]*event.Event) {}
 	}
+	if c.list == nil {
+		c.list = features.All
+	}
 	if c.QueueEvents == 0 {
 		c.QueueEvents = defaultQueueEvents
 	}
@@ -130,7 +135,7 @@ func (c *Config) complete() error {
 
 func (c *Config) knowFeatures() error {
 	var known []string
-	for _, e := range features.All(features.Options{}) {
+	for _, e := range c.list(features.Options{}) {
 		known = append(known, e.Name)
 	}
 	for _, name := range slices.Concat(c.Only, c.Disable) {
