@@ -6,6 +6,7 @@ package features
 
 import (
 	"github.com/holdfast-security/holdfast/agent/audit"
+	"github.com/holdfast-security/holdfast/agent/authlog"
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/agent/netsense"
 	"github.com/holdfast-security/holdfast/agent/perf"
@@ -32,6 +33,7 @@ func All(opts Options) []Entry {
 		{audit.Definition(), func() feature.Feature { return audit.New(audit.Options{RawRecords: opts.RawRecords}) }},
 		{perf.Definition(), func() feature.Feature { return perf.New(perf.Options{}) }},
 		{procfs.Definition(), func() feature.Feature { return procfs.New(procfs.Options{}) }},
+		{authlog.Definition(), func() feature.Feature { return authlog.New() }},
 		{netsense.Definition(), func() feature.Feature { return netsense.New() }},
 	}
 }
