@@ -68,6 +68,7 @@ type Normalizer struct {
 	cwd     string
 	merged  bool
 	records []event.Record
+	items   []pathItem
 }
 
 // New returns a Normalizer.

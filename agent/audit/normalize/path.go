@@ -40,14 +40,16 @@ var directoryArgument = map[string][2]int{
 // working directory as the parent all the same (audit_log_name in
 // kernel/auditsc.c prints the pwd for a name without directory part). Such a
 // parent is looked up by its inode instead; unless it is known the name stays
-// relative, which is less than wanted but not wrong.
+// relative, which is less than wanted but not wrong. The slice is used again for
+// the next event.
 func (n *Normalizer) paths(c *call) []pathItem {
-	var items []pathItem
+	items := n.items[:0]
 	for i := range n.in.Records {
 		if n.in.Records[i].Type == record.Path {
 			items = append(items, readPath(&n.in.Records[i]))
 		}
 	}
+	n.items = items
 	parents := 0
 	for i := range items {
 		if items[i].nametype == "PARENT" {

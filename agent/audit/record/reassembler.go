@@ -29,7 +29,9 @@ type Event struct {
 	arrived time.Duration // of the latest record
 	items   int           // PATH records that the SYSCALL record promises
 	paths   int           // PATH records so far
+	size    int           // bytes held, with an allowance for each record
 	syscall bool
+	title   bool // a PROCTITLE record came
 	alone   bool // nothing but records that often are an event by themselves
 }
 
@@ -104,6 +106,10 @@ const (
 
 // maxNodes bounds the host names that are told apart. Further ones share one.
 const maxNodes = 256
+
+// recordOverhead is what a record counts in MaxBytes beyond its own bytes, so
+// that empty records are bounded too.
+const recordOverhead = 64
 
 // closedKept is how many handed-over events are remembered to tell late
 // records from new events.
@@ -210,7 +216,7 @@ func (r *Reassembler) Push(rec *Record, arrival time.Duration) {
 	if !r.add(e, rec) {
 		return
 	}
-	if e.hasEnd(rec.Type) {
+	if e.whole() {
 		n.marks = true
 		r.close(e, true)
 	}
@@ -362,8 +368,8 @@ func (r *Reassembler) add(e *Event, rec *Record) bool {
 		r.counters.Duplicates++
 		return false
 	}
-	size := len(rec.Body) + len(rec.Enriched)
-	if len(e.buf)+size > r.opts.MaxBytes {
+	size := len(rec.Body) + len(rec.Enriched) + recordOverhead
+	if e.size+size > r.opts.MaxBytes {
 		r.counters.Truncated++
 		return false
 	}
@@ -375,6 +381,7 @@ func (r *Reassembler) add(e *Event, rec *Record) bool {
 		r.evict(oldest)
 	}
 	r.bytes += size
+	e.size += size
 	p := part{typ: rec.Type, milli: rec.Milli, start: len(e.buf), enriched: rec.Enriched != nil}
 	e.buf = append(e.buf, rec.Body...)
 	p.body = len(e.buf)
@@ -412,7 +419,7 @@ func (r *Reassembler) close(e *Event, complete bool) {
 	if !e.Complete {
 		r.counters.Incomplete++
 	}
-	r.bytes -= len(e.buf)
+	r.bytes -= e.size
 	e.node.closed[e.node.next%closedKept] = e.Serial
 	e.node.next++
 	e.assemble()
@@ -422,9 +429,11 @@ func (r *Reassembler) close(e *Event, complete bool) {
 }
 
 func (r *Reassembler) take(n *node, rec *Record) *Event {
-	e := &Event{}
+	var e *Event
 	if k := len(r.free); k > 0 {
 		e, r.free = r.free[k-1], r.free[:k-1]
+	} else {
+		e = &Event{}
 	}
 	*e = Event{
 		Milli: rec.Milli, Serial: rec.Serial, Node: n.name, node: n,
@@ -472,29 +481,18 @@ func (e *Event) note(rec *Record) {
 	case Path:
 		e.paths++
 		e.alone = false
-	case Execve, CWD, Proctitle, Sockaddr, ObjPID, BPRMFCaps, Capset, FDPair, Mmap:
+	case Proctitle:
+		e.title, e.alone = true, false
+	case Execve, CWD, Sockaddr, ObjPID, BPRMFCaps, Capset, FDPair, Mmap:
 		e.alone = false
 	}
 }
 
-// hasEnd reports whether the event is whole after a record of type t. The
-// kernel writes PROCTITLE as the last record of a system call before EOE, and
-// auditd does not log EOE (audit_log_exit in kernel/auditsc.c); in a log that
-// was put out of order the promised PATH records must be there too.
-func (e *Event) hasEnd(t Type) bool {
-	if !e.syscall || e.paths < e.items {
-		return false
-	}
-	if t == Proctitle {
-		return true
-	}
-	for _, p := range e.parts {
-		if p.typ == Proctitle {
-			return true
-		}
-	}
-	return false
-}
+// whole reports whether all of a system call's records came. The kernel writes
+// PROCTITLE as the last record before EOE, and auditd does not log EOE
+// (audit_log_exit in kernel/auditsc.c); in a log that was put out of order the
+// promised PATH records must be there too.
+func (e *Event) whole() bool { return e.syscall && e.title && e.paths >= e.items }
 
 // itemsOf reads items=N of a SYSCALL record.
 func itemsOf(body []byte) int {

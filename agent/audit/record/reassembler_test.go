@@ -155,8 +155,8 @@ func TestReassemble(t *testing.T) {
 			count: record.Counters{Evicted: 1, Incomplete: 1},
 		},
 		{
-			name: "room for 20 bytes",
-			opts: record.Options{MaxBytes: 20},
+			name: "room for the bytes of two events",
+			opts: record.Options{MaxBytes: 150},
 			lines: []string{
 				"SYSCALL 9", "EOE 9", "SYSCALL 1 a=123456", "SYSCALL 2 a=123456", "SYSCALL 3 a=123456",
 				"PATH 3 a=1234567890123456789", "EOE 2", "EOE 3",
@@ -239,6 +239,19 @@ func TestMissingSerialsAreExact(t *testing.T) {
 	r.Flush()
 	if got := r.Counters().MissingSerials; got != dropped {
 		t.Errorf("got %d missing serials, want %d", got, dropped)
+	}
+}
+
+// TestEmptyRecordsAreBounded gives one event more records than fit, all without
+// any field.
+func TestEmptyRecordsAreBounded(t *testing.T) {
+	r := record.NewReassembler(record.Options{MaxBytes: 64 << 10}, func(*record.Event) {})
+	for i := range 100_000 {
+		rec := record.Record{Type: record.Type(3000 + i%16), Serial: 1}
+		r.Push(&rec, 0)
+	}
+	if c := r.Counters(); c.Truncated == 0 || c.Truncated+c.Duplicates < 95_000 {
+		t.Errorf("%+v", c)
 	}
 }
 
