@@ -431,7 +431,7 @@ func (t *Table) overlay(proc *event.Process, ev *event.Event) {
 	if p.Script != "" {
 		proc.Script = p.Script
 	}
-	if ev.Source == event.SourceAudit || ev.Source == event.SourceProcfs {
+	if (ev.Source == event.SourceAudit || ev.Source == event.SourceProcfs) && p.User.UID != event.UnsetUID {
 		t.credentials(proc, p)
 	}
 }
@@ -529,6 +529,9 @@ func (t *Table) target(ev *event.Event, at int64) {
 // programs change user and directory without an exec.
 func (t *Table) refresh(n *node, img *image, ev *event.Event) *image {
 	old, p := img.resolve(), ev.Process
+	if p.PPID == 0 { // a program's own message, which lacks the effective user
+		return img
+	}
 	sameDir := p.Directory == "" || p.Directory == old.Directory
 	if sameDir && sameUsers(old, p) && (old.Executable != nil || p.Executable == nil) {
 		return img

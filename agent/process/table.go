@@ -193,14 +193,15 @@ func (t *Table) Apply(ev *event.Event) bool {
 
 // Expire publishes the events that no longer need to wait, ends processes that
 // are gone, and forgets what is too old. Call it after each batch of events
-// and at least every 100 ms while events come; now is the host's clock. In
-// recorded mode it does nothing.
+// and at least every 100 ms while events come; now is the host's clock. A time
+// ahead of the clock makes everything that waits due, which flushes the table
+// at the end. In recorded mode it does nothing.
 func (t *Table) Expire(now time.Time, publish func(event.Event)) {
 	if t.host == nil {
 		return
 	}
-	boot, _ := t.host.now()
-	t.clock.update(boot, now.UnixNano())
+	t.clock.update(t.host.now())
+	boot := max(t.clock.boot, now.UnixNano()-t.clock.offset)
 	t.expireHeld(boot)
 	t.expirePending(boot)
 	for i := range t.ready {

@@ -101,6 +101,18 @@ func TestArgumentsOfALaterProgramAreNotTaken(t *testing.T) {
 	}
 }
 
+func TestFlush(t *testing.T) {
+	b := newBench(t)
+	b.table.SetActive(event.SourceAudit, true)
+	b.fork(200, 50)
+	b.perfExec(200, "/usr/bin/id")
+	b.auditExec(300, 50, "/usr/bin/id")
+	b.table.Expire(b.host.at().Add(time.Hour), func(ev event.Event) { b.published = append(b.published, ev) })
+	if n := len(b.launches()); n != 2 {
+		t.Errorf("%d of 2 waiting events were flushed", n)
+	}
+}
+
 func TestEventBeforeBirthWaits(t *testing.T) {
 	b := newBench(t)
 	b.fork(100, 50)
