@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,12 +22,12 @@ const (
 	fastest = time.Second
 	slowest = 5 * time.Second
 	// slowestEver bounds the pause that costly looks bring.
-	slowestEver = 30 * time.Second
+	slowestEver = 10 * time.Second
 	// soonest is the shortest time between two looks when conntrack announces
 	// flows.
 	soonest = 200 * time.Millisecond
 	// listEvery is how often /proc is searched for namespaces.
-	listEvery = 5 * time.Second
+	listEvery = 2 * time.Second
 	// addressesFor is how long the list of the host's addresses holds.
 	addressesFor = 10 * time.Second
 )
@@ -39,8 +40,7 @@ type sensor struct {
 	owners     *owners
 	own        uint64 // inode of the agent's namespace
 	namespaces map[uint64]*namespace
-	nsOf       map[uint32]uint64 // namespace by pid, to read each process's link once
-	refused    int               // namespaces that could not be entered, in the last listing
+	refused    int // namespaces that could not be entered, in the last listing
 	conntrack  *netlink.Conn
 
 	addresses   map[netip.Addr]struct{}
@@ -55,7 +55,7 @@ func (*Feature) Run(ctx context.Context, host feature.Host) error {
 	}
 	s := &sensor{
 		host: host, said: newAnnouncer(), table: newTable(), owners: newOwners(host.FS),
-		namespaces: make(map[uint64]*namespace), nsOf: make(map[uint32]uint64),
+		namespaces: make(map[uint64]*namespace),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.close()
@@ -111,6 +111,7 @@ func (s *sensor) close() {
 func (s *sensor) loop(ctx context.Context) error {
 	pause := fastest
 	var listed time.Time
+	var cost costs
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -136,10 +137,22 @@ func (s *sensor) loop(ctx context.Context) error {
 		}
 		s.emit()
 		s.tell()
-		pause = nextPause(pause, s.table.changed, time.Since(began))
+		cost.add(time.Since(began))
+		pause = nextPause(pause, s.table.changed, cost.least())
 		timer.Reset(pause)
 	}
 }
+
+// costs are how long the latest looks took. On a busy host a look is kept
+// waiting for the processor; the shortest comes nearest to what it used.
+type costs [4]time.Duration
+
+func (c *costs) add(d time.Duration) {
+	copy(c[1:], c[:])
+	c[0] = d
+}
+
+func (c *costs) least() time.Duration { return slices.Min(c[:]) }
 
 // nextPause follows what the latest look found and what it cost: with many
 // namespaces or sockets looks become rarer, so that they take at most a
@@ -250,23 +263,17 @@ func (s *sensor) isLocal(addr netip.Addr) bool {
 // listNamespaces finds the network namespaces of all processes and opens
 // sockets in those that are new. A namespace without processes is left.
 func (s *sensor) listNamespaces(ctx context.Context, now time.Time) {
-	pids := listPIDs(s.host.FS)
-	alive := make(map[uint32]uint64, len(pids))
 	for _, n := range s.namespaces {
 		n.seen = false
 	}
 	s.refused = 0
-	for _, pid := range pids {
-		inode, ok := s.nsOf[pid]
-		if n := s.namespaces[inode]; !ok || n == nil || n.pid != 0 {
-			inode = namespaceOf(s.host.FS, strconv.FormatUint(uint64(pid), 10)) // unshare moves processes
-		}
-		alive[pid] = inode
+	for _, pid := range listPIDs(s.host.FS) {
+		// Read every time: setns and unshare move processes.
+		inode := namespaceOf(s.host.FS, strconv.FormatUint(uint64(pid), 10))
 		if inode != 0 {
 			s.visit(ctx, inode, pid)
 		}
 	}
-	s.nsOf = alive
 	for inode, n := range s.namespaces {
 		if !n.seen && inode != s.own {
 			s.remove(inode)

@@ -2,6 +2,7 @@ package netsense
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -25,6 +26,9 @@ import (
 
 // TestMain lets the test binary be the listener that TestOtherNamespace starts.
 func TestMain(m *testing.M) {
+	if os.Getenv("HOLDFAST_TEST_TRACK") != "" {
+		os.Exit(trackInside())
+	}
 	addr := os.Getenv("HOLDFAST_TEST_LISTEN")
 	if addr == "" {
 		os.Exit(m.Run())
@@ -183,12 +187,11 @@ func TestConnectedDatagrams(t *testing.T) {
 	}
 }
 
-// TestOtherNamespace starts a listener in a namespace of its own, as a
-// container would have.
-func TestOtherNamespace(t *testing.T) {
-	hosttest.Root(t)
-	ip := hosttest.Program(t, "ip")
-	name := "holdfast-test-" + strconv.Itoa(os.Getpid())
+// addNamespace makes a network namespace for the time of the test.
+func addNamespace(t *testing.T) (ip, name string) {
+	t.Helper()
+	ip = hosttest.Program(t, "ip")
+	name = "holdfast-test-" + strconv.Itoa(os.Getpid())
 	if out, err := exec.Command(ip, "netns", "add", name).CombinedOutput(); err != nil {
 		t.Fatalf("ip netns add: %v: %s", err, out)
 	}
@@ -196,6 +199,72 @@ func TestOtherNamespace(t *testing.T) {
 	if out, err := exec.Command(ip, "-n", name, "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		t.Fatalf("ip link: %v: %s", err, out)
 	}
+	return ip, name
+}
+
+// TestTrackedDatagrams runs the sensor in a namespace that tracks connections
+// and sends a datagram from a socket that is not connected.
+func TestTrackedDatagrams(t *testing.T) {
+	hosttest.Root(t)
+	iptables := hosttest.Program(t, "iptables")
+	ip, name := addNamespace(t)
+	track := exec.Command(ip, "netns", "exec", name, iptables, "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT")
+	if out, err := track.CombinedOutput(); err != nil {
+		t.Fatalf("iptables: %v: %s", err, out)
+	}
+	child := exec.Command(ip, "netns", "exec", name, os.Args[0])
+	child.Env = append(os.Environ(), "HOLDFAST_TEST_TRACK=1")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// trackInside is the child of TestTrackedDatagrams. It returns zero when the
+// datagram was reported.
+func trackInside() int {
+	c := &collector{more: make(chan struct{}, 1)}
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	health := feature.NewHealth("netsense")
+	done := make(chan error, 1)
+	go func() {
+		done <- New().Run(ctx, feature.Host{Log: slog.New(slog.DiscardHandler), Sink: c, Health: health})
+	}()
+	from, err := net.ListenPacket("udp", "127.0.0.1:4712")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:4713"))
+	want := event.Network{
+		Protocol: "udp", Direction: "outbound", Local: addrPort(from.LocalAddr()), Remote: to.AddrPort(),
+	}
+	for health.Status().State != feature.Running && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	_, _ = from.WriteTo([]byte("ping"), to)
+	for {
+		select {
+		case err := <-done:
+			fmt.Println("ended:", err, health.Status())
+			return 1
+		case <-c.more:
+		}
+		c.mu.Lock()
+		for _, e := range c.events {
+			if e.Source == event.SourceConntrack && *e.Network == want {
+				return 0
+			}
+		}
+		c.mu.Unlock()
+	}
+}
+
+// TestOtherNamespace starts a listener in a namespace of its own, as a
+// container would have.
+func TestOtherNamespace(t *testing.T) {
+	hosttest.Root(t)
+	ip, name := addNamespace(t)
 	c, health := run(t)
 	child := exec.Command(ip, "netns", "exec", name, os.Args[0])
 	child.Env = append(os.Environ(), "HOLDFAST_TEST_LISTEN=127.0.0.1:4711")
