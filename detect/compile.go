@@ -15,9 +15,9 @@ type partition struct {
 	rules      []compiledRule
 	program    []instruction
 	predicates []predicate
-	fields     []fieldIndex
+	scanners   []scanner
+	watched    []int32 // scanners that hold witnesses
 	always     []int32 // rules without a witness
-	scanned    []int32 // fields that hold witnesses
 	hits       []hits  // by literal: what follows from it
 	base       sizes   // where the numbers of this partition begin in a matcher
 }
@@ -42,26 +42,47 @@ type hits struct {
 	groups []int32 // long lists of literals that have one present
 }
 
-// fieldIndex finds all literals of one field.
-type fieldIndex struct {
-	id         FieldID
-	anywhere   *ahocorasick.Automaton
-	start, end *ahocorasick.Automaton
-	// literals by the automata's pattern numbers
-	anywhereIDs, startIDs, endIDs []int32
-	exact                         []int32 // by start's pattern numbers: the length of a whole value, or -1
+// scanner finds some of the literals of a field: those at the same place of
+// the value and of the same tier.
+type scanner struct {
+	scannerKey
+	automaton *ahocorasick.Automaton
+	literals  []int32 // by the automaton's pattern numbers
 }
+
+type scannerKey struct {
+	field FieldID
+	place sigma.Place
+	tier  tier
+}
+
+// tier is when a scanner runs. Literals that no rule has as a witness are
+// looked for only when the evaluation of a rule asks.
+type tier uint8
+
+const (
+	watched tier = iota // for every document: holds witnesses
+	asked               // when a rule asks
+	short               // likewise; very short literals, which are found too often
+)
 
 // predicate is one test of a field.
 type predicate struct {
 	kind     predicateKind
 	field    FieldID
-	index    int32 // in partition.fields, for literals and groups
-	literals []int32
-	group    int32
+	literals []literalSet // by scanner
+	group    int32        // of all these literals
 	item     *sigma.Item
 	value    *sigma.Value
 	tokens   []sigma.Token // folded unless the pattern is cased
+	needs    requirement   // of a regular expression
+	wanted   []int32       // while compiling: the literals
+}
+
+// literalSet is literals that one scanner finds.
+type literalSet struct {
+	scanner  int32
+	literals []int32
 }
 
 type predicateKind uint8
@@ -73,6 +94,8 @@ const (
 	isPresent
 	hasText // it has a value that is text, whatever it is
 	matchesGlob
+	matchesRegexp
+	equalsField  // without regard to case
 	matchesValue // anything else, by the plain evaluation of one value
 )
 
@@ -98,7 +121,7 @@ const (
 
 // literal is text at a place of a field.
 type literal struct {
-	field int32 // in partition.fields
+	field FieldID
 	place sigma.Place
 	text  string // folded
 }
@@ -107,12 +130,13 @@ type literal struct {
 type compiler struct {
 	set       *Ruleset
 	part      *partition
-	fieldOf   map[FieldID]int32
 	literals  []literal
 	literalOf map[literal]int32
 	predOf    map[string]int32
 	pending   []pendingRule
 	weights   []float64 // by literal
+	witnesses []bool    // by literal
+	scannerOf []int32   // by literal
 }
 
 type pendingRule struct {
@@ -124,18 +148,26 @@ type pendingRule struct {
 func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	c := &compiler{
 		set: set, part: &partition{source: rules[0].LogSource, base: set.size},
-		fieldOf: make(map[FieldID]int32), literalOf: make(map[literal]int32), predOf: make(map[string]int32),
+		literalOf: make(map[literal]int32), predOf: make(map[string]int32),
 	}
 	for _, rule := range rules {
 		c.pending = append(c.pending, pendingRule{rule, c.expr(rule.Detection, rule.Detection.Condition)})
 	}
-	c.emitRules()
-	c.part.hits = append(c.part.hits, make([]hits, len(c.literals)-len(c.part.hits))...)
-	c.buildIndexes()
+	c.part.hits = make([]hits, len(c.literals))
+	c.witnesses = make([]bool, len(c.literals))
+	for i, pending := range c.pending {
+		c.enter(int32(i), pending.root)
+	}
+	c.makeScanners()
+	c.bindPredicates()
+	for _, pending := range c.pending {
+		start := c.emit(pending.root, accept, reject)
+		c.part.rules = append(c.part.rules, compiledRule{c.set.numbers[pending.rule], start})
+	}
 	set.size.literals += len(c.literals)
 	set.size.predicates += len(c.part.predicates)
 	set.size.rules += len(rules)
-	set.size.fields += len(c.part.fields)
+	set.size.scanners += len(c.part.scanners)
 	return c.part
 }
 
@@ -244,26 +276,18 @@ func (c *compiler) literal(item *sigma.Item, place sigma.Place, text string) int
 	return number
 }
 
-func (c *compiler) field(item *sigma.Item) int32 {
-	id := Keywords
-	if item.Field != "" {
-		id = c.set.Field(item.Field)
+func (c *compiler) field(item *sigma.Item) FieldID {
+	if item.Field == "" {
+		return Keywords
 	}
-	index, ok := c.fieldOf[id]
-	if !ok {
-		index = int32(len(c.part.fields))
-		c.fieldOf[id] = index
-		c.part.fields = append(c.part.fields, fieldIndex{id: id})
-	}
-	return index
+	return c.set.Field(item.Field)
 }
 
 // literalNode is the leaf that one of some literals of a field is there.
 func (c *compiler) literalNode(item *sigma.Item, literals []int32) *node {
 	slices.Sort(literals)
 	literals = slices.Compact(literals)
-	p := predicate{kind: anyLiteral, index: c.field(item), literals: literals}
-	n := c.leaf(fmt.Sprint("literals ", literals), p)
+	n := c.leaf(fmt.Sprint("literals ", literals), predicate{kind: anyLiteral, field: c.field(item), wanted: literals})
 	n.needs = literals
 	return n
 }
@@ -275,32 +299,9 @@ func (c *compiler) leaf(key string, p predicate) *node {
 	if !ok {
 		number = int32(len(c.part.predicates))
 		c.predOf[key] = number
-		p.field = c.part.fields[p.index].id
-		if p.kind == anyLiteral && len(p.literals) >= longList {
-			p = c.group(p)
-		}
 		c.part.predicates = append(c.part.predicates, p)
 	}
 	return &node{predicate: number}
-}
-
-// group makes a long list of literals one number to look up.
-func (c *compiler) group(p predicate) predicate {
-	p.kind, p.group = anyOfGroup, int32(c.set.size.groups-c.part.base.groups)
-	c.set.size.groups++
-	for _, lit := range p.literals {
-		h := c.hitsOf(lit)
-		h.groups = append(h.groups, p.group)
-	}
-	p.literals = nil
-	return p
-}
-
-func (c *compiler) hitsOf(lit int32) *hits {
-	if missing := len(c.literals) - len(c.part.hits); missing > 0 {
-		c.part.hits = append(c.part.hits, make([]hits, missing)...)
-	}
-	return &c.part.hits[lit]
 }
 
 // value builds the leaf of one value.
@@ -308,30 +309,37 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 	if lit, ok := c.plainLiteral(item, v); ok {
 		return c.literalNode(item, []int32{lit})
 	}
-	p := predicate{kind: matchesValue, index: c.field(item), item: item, value: v}
-	key := fmt.Sprintf("%d %d %v %q", p.index, item.Op, v.Where, v.Text)
+	p := predicate{kind: matchesValue, field: c.field(item), item: item, value: v}
+	key := fmt.Sprintf("%d %d %v %q", p.field, item.Op, v.Where, v.Text)
 	var needs []int32
 	switch item.Op {
 	case sigma.OpExists:
 		if p.kind = isPresent; !v.Bool {
 			p.kind = isAbsent
 		}
-		key = fmt.Sprint(p.index, p.kind)
+		key = fmt.Sprint(p.field, p.kind)
 	case sigma.OpMatch:
-		key = fmt.Sprintf("%d glob %v %q", p.index, v.Pattern.Cased, v.Pattern.String())
+		key = fmt.Sprintf("%d glob %v %q", p.field, v.Pattern.Cased, v.Pattern.String())
 		needs = c.matchLeaf(&p, item, v)
 		if p.kind != matchesGlob {
-			key = fmt.Sprint(p.index, p.kind)
+			key = fmt.Sprint(p.field, p.kind)
 		}
 	case sigma.OpRegexp:
-		key = fmt.Sprintf("%d re %q", p.index, v.Regexp)
-		needs = c.regexpLiterals(item, v)
+		key = fmt.Sprintf("%d re %q", p.field, v.Regexp)
+		p.kind, p.needs = matchesRegexp, requirementOf(v.Regexp.String())
+		for _, text := range p.needs.literals {
+			needs = append(needs, c.literal(item, sigma.PlaceAnywhere, text))
+		}
 	case sigma.OpFieldRef:
-		key += fmt.Sprint(v.Pattern.Cased)
+		if key += fmt.Sprint(v.Pattern.Cased); v.Where == sigma.PlaceWhole && !v.Pattern.Cased {
+			p.kind = equalsField
+		}
 	}
 	n := c.leaf(key, p)
-	n.needs = needs
-	return n
+	if len(needs) == 0 {
+		return n
+	}
+	return &node{op: andNode, parts: []*node{c.literalNode(item, needs), n}} // the cheap test first
 }
 
 // matchLeaf completes the predicate of null, *, or a pattern with wildcards,
@@ -379,16 +387,6 @@ func tokenPlace(i, n int) sigma.Place {
 	return sigma.PlaceAnywhere
 }
 
-// regexpLiterals returns literals of which every text that the expression
-// matches holds at least one, or nil.
-func (c *compiler) regexpLiterals(item *sigma.Item, v *sigma.Value) []int32 {
-	var literals []int32
-	for _, text := range requiredLiterals(v.Regexp.String()) {
-		literals = append(literals, c.literal(item, sigma.PlaceAnywhere, text))
-	}
-	return literals
-}
-
 // witness returns literals of which one is there whenever the tree holds, with
 // the least sum of weights that was found, or false if there are none.
 func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
@@ -419,17 +417,6 @@ func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
 	return literals, sum, len(n.parts) > 0
 }
 
-// emitRules enters each rule at its witnesses and writes the programs.
-func (c *compiler) emitRules() {
-	for i, pending := range c.pending {
-		c.enter(int32(i), pending.root)
-	}
-	for _, pending := range c.pending {
-		start := c.emit(pending.root, accept, reject)
-		c.part.rules = append(c.part.rules, compiledRule{c.set.numbers[pending.rule], start})
-	}
-}
-
 // enter makes a rule a candidate wherever one of its witnesses is found.
 func (c *compiler) enter(local int32, root *node) {
 	literals, _, ok := c.witness(root)
@@ -440,11 +427,121 @@ func (c *compiler) enter(local int32, root *node) {
 	literals = slices.Clone(literals)
 	slices.Sort(literals)
 	for _, lit := range slices.Compact(literals) {
-		h := c.hitsOf(lit)
-		h.rules = append(h.rules, local)
-		if field := c.literals[lit].field; !slices.Contains(c.part.scanned, field) {
-			c.part.scanned = append(c.part.scanned, field)
+		c.witnesses[lit] = true
+		c.part.hits[lit].rules = append(c.part.hits[lit].rules, local)
+	}
+}
+
+// makeScanners shares the literals out among scanners.
+func (c *compiler) makeScanners() {
+	inUse := make(map[scannerKey]bool)
+	for i, lit := range c.literals {
+		if c.witnesses[i] {
+			inUse[scannerKey{lit.field, lit.place, watched}] = true
 		}
+	}
+	c.scannerOf = make([]int32, len(c.literals))
+	numbers := make(map[scannerKey]int32)
+	for i, lit := range c.literals {
+		key := scannerKey{lit.field, lit.place, c.tierOf(i, inUse)}
+		number, ok := numbers[key]
+		if !ok {
+			number = int32(len(c.part.scanners))
+			numbers[key] = number
+			c.part.scanners = append(c.part.scanners, scanner{scannerKey: key})
+			if key.tier == watched {
+				c.part.watched = append(c.part.watched, number)
+			}
+		}
+		c.scannerOf[i] = number
+		s := &c.part.scanners[number]
+		s.literals = append(s.literals, int32(i))
+	}
+	for i := range c.part.scanners {
+		c.build(&c.part.scanners[i])
+	}
+}
+
+// tierOf returns the tier of a literal. Whole values and ends are found so fast
+// that a scanner for witnesses takes all of them.
+func (c *compiler) tierOf(i int, inUse map[scannerKey]bool) tier {
+	lit := c.literals[i]
+	fast := lit.place == sigma.PlaceWhole || lit.place == sigma.PlaceEnd
+	switch {
+	case c.witnesses[i], fast && inUse[scannerKey{lit.field, lit.place, watched}]:
+		return watched
+	case len(lit.text) <= 2 && lit.place == sigma.PlaceAnywhere:
+		return short
+	}
+	return asked
+}
+
+var modes = map[sigma.Place]ahocorasick.Mode{
+	sigma.PlaceWhole: ahocorasick.Whole, sigma.PlaceStart: ahocorasick.AtStart, sigma.PlaceEnd: ahocorasick.AtEnd,
+	sigma.PlaceAnywhere: ahocorasick.Anywhere,
+}
+
+// tableBytes bounds the transition table of a scanner; most need far less.
+const tableBytes = 1 << 20
+
+func (c *compiler) build(s *scanner) {
+	texts := make([]string, len(s.literals))
+	total := 0
+	for i, lit := range s.literals {
+		texts[i] = c.literals[lit].text
+		total += len(texts[i])
+	}
+	table := min(tableBytes, 4<<10+total*64) // small sets do well with small tables
+	s.automaton = ahocorasick.New(texts, ahocorasick.Options{Mode: modes[s.place], FoldASCII: true, TableBytes: table})
+}
+
+// bindPredicates says of each predicate which scanners answer it.
+func (c *compiler) bindPredicates() {
+	for i := range c.part.predicates {
+		p := &c.part.predicates[i]
+		if p.kind != anyLiteral {
+			continue
+		}
+		byScanner := make(map[int32]int)
+		for _, lit := range p.wanted {
+			scanner := c.scannerOf[lit]
+			at, ok := byScanner[scanner]
+			if !ok {
+				at = len(p.literals)
+				byScanner[scanner] = at
+				p.literals = append(p.literals, literalSet{scanner: scanner})
+			}
+			p.literals[at].literals = append(p.literals[at].literals, lit)
+		}
+		slices.SortFunc(p.literals, func(a, b literalSet) int { return c.tierCost(a.scanner) - c.tierCost(b.scanner) })
+		if len(p.wanted) >= longList {
+			c.group(p)
+		}
+		p.wanted = nil
+	}
+}
+
+// tierCost ranks scanners by what asking them costs.
+func (c *compiler) tierCost(scanner int32) int {
+	switch s := &c.part.scanners[scanner]; {
+	case s.tier == watched:
+		return 1
+	case s.place == sigma.PlaceAnywhere:
+		return 10
+	}
+	return 4
+}
+
+// group makes a long list of literals one number to look up.
+func (c *compiler) group(p *predicate) {
+	p.kind, p.group = anyOfGroup, int32(c.set.size.groups-c.part.base.groups)
+	c.set.size.groups++
+	for i := range p.literals {
+		for _, lit := range p.literals[i].literals {
+			h := &c.part.hits[lit]
+			h.groups = append(h.groups, p.group)
+		}
+		p.literals[i].literals = nil
 	}
 }
 
@@ -484,51 +581,18 @@ func (c *compiler) cost(n *node) int {
 		return sum
 	}
 	switch p := &c.part.predicates[n.predicate]; p.kind {
-	case anyLiteral, anyOfGroup:
-		if slices.Contains(c.part.scanned, p.index) {
-			return 1
+	case anyLiteral, anyOfGroup: // also before what needs them
+		sum := 0
+		for _, set := range p.literals {
+			sum += c.tierCost(set.scanner)
 		}
-		return 3
+		return sum
 	case matchesGlob:
-		return 10
-	case matchesValue:
-		return 30
+		return 20
+	case matchesRegexp, matchesValue:
+		return 50
 	}
 	return 2
-}
-
-// buildIndexes makes the automata of every field.
-func (c *compiler) buildIndexes() {
-	texts := make([][3][]string, len(c.part.fields))
-	for number, lit := range c.literals {
-		f, t := &c.part.fields[lit.field], &texts[lit.field]
-		switch lit.place {
-		case sigma.PlaceAnywhere:
-			t[0], f.anywhereIDs = append(t[0], lit.text), append(f.anywhereIDs, int32(number))
-		case sigma.PlaceEnd:
-			t[2], f.endIDs = append(t[2], lit.text), append(f.endIDs, int32(number))
-		default:
-			t[1], f.startIDs = append(t[1], lit.text), append(f.startIDs, int32(number))
-			length := int32(-1)
-			if lit.place == sigma.PlaceWhole {
-				length = int32(len(lit.text))
-			}
-			f.exact = append(f.exact, length)
-		}
-	}
-	for i := range c.part.fields {
-		f, t := &c.part.fields[i], &texts[i]
-		f.anywhere = automaton(t[0], ahocorasick.Anywhere)
-		f.start = automaton(t[1], ahocorasick.AtStart)
-		f.end = automaton(t[2], ahocorasick.AtEnd)
-	}
-}
-
-func automaton(texts []string, mode ahocorasick.Mode) *ahocorasick.Automaton {
-	if len(texts) == 0 {
-		return nil
-	}
-	return ahocorasick.New(texts, ahocorasick.Options{Mode: mode, FoldASCII: true})
 }
 
 // weight estimates how often a literal turns up in events that no rule
@@ -537,6 +601,9 @@ func weight(place sigma.Place, text string) float64 {
 	w := 0.0005
 	if n := len(text); n < len(byLength) {
 		w = byLength[n]
+	}
+	if len(text) == 1 && strings.Contains(rare, text) {
+		w = 0.02
 	}
 	for _, sample := range everyday {
 		if strings.Contains(sample, text) {
@@ -555,6 +622,9 @@ func weight(place sigma.Place, text string) float64 {
 
 // byLength is the estimate for a text of so many bytes.
 var byLength = [...]float64{1, 1, 0.7, 0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
+
+// rare is the characters that few values have.
+const rare = "`^~{}[]#$!<>|\x00"
 
 // everyday is text that many harmless events hold.
 var everyday = []string{

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -37,7 +38,8 @@ type Document struct {
 	provider Provider
 	repeated int
 	epoch    uint32
-	values   []value // by FieldID
+	values   []value    // by FieldID
+	lists    [][]string // by FieldID: storage of Append, kept between events
 	numbers  [numberCache]number
 }
 
@@ -63,13 +65,11 @@ const (
 
 // value is the value of a field, valid when its epoch is the document's.
 type value struct {
-	epoch uint32
-	kind  kind
-	text  string
-	list  []string // as given
-	own   []string // storage of Append, kept between events
-	int   int64
-	float float64
+	epoch  uint32
+	kind   kind
+	text   string
+	number uint64 // of an int, or the bits of a float
+	list   []string
 }
 
 // Reset begins a new event: all values are gone. The reference is kept by
@@ -119,22 +119,22 @@ func (d *Document) Append(id FieldID, s string) {
 	v := &d.values[id]
 	if v.epoch != d.epoch || v.kind != listKind {
 		v = d.put(id, listKind)
-		v.own = v.own[:0]
+		d.lists[id] = d.lists[id][:0]
 	}
-	v.own = append(v.own, s)
-	v.list = v.own
+	d.lists[id] = append(d.lists[id], s)
+	v.list = d.lists[id]
 }
 
 // SetInt gives a field a whole number.
 func (d *Document) SetInt(id FieldID, n int64) {
 	v := d.put(id, intKind)
-	v.int = n
+	v.number = uint64(n)
 }
 
 // SetFloat gives a field a number.
 func (d *Document) SetFloat(id FieldID, f float64) {
 	v := d.put(id, floatKind)
-	v.float = f
+	v.number = math.Float64bits(f)
 }
 
 // SetBool gives a field a truth value, which is also the text true or false.
@@ -179,13 +179,14 @@ func (d *Document) textOf(v *value) string {
 	case textKind, boolKind:
 		return v.text
 	case intKind:
-		cached := &d.numbers[uint64(v.int)%numberCache]
-		if cached.n != v.int || cached.text == "" {
-			*cached = number{v.int, strconv.FormatInt(v.int, 10)}
+		n := int64(v.number)
+		cached := &d.numbers[v.number%numberCache]
+		if cached.n != n || cached.text == "" {
+			*cached = number{n, strconv.FormatInt(n, 10)}
 		}
 		return cached.text
 	case floatKind:
-		return strconv.FormatFloat(v.float, 'g', -1, 64)
+		return strconv.FormatFloat(math.Float64frombits(v.number), 'g', -1, 64)
 	}
 	return ""
 }
@@ -203,13 +204,13 @@ func (d *Document) texts(v *value, buffer *[1]string) []string {
 	return buffer[:]
 }
 
-// numberOf returns a value as a number; text must be one as a whole.
-func (v *value) number(text string) (float64, bool) {
+// asNumber returns a value as a number; text must be one as a whole.
+func (v *value) asNumber(text string) (float64, bool) {
 	switch v.kind {
 	case intKind:
-		return float64(v.int), true
+		return float64(int64(v.number)), true
 	case floatKind:
-		return v.float, true
+		return math.Float64frombits(v.number), true
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	return f, err == nil

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -37,13 +38,14 @@ type Matcher struct {
 	seen   []uint32 // by literal: the epoch in which it was found
 	groups []uint32 // by group: likewise
 	rule   []uint32 // by rule: the epoch in which it became a candidate
-	passed []uint32 // by field index: the epoch in which the field was passed over
+	passed []uint32 // by scanner: the epoch in which it ran
 	memo   []uint32 // by predicate: twice the epoch, plus one where it held
 
 	found      []int32 // pattern numbers of one pass
 	candidates []int32
 	matched    []int32
-	folded     []byte
+	folded     []byte // scratch
+	other      []byte // scratch
 	evaluated  uint64
 	documents  uint64
 	state      correlator
@@ -54,7 +56,7 @@ func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 	m := &Matcher{
 		rules: r, limits: limits.withDefaults(),
 		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
-		passed: make([]uint32, r.size.fields), memo: make([]uint32, r.size.predicates),
+		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
 	}
 	m.state = newCorrelator(r, m.limits)
 	return m
@@ -131,8 +133,8 @@ func (m *Matcher) begin() {
 // matchPart appends to matched the rules of a partition that hold.
 func (m *Matcher) matchPart(part *partition, d *Document) {
 	m.candidates = append(m.candidates[:0], part.always...)
-	for _, field := range part.scanned {
-		m.pass(part, field, d)
+	for _, scanner := range part.watched {
+		m.pass(part, scanner, d)
 	}
 	m.evaluated += uint64(len(m.candidates))
 	for i := 0; i < len(m.candidates); i++ {
@@ -161,15 +163,20 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 	p := &part.predicates[number]
 	switch p.kind {
 	case anyLiteral:
-		m.pass(part, p.index, d)
-		for _, lit := range p.literals {
-			if m.seen[part.base.literals+int(lit)] == m.epoch {
-				return true
+		for i := range p.literals {
+			set := &p.literals[i]
+			m.pass(part, set.scanner, d)
+			for _, lit := range set.literals {
+				if m.seen[part.base.literals+int(lit)] == m.epoch {
+					return true
+				}
 			}
 		}
 		return false
 	case anyOfGroup:
-		m.pass(part, p.index, d)
+		for i := range p.literals {
+			m.pass(part, p.literals[i].scanner, d)
+		}
 		return m.groups[part.base.groups+int(p.group)] == m.epoch
 	case isAbsent:
 		return d.get(p.field).kind == absent
@@ -191,60 +198,69 @@ func (m *Matcher) testSlowly(p *predicate, d *Document) bool {
 	v := d.get(p.field)
 	var buffer [1]string
 	for _, text := range d.texts(v, &buffer) {
-		if p.kind == matchesGlob && !p.value.Pattern.Cased {
-			m.folded = appendFold(m.folded[:0], text)
-			if matchTokens(p.tokens, m.folded) {
-				return true
-			}
-		} else if p.kind == matchesGlob && matchTokens(p.tokens, text) || p.kind == matchesValue && d.test(p.item.Op, v, text, p.value) {
+		if m.testText(p, d, v, text) {
 			return true
 		}
 	}
 	return false
 }
 
-// pass marks every literal of a field that the document holds, once.
-func (m *Matcher) pass(part *partition, field int32, d *Document) {
-	mark := &m.passed[part.base.fields+int(field)]
+func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) bool {
+	switch p.kind {
+	case matchesRegexp:
+		return p.needs.possible(text) && p.value.Regexp.MatchString(text)
+	case equalsField:
+		return m.equalsField(text, d, p.value.Text)
+	case matchesGlob:
+		if p.value.Pattern.Cased {
+			return matchTokens(p.tokens, text)
+		}
+		m.folded = appendFold(m.folded[:0], text)
+		return matchTokens(p.tokens, m.folded)
+	}
+	return d.test(p.item.Op, v, text, p.value)
+}
+
+// equalsField compares a text with the values of a field.
+func (m *Matcher) equalsField(text string, d *Document, name string) bool {
+	m.folded = appendFold(m.folded[:0], text)
+	var buffer [1]string
+	for _, other := range d.texts(d.get(d.rules.Field(name)), &buffer) {
+		m.other = appendFold(m.other[:0], other)
+		if bytes.Equal(m.folded, m.other) {
+			return true
+		}
+	}
+	return false
+}
+
+// pass marks every literal of a scanner that the document holds, once.
+func (m *Matcher) pass(part *partition, number int32, d *Document) {
+	mark := &m.passed[part.base.scanners+int(number)]
 	if *mark == m.epoch {
 		return
 	}
 	*mark = m.epoch
-	f := &part.fields[field]
-	v := d.get(f.id)
+	s := &part.scanners[number]
+	v := d.get(s.field)
 	if v.kind == listKind {
 		for _, text := range v.list {
-			m.passText(part, f, text)
+			m.passText(part, s, text)
 		}
 	} else if v.kind != absent {
-		m.passText(part, f, d.textOf(v))
+		m.passText(part, s, d.textOf(v))
 	}
 }
 
-func (m *Matcher) passText(part *partition, f *fieldIndex, text string) {
+func (m *Matcher) passText(part *partition, s *scanner, text string) {
 	if isASCII(text) {
-		passOver(m, part, f, text)
-		return
+		m.found = ahocorasick.Find(s.automaton, text, m.found[:0])
+	} else {
+		m.folded = appendFold(m.folded[:0], text)
+		m.found = ahocorasick.Find(s.automaton, m.folded, m.found[:0])
 	}
-	m.folded = appendFold(m.folded[:0], text)
-	passOver(m, part, f, m.folded)
-}
-
-// passOver marks the literals of one text.
-func passOver[T string | []byte](m *Matcher, part *partition, f *fieldIndex, text T) {
-	m.found = ahocorasick.Find(f.anywhere, text, m.found[:0])
 	for _, n := range m.found {
-		m.mark(part, f.anywhereIDs[n])
-	}
-	m.found = ahocorasick.Find(f.end, text, m.found[:0])
-	for _, n := range m.found {
-		m.mark(part, f.endIDs[n])
-	}
-	m.found = ahocorasick.Find(f.start, text, m.found[:0])
-	for _, n := range m.found {
-		if exact := f.exact[n]; exact < 0 || int(exact) == len(text) {
-			m.mark(part, f.startIDs[n])
-		}
+		m.mark(part, s.literals[n])
 	}
 }
 

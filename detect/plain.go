@@ -108,7 +108,7 @@ func (d *Document) test(op sigma.Op, v *value, text string, want *sigma.Value) b
 	case sigma.OpFieldRef:
 		return d.testReference(text, want)
 	}
-	n, ok := v.number(text)
+	n, ok := v.asNumber(text)
 	return ok && compare(op, n, want.Number)
 }
 

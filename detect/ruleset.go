@@ -27,7 +27,7 @@ type Ruleset struct {
 }
 
 // sizes is how many of each thing all partitions together number.
-type sizes struct{ literals, groups, predicates, rules, fields int }
+type sizes struct{ literals, groups, predicates, rules, scanners int }
 
 // Compile indexes rules. A rule that cannot be evaluated is left out and gives
 // an error of type [*sigma.Error]; the others work. The order of the rules is
@@ -193,7 +193,7 @@ func applies(rule, log sigma.LogSource) bool {
 
 // NewDocument returns an empty document for the set.
 func (r *Ruleset) NewDocument() *Document {
-	return &Document{rules: r, values: make([]value, len(r.names)), epoch: 1}
+	return &Document{rules: r, values: make([]value, len(r.names)), lists: make([][]string, len(r.names)), epoch: 1}
 }
 
 // Stats describes a compiled set.
@@ -216,8 +216,8 @@ func (r *Ruleset) Stats() Stats {
 	}
 	for _, part := range r.parts {
 		s.Always += len(part.always)
-		for _, f := range part.fields {
-			s.IndexBytes += f.anywhere.Bytes() + f.start.Bytes() + f.end.Bytes()
+		for _, scanner := range part.scanners {
+			s.IndexBytes += scanner.automaton.Bytes()
 		}
 	}
 	return s

@@ -5,6 +5,8 @@
 // spent, are rows of a complete transition table; the states beyond a bound of
 // memory are sorted edges with a failure link. An anchored automaton follows
 // patterns from one end of the text only and stops where none goes on: a trie.
+// Where hashing is faster it stands in: for patterns that must be the whole
+// text, and for sets of long patterns.
 //
 // Case folding is by ASCII letters; callers that need more fold both sides.
 // Memory is linear in the bytes of the patterns plus the bound for the table,
@@ -22,6 +24,7 @@ const (
 	Anywhere Mode = iota
 	AtStart       // only patterns that begin the text
 	AtEnd         // only patterns that end the text
+	Whole         // only patterns that are the text
 )
 
 // Options of an automaton. The zero value looks anywhere, tells case apart and
@@ -45,6 +48,7 @@ const match = 1 << 31
 // offset of their row for those that have one, and limit plus their number
 // among the others for the rest.
 type Automaton struct {
+	hashed  *hashed // takes the place of all the rest
 	mode    Mode
 	classes [256]byte // class of a byte; 0 for bytes in no pattern
 	stride  uint32    // classes, one row of the table
@@ -65,6 +69,12 @@ type Automaton struct {
 // New returns the automaton of the given patterns. Empty patterns are never
 // found. Equal patterns are all found.
 func New(patterns []string, opts Options) *Automaton {
+	switch {
+	case opts.Mode == Whole:
+		return &Automaton{hashed: newWhole(patterns, opts.FoldASCII)}
+	case opts.Mode == Anywhere && sampleable(patterns):
+		return &Automaton{hashed: newSampled(patterns, opts.FoldASCII)}
+	}
 	b := builder{opts: opts}
 	b.classify(patterns)
 	for i, p := range patterns {
@@ -81,6 +91,8 @@ func Find[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
 	switch {
 	case a == nil:
 		return hits
+	case a.hashed != nil:
+		return findHashed(a.hashed, text, hits)
 	case a.mode == AtStart:
 		return findStart(a, text, hits)
 	case a.mode == AtEnd:
@@ -187,6 +199,9 @@ func (a *Automaton) number(at uint32) uint32 {
 func (a *Automaton) Bytes() int {
 	if a == nil {
 		return 0
+	}
+	if a.hashed != nil {
+		return a.hashed.bytes()
 	}
 	return 4*(len(a.table)+len(a.edges)+len(a.target)+len(a.fail)+len(a.first)+len(a.ids)+len(a.also)) + len(a.labels) + 256
 }

@@ -12,10 +12,11 @@ import (
 func plain(patterns []string, text string, opts Options) []int32 {
 	fold := func(s string) string { return s }
 	if opts.FoldASCII {
-		fold = asciiLower
+		fold = foldASCII
 	}
 	find := map[Mode]func(string, string) bool{
 		Anywhere: strings.Contains, AtStart: strings.HasPrefix, AtEnd: strings.HasSuffix,
+		Whole: func(text, p string) bool { return text == p },
 	}[opts.Mode]
 	var hits []int32
 	for i, p := range patterns {
@@ -26,16 +27,6 @@ func plain(patterns []string, text string, opts Options) []int32 {
 	return hits
 }
 
-func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] += 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
 func found(a *Automaton, text string) []int32 {
 	hits := Find(a, text, nil)
 	slices.Sort(hits)
@@ -44,7 +35,7 @@ func found(a *Automaton, text string) []int32 {
 
 func check(t *testing.T, patterns []string, text string) {
 	t.Helper()
-	for _, mode := range []Mode{Anywhere, AtStart, AtEnd} {
+	for _, mode := range []Mode{Anywhere, AtStart, AtEnd, Whole} {
 		for _, fold := range []bool{false, true} {
 			for _, table := range []int{1, 4096, 0} {
 				opts := Options{Mode: mode, FoldASCII: fold, TableBytes: table}
@@ -75,6 +66,8 @@ func TestFind(t *testing.T) {
 		{"no patterns", nil, "abc"},
 		{"case", []string{"PowerShell", "powershell"}, "C:\\POWERSHELL.exe"},
 		{"zero bytes and high bytes", []string{"\x00\xff", "\xff"}, "a\x00\xff"},
+		{"long patterns", []string{"IMPHASH=32f5095c9bbd", "0123456789abcdefX", "9abcdef0123456789abcdef"}, "x,imphash=32F5095C9BBD,0123456789abcdef0123456789ABCDEFx0123456789abcdefx"},
+		{"long pattern at the end", []string{"0123456789abcdefghij"}, "zz0123456789ABCDEFGHIJ"},
 		{"whole text", []string{"/bin/sh"}, "/bin/sh"},
 	} {
 		t.Run(c.name, func(t *testing.T) { check(t, c.patterns, c.text) })
@@ -107,12 +100,41 @@ func TestRandomSets(t *testing.T) {
 	}
 }
 
+func TestRandomLongPatterns(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	word := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = "abAB\xc3"[rnd.IntN(5)]
+		}
+		return string(b)
+	}
+	for range 300 {
+		text := word(200)
+		patterns := []string{word(16 + rnd.IntN(40))}
+		for range rnd.IntN(8) {
+			at := rnd.IntN(len(text) - 60)
+			patterns = append(patterns, text[at:at+16+rnd.IntN(44)])
+		}
+		check(t, patterns, text)
+	}
+}
+
+func TestFoldWord(t *testing.T) {
+	for c := range 256 {
+		text := strings.Repeat(string([]byte{byte(c)}), 8)
+		if got, want := foldWord(load(text)), load(foldASCII(text)); got != want {
+			t.Errorf("byte %#x folds to %#x, want %#x", c, got, want)
+		}
+	}
+}
+
 func TestTableIsBounded(t *testing.T) {
 	var patterns []string
 	for i := range 20_000 {
 		patterns = append(patterns, fmt.Sprintf("pattern-%d-with-a-tail", i*7919))
 	}
-	a := New(patterns, Options{})
+	a := New(append(patterns, "short"), Options{})
 	if got := 4 * len(a.table); got > DefaultTable {
 		t.Errorf("the table takes %d bytes, want at most %d", got, DefaultTable)
 	}
