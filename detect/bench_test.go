@@ -73,7 +73,7 @@ func benignWindows(set *detect.Ruleset) (events []decoded) {
 			"EventID": 1, "Image": p[0], "CommandLine": p[1], "ParentImage": p[2], "ParentCommandLine": p[3], "User": `CORP\ann`,
 			"CurrentDirectory": `C:\Windows\system32\`, "IntegrityLevel": "Medium", "Company": "Microsoft Corporation", "Product": "Microsoft Windows Operating System",
 			"Description": "Host Process", "OriginalFileName": "host.exe", "ProcessId": 4000 + i, "ParentProcessId": 900, "LogonId": "0x3e7",
-			"Hashes": "SHA1=317E563BFC7E7D1C9E2A3B4C5D6E7F8091A2B3C4,MD5=D7A969E5A3636BF8FC9CA8A72021BFDC,SHA256=0977C9337EC1215C48A666464AFDA5C9A30CD24999A5F8E821E672991864A74C,IMPHASH=32F5095C9BBDCACF28FD4060EB4DFC42",
+			"Hashes": "SHA1=317E563BFC7E7D1C9E2A3B4C5D6E7F8091A2B3C4,MD5=D7A969E5A3636BF8FC9CA8A72021BFDC,SHA256=0977C9337EC1215C48A666464AFDA5C9A30CD24999A5F8E821E672991864A74C,IMPHASH=0A1B2C3D4E5F60718293A4B5C6D7E8F9",
 		}))
 	}
 	return events

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -136,7 +138,8 @@ type compiler struct {
 	pending   []pendingRule
 	weights   []float64 // by literal
 	witnesses []bool    // by literal
-	scannerOf []int32   // by literal
+	banned    map[scannerKey]bool
+	scannerOf []int32 // by literal
 }
 
 type pendingRule struct {
@@ -148,15 +151,15 @@ type pendingRule struct {
 func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	c := &compiler{
 		set: set, part: &partition{source: rules[0].LogSource, base: set.size},
-		literalOf: make(map[literal]int32), predOf: make(map[string]int32),
+		literalOf: make(map[literal]int32), predOf: make(map[string]int32), banned: make(map[scannerKey]bool),
 	}
 	for _, rule := range rules {
 		c.pending = append(c.pending, pendingRule{rule, c.expr(rule.Detection, rule.Detection.Condition)})
 	}
 	c.part.hits = make([]hits, len(c.literals))
 	c.witnesses = make([]bool, len(c.literals))
-	for i, pending := range c.pending {
-		c.enter(int32(i), pending.root)
+	for i, w := range c.chooseWitnesses() {
+		c.enter(int32(i), w)
 	}
 	c.makeScanners()
 	c.bindPredicates()
@@ -388,7 +391,8 @@ func tokenPlace(i, n int) sigma.Place {
 }
 
 // witness returns literals of which one is there whenever the tree holds, with
-// the least sum of weights that was found, or false if there are none.
+// the least sum of weights that was found, or false if there are none. Literals
+// of banned scanners are left out of account.
 func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
 	switch n.op {
 	case leafNode:
@@ -396,6 +400,9 @@ func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
 			return nil, 0, false
 		}
 		for _, lit := range n.needs {
+			if c.banned[c.watchKey(lit)] {
+				return nil, 0, false
+			}
 			sum += c.weights[lit]
 		}
 		return n.needs, sum, true
@@ -417,14 +424,89 @@ func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
 	return literals, sum, len(n.parts) > 0
 }
 
-// enter makes a rule a candidate wherever one of its witnesses is found.
-func (c *compiler) enter(local int32, root *node) {
-	literals, _, ok := c.witness(root)
+func (c *compiler) watchKey(lit int32) scannerKey {
+	return scannerKey{c.literals[lit].field, c.literals[lit].place, watched}
+}
+
+// witnessed is the witnesses of a rule and what its evaluations cost for each
+// document.
+type witnessed struct {
+	literals []int32
+	cost     float64
+}
+
+// alwaysCost is the cost of a rule without witnesses, which, beside its
+// evaluation, makes scanners run that are not watched.
+const alwaysCost = 3
+
+func (c *compiler) witnessOf(root *node) witnessed {
+	literals, sum, ok := c.witness(root)
 	if !ok {
+		return witnessed{nil, alwaysCost}
+	}
+	return witnessed{literals, min(sum, 1)}
+}
+
+// chooseWitnesses gives every rule the rarest witnesses, and then gives up
+// scanners that serve few rules where others serve these nearly as well.
+func (c *compiler) chooseWitnesses() []witnessed {
+	chosen := make([]witnessed, len(c.pending))
+	users := make(map[scannerKey][]int)
+	use := func(i int) {
+		for _, lit := range chosen[i].literals {
+			if key := c.watchKey(lit); !slices.Contains(users[key], i) {
+				users[key] = append(users[key], i)
+			}
+		}
+	}
+	for i, pending := range c.pending {
+		chosen[i] = c.witnessOf(pending.root)
+		use(i)
+	}
+	keys := slices.SortedFunc(maps.Keys(users), func(a, b scannerKey) int {
+		return cmp.Or(len(users[a])-len(users[b]), int(a.field-b.field), int(a.place)-int(b.place))
+	})
+	for _, key := range keys {
+		for i, without := range c.without(key, users[key], chosen) {
+			chosen[i] = without
+			use(i)
+		}
+	}
+	return chosen
+}
+
+// without bans a scanner and returns what its users choose then, or takes the
+// ban back and returns nothing if they would cost more than the scanner.
+func (c *compiler) without(key scannerKey, users []int, chosen []witnessed) map[int]witnessed {
+	c.banned[key] = true
+	saved := runCost[key.place]
+	changed := make(map[int]witnessed)
+	for _, i := range users {
+		if saved < 0 {
+			break
+		}
+		changed[i] = c.witnessOf(c.pending[i].root)
+		saved -= changed[i].cost - chosen[i].cost
+	}
+	if saved < 0 {
+		delete(c.banned, key)
+		return nil
+	}
+	return changed
+}
+
+// runCost is what running a scanner takes, in evaluations of a rule.
+var runCost = map[sigma.Place]float64{
+	sigma.PlaceWhole: 0.3, sigma.PlaceStart: 0.5, sigma.PlaceEnd: 0.5, sigma.PlaceAnywhere: 2,
+}
+
+// enter makes a rule a candidate wherever one of its witnesses is found.
+func (c *compiler) enter(local int32, w witnessed) {
+	if w.literals == nil {
 		c.part.always = append(c.part.always, local)
 		return
 	}
-	literals = slices.Clone(literals)
+	literals := slices.Clone(w.literals)
 	slices.Sort(literals)
 	for _, lit := range slices.Compact(literals) {
 		c.witnesses[lit] = true
@@ -613,6 +695,9 @@ func weight(place sigma.Place, text string) float64 {
 	}
 	switch place {
 	case sigma.PlaceWhole:
+		if len(text) <= 8 && !strings.ContainsAny(text, `\/.`) {
+			return 0.3 // one of few possible values, as a rule
+		}
 		return w / 10
 	case sigma.PlaceStart, sigma.PlaceEnd:
 		return w / 3
@@ -635,5 +720,6 @@ var everyday = []string{
 	`wscript.exe`, `mshta.exe`, `pwsh.dll`, `.vbs`, `.bat`, `.ps1`, `.tmp`, `.txt`, `.log`, `.zip`, `https://www.`, `.com`, `microsoft`, `install`, `update`,
 	`/usr/bin/`, `/usr/sbin/`, `/bin/bash -c `, `/bin/sh -c `, `/usr/local/bin/`, `/usr/lib/`, `/usr/bin/python3 -c `, `/etc/`, `/etc/systemd/system/`,
 	`/var/log/`, `/var/lib/dpkg/`, `/tmp/`, `/dev/null`, `/home/`, `/root/`, `/proc/self/`, `grep -e`, ` -r `, ` --`, `sudo `, `systemctl `, `.service`, `.conf`, `.sh`, `.py`, `.so`,
+	`microsoft corporation`, `microsoft windows operating system`, `nt authority\system`, `corp\`, `host process`,
 	`execve`, `syscall`, `path`, `success`, `failure`, `root`, `true`, `false`,
 }
