@@ -8,6 +8,9 @@
 // What a record lacks (arguments, users, the audit session) comes from audit
 // or /proc and is joined by the process table.
 //
+// Control groups are not asked for: the records tell which groups are made, not
+// which process enters one, and PERF_SAMPLE_CGROUP comes with samples only.
+//
 // The kernel gives a record's time on the boot clock, which never steps; it is
 // turned into the host's clock when the record is read. Records that found the
 // ring full are counted by the kernel, and appear in the ledger as dropped.

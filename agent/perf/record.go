@@ -7,14 +7,12 @@ import (
 
 // Record types, include/uapi/linux/perf_event.h.
 const (
-	typeLost    = 2
-	typeComm    = 3
-	typeExit    = 4
-	typeFork    = 7
-	typeMmap2   = 10
-	typeKsymbol = 17
-	typeBPF     = 18
-	typeCgroup  = 19
+	typeLost  = 2
+	typeComm  = 3
+	typeExit  = 4
+	typeFork  = 7
+	typeMmap2 = 10
+	typeBPF   = 18
 )
 
 // Constants of include/uapi/linux/perf_event.h.

@@ -54,6 +54,7 @@ func (t *Table) place(proc *event.Process) (unit string) {
 	if id, runtime := parseContainer(path); id != "" {
 		if proc.Container == nil || proc.Container.ID != id {
 			proc.Container = &event.Container{ID: id, Runtime: runtime}
+			t.host.container(proc.Container)
 		}
 	} else {
 		proc.Container = nil

@@ -15,7 +15,7 @@ import (
 type fakeHost struct {
 	boot, wall int64
 	procs      map[uint32]fakeProcess
-	reads      int
+	files      map[string]*event.File
 }
 
 type fakeProcess struct {
@@ -34,7 +34,7 @@ type fakeProcess struct {
 var _ host = (*fakeHost)(nil)
 
 func newFakeHost() *fakeHost {
-	return &fakeHost{boot: int64(time.Hour), wall: 1_700_000_000 * int64(time.Second), procs: make(map[uint32]fakeProcess)}
+	return &fakeHost{boot: int64(time.Hour), wall: 1_700_000_000 * int64(time.Second), procs: make(map[uint32]fakeProcess), files: make(map[string]*event.File)}
 }
 
 func (h *fakeHost) pass(d time.Duration) { h.boot += int64(d); h.wall += int64(d) }
@@ -52,7 +52,6 @@ func (h *fakeHost) pids() ([]uint32, error) {
 }
 
 func (h *fakeHost) get(pid uint32) (fakeProcess, bool) {
-	h.reads++
 	p, ok := h.procs[pid]
 	return p, ok
 }
@@ -100,7 +99,15 @@ func (h *fakeHost) descriptors(pid uint32) []event.Descriptor {
 	return p.fds
 }
 
-func (h *fakeHost) identify(f *event.File, _ uint32, _ bool) *event.File { return f }
+func (h *fakeHost) identify(f *event.File, _ uint32, _ bool) *event.File {
+	if known, ok := h.files[f.Path]; ok {
+		return known
+	}
+	h.files[f.Path] = f
+	return f
+}
+
+func (h *fakeHost) container(*event.Container) {}
 
 func (h *fakeHost) userName(uid uint32) string {
 	return map[uint32]string{0: "root", 1000: "anna"}[uid]

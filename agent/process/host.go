@@ -23,6 +23,8 @@ type host interface {
 	// identify completes a file by what it is: size, owner, hash, package. It
 	// may return a value shared with other processes.
 	identify(file *event.File, pid uint32, contained bool) *event.File
+	// container completes what the control group says of a container.
+	container(*event.Container)
 	userName(uid uint32) string
 	groupName(gid uint32) string
 	unhashed() uint64

@@ -13,6 +13,7 @@ import (
 
 // liveHost reads a running system.
 type liveHost struct {
+	fs    hostfs.FS
 	proc  *procfs.Reader
 	names *accounts.Names
 	files *fileCache
@@ -20,6 +21,7 @@ type liveHost struct {
 
 func newHost(fs hostfs.FS) host {
 	return &liveHost{
+		fs:    fs,
 		proc:  procfs.NewReader(fs.Path("/proc")),
 		names: accounts.New(fs),
 		files: newFileCache(fs),

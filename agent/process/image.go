@@ -128,10 +128,10 @@ type pending struct {
 // settle forgets that sources disagreed once neither waits for the other.
 func (n *node) settle() {
 	if len(n.early) == 0 {
-		n.byPerf = nil
+		n.byPerf, n.early = nil, nil
 	}
 	if len(n.pending) == 0 {
-		n.byAudit = nil
+		n.byAudit, n.pending = nil, nil
 	}
 }
 

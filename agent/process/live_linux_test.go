@@ -259,6 +259,40 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/process")
 }
 
+func TestDockerContainer(t *testing.T) {
+	id := strings.Repeat("c0", 32)
+	root := t.TempDir()
+	dir := filepath.Join(root, dockerDir, id)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"State":{"Pid":7},"Config":{"Image":"redis:7","Env":["A=1"]},"Name":"/cache"}`
+	if err := os.WriteFile(filepath.Join(dir, dockerFile), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := &liveHost{fs: hostfs.New(root)}
+	c := event.Container{ID: id, Runtime: "docker"}
+	if h.container(&c); c.Name != "cache" || c.Image != "redis:7" {
+		t.Errorf("got %+v", c)
+	}
+	for _, id := range []string{"../../etc", strings.Repeat("d", 64)} {
+		c := event.Container{ID: id, Runtime: "docker"}
+		if h.container(&c); c.Name != "" {
+			t.Errorf("got %+v", c)
+		}
+	}
+}
+
+func FuzzDocker(f *testing.F) {
+	f.Add([]byte(`{"Name":"/a","Config":{"Image":"b"}}`))
+	f.Add([]byte(`{"Name":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if name, image := parseDocker(data); len(name) > maxDockerName || len(image) > maxDockerName {
+			t.Errorf("%d and %d bytes", len(name), len(image))
+		}
+	})
+}
+
 func BenchmarkIdentify(b *testing.B) {
 	c := newFileCache(hostfs.FS{})
 	defer c.close()
