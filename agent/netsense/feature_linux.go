@@ -23,9 +23,10 @@ const (
 	slowest = 5 * time.Second
 	// slowestEver bounds the pause that costly looks bring.
 	slowestEver = 10 * time.Second
-	// soonest is the shortest time between two looks when conntrack announces
-	// flows.
+	// soonest is the shortest time between two looks when something stirs.
 	soonest = 200 * time.Millisecond
+	// probeEvery is how often the counts of sockets are read.
+	probeEvery = 250 * time.Millisecond
 	// listEvery is how often /proc is searched for namespaces.
 	listEvery = 2 * time.Second
 	// addressesFor is how long the list of the host's addresses holds.
@@ -43,6 +44,9 @@ type sensor struct {
 	refused    int // namespaces that could not be entered, in the last listing
 	conntrack  *netlink.Conn
 
+	probe  *probe
+	listed time.Time // when /proc was searched for namespaces
+
 	addresses   map[netip.Addr]struct{}
 	addressesAt time.Time
 	malformed   uint64
@@ -55,7 +59,7 @@ func (*Feature) Run(ctx context.Context, host feature.Host) error {
 	}
 	s := &sensor{
 		host: host, said: newAnnouncer(), table: newTable(), owners: newOwners(host.FS),
-		namespaces: make(map[uint64]*namespace),
+		namespaces: make(map[uint64]*namespace), probe: newProbe(host.FS),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.close()
@@ -97,6 +101,7 @@ func (s *sensor) add(ctx context.Context, n *namespace) {
 }
 
 func (s *sensor) close() {
+	s.probe.close()
 	for _, n := range s.namespaces {
 		n.close()
 	}
@@ -106,12 +111,11 @@ func (s *sensor) close() {
 	s.said.readers.Wait()
 }
 
-// loop looks, and between looks takes what the kernel announces. A new flow
-// brings the next look forward, so that its process is still there.
+// loop looks, and between looks takes what the kernel announces. Sockets that
+// come or go bring the next look forward, so that the process of a short
+// connection is still there.
 func (s *sensor) loop(ctx context.Context) error {
-	pause := fastest
-	var listed time.Time
-	var cost costs
+	var r rhythm
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -119,28 +123,76 @@ func (s *sensor) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case said := <-s.said.queue:
-			if s.hear(said) && pause > soonest {
-				pause = soonest
-				timer.Reset(soonest)
+			if s.hear(said) && !r.stirred {
+				r.stirred = true
+				timer.Reset(r.wait(time.Now()))
 			}
 			s.emit()
 			continue
 		case <-timer.C:
 		}
-		if now := time.Now(); now.Sub(listed) >= listEvery {
-			s.listNamespaces(ctx, now)
-			listed = now
+		now := time.Now()
+		r.stirred = s.probe.changed() || r.stirred
+		if r.due(now) {
+			if err := s.turn(ctx, now); err != nil {
+				return err
+			}
+			r.looked(now, time.Since(now), s.table.changed)
 		}
-		began := time.Now()
-		if err := s.look(ctx); err != nil {
-			return err
-		}
-		s.emit()
-		s.tell()
-		cost.add(time.Since(began))
-		pause = nextPause(pause, s.table.changed, cost.least())
-		timer.Reset(pause)
+		timer.Reset(r.wait(now))
 	}
+}
+
+// turn is one look with what belongs to it.
+func (s *sensor) turn(ctx context.Context, now time.Time) error {
+	if now.Sub(s.listed) >= listEvery {
+		s.listNamespaces(ctx, now)
+		s.listed = now
+	}
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	s.emit()
+	s.tell()
+	return nil
+}
+
+// rhythm decides when to look. The zero value looks at once.
+type rhythm struct {
+	last    time.Time     // when the latest look began
+	pause   time.Duration // until the next, if nothing stirs
+	least   time.Duration // until the next at the earliest
+	stirred bool          // something changed since
+	cost    costs
+}
+
+func (r *rhythm) due(now time.Time) bool {
+	since := now.Sub(r.last)
+	return since >= r.pause || r.stirred && since >= r.least
+}
+
+// wait is how long to sleep: until the earliest look when something stirs,
+// else until the next probe.
+func (r *rhythm) wait(now time.Time) time.Duration {
+	if r.stirred {
+		return max(r.least-now.Sub(r.last), time.Millisecond)
+	}
+	return probeEvery
+}
+
+// looked sets the next pauses by what a look found and what it cost: with many
+// namespaces or sockets looks become rarer, so that they take at most a
+// hundredth of a core.
+func (r *rhythm) looked(at time.Time, cost time.Duration, changed bool) {
+	r.cost.add(cost)
+	fair := 100 * r.cost.least()
+	pause := fastest
+	if !changed {
+		pause = min(max(r.pause, fastest)*3/2, slowest)
+	}
+	r.last, r.stirred = at, false
+	r.pause = min(max(pause, fair), slowestEver)
+	r.least = min(max(soonest, fair), slowestEver)
 }
 
 // costs are how long the latest looks took. On a busy host a look is kept
@@ -154,17 +206,6 @@ func (c *costs) add(d time.Duration) {
 
 func (c *costs) least() time.Duration { return slices.Min(c[:]) }
 
-// nextPause follows what the latest look found and what it cost: with many
-// namespaces or sockets looks become rarer, so that they take at most a
-// hundredth of a core.
-func nextPause(last time.Duration, changed bool, cost time.Duration) time.Duration {
-	pause := fastest
-	if !changed {
-		pause = min(max(last, fastest)*3/2, slowest)
-	}
-	return min(max(pause, 100*cost), slowestEver)
-}
-
 // hear takes one announcement and what waits behind it, and reports whether a
 // look should come soon.
 func (s *sensor) hear(said announcement) (soon bool) {
@@ -173,6 +214,7 @@ func (s *sensor) hear(said announcement) (soon bool) {
 			s.table.track(said.flow, s.isLocal, said.at)
 			soon = soon || !said.flow.ended
 		} else {
+			soon = true
 			s.table.destroyed(said.ns, said.socket, said.at)
 		}
 		select {

@@ -381,18 +381,50 @@ func BenchmarkIdleLook(b *testing.B) {
 	}
 }
 
-func TestPauseFollowsChangeAndCost(t *testing.T) {
-	pause := nextPause(soonest, false, 0)
+func TestRhythm(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	var r rhythm
+	if !r.due(now) {
+		t.Error("does not begin with a look")
+	}
 	for range 20 {
-		pause = nextPause(pause, false, time.Millisecond)
+		r.looked(now, time.Millisecond, false)
 	}
-	if pause != slowest {
-		t.Errorf("idle: %v", pause)
+	if r.pause != slowest || r.due(now.Add(time.Second)) || !r.due(now.Add(slowest)) {
+		t.Errorf("idle: %+v", r)
 	}
-	if pause = nextPause(pause, true, time.Millisecond); pause != fastest {
-		t.Errorf("busy: %v", pause)
+	r.stirred = true
+	if r.due(now.Add(soonest-1)) || !r.due(now.Add(soonest)) || r.wait(now) != soonest {
+		t.Errorf("stirred: %+v", r)
 	}
-	if pause = nextPause(pause, true, 50*time.Millisecond); pause != 5*time.Second {
-		t.Errorf("costly: %v", pause)
+	if r.looked(now, time.Millisecond, true); r.pause != fastest || r.stirred {
+		t.Errorf("busy: %+v", r)
 	}
+	for range len(r.cost) {
+		r.looked(now, 50*time.Millisecond, true)
+	}
+	if r.stirred = true; r.due(now.Add(4*time.Second)) || !r.due(now.Add(5*time.Second)) {
+		t.Errorf("costly: %+v", r)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	p := newProbe(hostfs.FS{})
+	defer p.close()
+	for range 100 {
+		if p.changed(); !p.changed() { // others on the machine may connect meanwhile
+			l := listenLoopback(t)
+			if !p.changed() {
+				t.Error("a new listener did not change the counts")
+			}
+			l.Close()
+			return
+		}
+	}
+	t.Log("the machine is too busy to tell")
+}
+
+func FuzzParseSockstat(f *testing.F) {
+	f.Add([]byte("sockets: used 4\nTCP: inuse 5 orphan 0 tw 2 alloc 9 mem 1\nUDP: inuse 3 mem 1\n"))
+	f.Fuzz(func(_ *testing.T, data []byte) { parseSockstat(data) })
 }
