@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/cgroup"
 )
 
 // Docker's own description of a container.
@@ -17,9 +18,9 @@ const (
 
 // container fills in name and image of a container of Docker. Other runtimes
 // keep them in databases; there they stay unknown. The id is one that
-// [isContainerID] accepts, so that it cannot lead out of the directory.
+// [cgroup.IsContainerID] accepts, so that it cannot lead out of the directory.
 func (h *liveHost) container(c *event.Container) {
-	if c.Runtime != "docker" || !isContainerID(c.ID) {
+	if c.Runtime != "docker" || !cgroup.IsContainerID(c.ID) {
 		return
 	}
 	data, err := h.fs.ReadFile(dockerDir+c.ID+dockerFile, maxDockerConfig)

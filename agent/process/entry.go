@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/cgroup"
 )
 
 // Programs that start sessions, by the last element of their path.
@@ -51,7 +52,7 @@ func (t *Table) place(proc *event.Process) (unit string) {
 	if !ok {
 		return ""
 	}
-	if id, runtime := parseContainer(path); id != "" {
+	if id, runtime := cgroup.Container(path); id != "" {
 		if proc.Container == nil || proc.Container.ID != id {
 			proc.Container = &event.Container{ID: id, Runtime: runtime}
 			t.host.container(proc.Container)
@@ -59,7 +60,7 @@ func (t *Table) place(proc *event.Process) (unit string) {
 	} else {
 		proc.Container = nil
 	}
-	return unitOf(path)
+	return cgroup.Unit(path)
 }
 
 // entry derives through what the session of a process came into the host. It
@@ -162,97 +163,4 @@ func (t *Table) logon(n *node, ev *event.Event) {
 	proc.Entry = entry
 	n.replace(n.image, &image{proc: &proc, parent: n.image.parent, depth: n.image.depth})
 	ev.Process = &proc
-}
-
-// parseContainer finds the outermost container in the path of a control group,
-// of version 1 or 2, made by systemd's driver or the runtime's own.
-func parseContainer(path string) (id, runtime string) {
-	before := ""
-	for element := range strings.SplitSeq(path, "/") {
-		if id, runtime := containerElement(element, before); id != "" {
-			if runtime == "" {
-				runtime = runtimeOf(path)
-			}
-			return id, runtime
-		}
-		before = element
-	}
-	return "", ""
-}
-
-// prefixes of the scopes that runtimes ask systemd for. Those of the
-// monitors that watch a container from outside are not among them.
-var scopePrefixes = []struct{ prefix, runtime string }{
-	{"docker-", "docker"},
-	{"cri-containerd-", "containerd"},
-	{"nerdctl-", "containerd"},
-	{"crio-", "crio"},
-	{"libpod-", "podman"},
-}
-
-func containerElement(element, before string) (id, runtime string) {
-	name := strings.TrimSuffix(element, ".scope")
-	for _, p := range scopePrefixes {
-		if rest, ok := strings.CutPrefix(name, p.prefix); ok && isContainerID(rest) {
-			return rest, p.runtime
-		}
-	}
-	// containerd's systemd driver: <slice>:cri-containerd:<id>.
-	if i := strings.LastIndexByte(name, ':'); i >= 0 && isContainerID(name[i+1:]) {
-		return name[i+1:], "containerd"
-	}
-	if rest, ok := strings.CutPrefix(element, "lxc.payload."); ok && rest != "" {
-		return rest, "lxc"
-	}
-	if before == "lxc" && element != "" {
-		return element, "lxc"
-	}
-	if isContainerID(name) {
-		return name, ""
-	}
-	return "", ""
-}
-
-// runtimeOf guesses the runtime of a container whose id stands alone.
-func runtimeOf(path string) string {
-	switch {
-	case strings.HasPrefix(path, "/docker/"):
-		return "docker"
-	case strings.Contains(path, "/libpod_parent/"):
-		return "podman"
-	case strings.HasPrefix(path, "/k8s.io/"), strings.HasPrefix(path, "/default/"), strings.Contains(path, "/containerd/"):
-		return "containerd"
-	}
-	return ""
-}
-
-// isContainerID reports whether s is 64 lower-case hex digits.
-func isContainerID(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-// unitOf returns the innermost service in the path of a control group, else
-// the innermost scope, else "".
-func unitOf(path string) string {
-	scope := ""
-	for path != "" {
-		i := strings.LastIndexByte(path, '/')
-		element := path[i+1:]
-		if strings.HasSuffix(element, ".service") {
-			return element
-		}
-		if scope == "" && strings.HasSuffix(element, ".scope") {
-			scope = element
-		}
-		path = path[:max(i, 0)]
-	}
-	return scope
 }
