@@ -428,3 +428,25 @@ func FuzzParseSockstat(f *testing.F) {
 	f.Add([]byte("sockets: used 4\nTCP: inuse 5 orphan 0 tw 2 alloc 9 mem 1\nUDP: inuse 3 mem 1\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) { parseSockstat(data) })
 }
+
+// BenchmarkProbe is what the sensor does four times a second.
+func BenchmarkProbe(b *testing.B) {
+	p := newProbe(hostfs.FS{})
+	defer p.close()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.changed()
+	}
+}
+
+// BenchmarkSearch looks for a socket that nobody holds: every descriptor of the
+// machine is read.
+func BenchmarkSearch(b *testing.B) {
+	o := newOwners(hostfs.FS{})
+	links := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		links = o.search(map[uint32]uint32{1: 0})
+	}
+	b.ReportMetric(float64(links), "descriptors/op")
+}

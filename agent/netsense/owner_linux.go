@@ -11,9 +11,9 @@ import (
 	"github.com/holdfast-security/holdfast/agent/hostfs"
 )
 
-// maxLinks is how many descriptors one look may read; at about 1 µs each this
+// maxLinks is how many descriptors one look may read; at about 5 µs each this
 // bounds a look to some tens of milliseconds.
-const maxLinks = 20_000
+const maxLinks = 10_000
 
 // owners finds the process that holds a socket. Processes share sockets; the
 // first found wins, and a later one is not looked for. It belongs to one

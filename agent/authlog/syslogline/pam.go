@@ -95,40 +95,42 @@ func (a *attempt) joins(module string) bool {
 
 // pamEvent builds the failure that a line of name=value pairs describes.
 func (c *context) pamEvent(service, msg string) event.Event {
-	l := event.Logon{Service: service}
-	tty := strings.TrimPrefix(pamValue(msg, "tty"), "/dev/")
-	l.Terminal = strings.TrimPrefix(tty, "NODEV") // RHEL 3 and 4
-	if host := pamValue(msg, "rhost"); host != "" {
-		setPeer(&l, host)
+	v := cutPAMValues(msg)
+	l := event.Logon{Service: service, Invalid: v.user == ""}
+	l.Terminal = strings.TrimPrefix(strings.TrimPrefix(v.tty, "/dev/"), "NODEV") // NODEVssh: RHEL 3 and 4
+	if v.rhost != "" {
+		setPeer(&l, v.rhost)
 	}
-	user, known := pamUser(msg)
-	l.Invalid = !known
-	e := c.logon(event.StatusFailure, user, l)
-	if actor := pamValue(msg, "ruser"); actor != "" && service != "sshd" {
-		e.Process = c.process(actor)
+	e := c.logon(event.StatusFailure, v.user, l)
+	if v.ruser != "" && service != "sshd" {
+		e.Process = c.process(v.ruser)
 	}
 	return e
 }
 
-// pamValue returns a value of pam_unix's line. All but the last, user, are
-// free of blanks unless a module was handed a hostile host name; the first
-// occurrence is the module's own, because ruser and rhost stand behind it.
-func pamValue(msg, name string) string {
-	i := strings.Index(msg, " "+name+"=")
-	if i < 0 {
-		return ""
-	}
-	value, _, _ := strings.Cut(msg[i+len(name)+2:], " ")
-	return value
+// pamValues are what pam_unix writes of an attempt.
+type pamValues struct {
+	tty, ruser, rhost string
+	user              string // "" when the account is unknown
 }
 
-// pamUser returns the user, which pam_unix leaves out when it is unknown.
-func pamUser(msg string) (string, bool) {
-	i := strings.Index(msg, " user=")
-	if i < 0 {
-		return "", false
+// cutPAMValues reads "… tty=ftp ruser=eve rhost=192.0.2.1  user=root". Some
+// services pass what the client sent as ruser, blanks and all, so that rhost
+// is the last of its name: behind it stands only the name of an account that
+// exists.
+func cutPAMValues(msg string) (v pamValues) {
+	at := strings.LastIndex(msg, " rhost=")
+	if at < 0 {
+		return v
 	}
-	return strings.TrimRight(msg[i+len(" user="):], " "), true
+	head, tail := msg[:at], msg[at+len(" rhost="):]
+	v.rhost, tail, _ = strings.Cut(tail, " ")
+	if _, user, ok := strings.Cut(" "+tail, " user="); ok {
+		v.user = strings.TrimRight(user, " ")
+	}
+	head, v.ruser, _ = strings.Cut(head, " ruser=")
+	_, v.tty, _ = strings.Cut(head, " tty=")
+	return v
 }
 
 // pamMore reads the sum that PAM writes when a process that failed ends: "4

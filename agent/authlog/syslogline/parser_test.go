@@ -330,6 +330,14 @@ func TestHostileNamesDoNotMoveTheAddress(t *testing.T) {
 	}
 }
 
+func TestHostileRemoteUserDoesNotMoveTheHost(t *testing.T) {
+	line := "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=x rhost=1.2.3.4  user=bob rhost=203.0.113.66  user=root"
+	events := parseAll(on("vsftpd", line)...)
+	if len(events) != 1 || events[0].Logon.Address.String() != "203.0.113.66" || events[0].User.Name != "root" {
+		t.Errorf("got %v", briefs(events))
+	}
+}
+
 func TestForgeablePeerIsLeftOut(t *testing.T) {
 	line := "Failed publickey for invalid user a from 1.2.3.4 port 22 ssh2: RSA-CERT SHA256:x ID a from 5.6.7.8 port 9 ssh2 CA RSA SHA256:y"
 	events := parseAll(on("sshd[7]", line)...)
