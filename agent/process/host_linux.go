@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-security/holdfast/agent/hostfs"
+	"github.com/holdfast-security/holdfast/agent/process/executable"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/accounts"
 	"github.com/holdfast-security/holdfast/internal/procfs"
@@ -16,7 +17,7 @@ type liveHost struct {
 	fs    hostfs.FS
 	proc  *procfs.Reader
 	names *accounts.Names
-	files *fileCache
+	files *executable.Cache
 }
 
 func newHost(fs hostfs.FS) host {
@@ -24,7 +25,7 @@ func newHost(fs hostfs.FS) host {
 		fs:    fs,
 		proc:  procfs.NewReader(fs.Path("/proc")),
 		names: accounts.New(fs),
-		files: newFileCache(fs),
+		files: executable.New(fs),
 	}
 }
 
@@ -71,11 +72,11 @@ func (h *liveHost) identify(file *event.File, pid uint32, contained bool) *event
 	if pid != 0 {
 		exe = h.proc.Path(pid, "exe")
 	}
-	return h.files.identify(file, exe, contained)
+	return h.files.Identify(file, exe, contained)
 }
 
-func (h *liveHost) unhashed() uint64 { return h.files.skipped.Load() }
-func (h *liveHost) close()           { h.files.close() }
+func (h *liveHost) unhashed() uint64 { return h.files.Unhashed() }
+func (h *liveHost) close()           { h.files.Close() }
 
 // describe reads what audit would have told.
 func (h *liveHost) describe(pid uint32) (description, bool) {

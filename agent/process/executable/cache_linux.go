@@ -1,4 +1,4 @@
-package process
+package executable
 
 import (
 	"crypto/sha256"
@@ -35,9 +35,9 @@ type content struct {
 	path       string
 }
 
-// fileCache knows what executables are. Only the table's goroutine asks; a
-// worker hashes large files and reads the package database.
-type fileCache struct {
+// Cache knows what executables are. One goroutine asks; a worker of its own
+// hashes large files and reads the package database.
+type Cache struct {
 	fs      hostfs.FS
 	jobs    chan job
 	skipped atomic.Uint64
@@ -59,21 +59,28 @@ type job struct {
 	info event.File
 }
 
-func newFileCache(fs hostfs.FS) *fileCache {
-	c := &fileCache{fs: fs, jobs: make(chan job, hashQueue), young: make(map[content]*event.File), buf: make([]byte, 128<<10)}
+// New returns an empty cache of a host's files and starts its worker; Close
+// ends it. The package database is read at once.
+func New(fs hostfs.FS) *Cache {
+	c := &Cache{fs: fs, jobs: make(chan job, hashQueue), young: make(map[content]*event.File), buf: make([]byte, 128<<10)}
 	c.readIndex()
 	c.done.Add(1)
 	go c.work()
 	return c
 }
 
-func (c *fileCache) close() {
+// Close ends the worker.
+func (c *Cache) Close() {
 	close(c.jobs)
 	c.done.Wait()
 }
 
-// work is the worker: it ends when jobs is closed, by close.
-func (c *fileCache) work() {
+// Unhashed returns how many large files were not hashed because the queue was
+// full or the file too large.
+func (c *Cache) Unhashed() uint64 { return c.skipped.Load() }
+
+// work is the worker: it ends when jobs is closed, by Close.
+func (c *Cache) work() {
 	defer c.done.Done()
 	buf := make([]byte, 128<<10)
 	for j := range c.jobs {
@@ -81,7 +88,7 @@ func (c *fileCache) work() {
 			c.readIndex()
 			continue
 		}
-		j.info.SHA256 = digest(j.file, buf)
+		j.info.SHA256 = digest(j.file, j.key, buf)
 		j.file.Close()
 		if j.info.SHA256 != "" {
 			c.store(j.key, &j.info)
@@ -89,7 +96,7 @@ func (c *fileCache) work() {
 	}
 }
 
-func (c *fileCache) readIndex() {
+func (c *Cache) readIndex() {
 	stamp := dpkg.Now(c.fs)
 	if old := c.index.Load(); old != nil && old.Stamp() == stamp {
 		return
@@ -103,10 +110,11 @@ func (c *fileCache) readIndex() {
 	}
 }
 
-// identify completes a file. The path is looked up on the host unless the
+// Identify completes a file. What it returns may be shared and must not be
+// changed. The path is looked up on the host unless the
 // process lives in a container; exe is the process's /proc/PID/exe, "" when it
 // has ended. A file that is not the one executed is not taken for it.
-func (c *fileCache) identify(file *event.File, exe string, contained bool) *event.File {
+func (c *Cache) Identify(file *event.File, exe string, contained bool) *event.File {
 	c.recheck()
 	var st unix.Stat_t
 	place, ok := "", false
@@ -158,7 +166,7 @@ func kindOf(path string, linked bool) (string, event.FileKind) {
 }
 
 // examine makes the description of a file that the cache does not know.
-func (c *fileCache) examine(key content, place string, kind event.FileKind, st *unix.Stat_t, contained bool) *event.File {
+func (c *Cache) examine(key content, place string, kind event.FileKind, st *unix.Stat_t, contained bool) *event.File {
 	f := &event.File{
 		Path: key.path, Kind: kind, Size: st.Size, Mode: st.Mode, UID: st.Uid, Inode: st.Ino, Device: st.Dev,
 		Changed: time.Unix(st.Ctim.Unix()).UTC(),
@@ -178,7 +186,7 @@ func (c *fileCache) examine(key content, place string, kind event.FileKind, st *
 
 // hash fills in the digest of a small file, and has the worker do it for a
 // large one.
-func (c *fileCache) hash(key content, place string, f *event.File) {
+func (c *Cache) hash(key content, place string, f *event.File) {
 	if f.Size > maxHashed {
 		c.skipped.Add(1)
 		return
@@ -193,7 +201,7 @@ func (c *fileCache) hash(key content, place string, f *event.File) {
 		return
 	}
 	if f.Size <= maxInline {
-		f.SHA256 = digest(file, c.buf)
+		f.SHA256 = digest(file, key, c.buf)
 		file.Close()
 		return
 	}
@@ -205,17 +213,22 @@ func (c *fileCache) hash(key content, place string, f *event.File) {
 	}
 }
 
-// digest returns the SHA-256 of what a file holds, in lower-case hex.
-func digest(r io.Reader, buf []byte) string {
+// digest returns the SHA-256 of what a file holds, in lower-case hex, or ""
+// when the file was written meanwhile.
+func digest(file *os.File, key content, buf []byte) string {
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{io.LimitReader(r, maxHashed)}, buf); err != nil {
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{io.LimitReader(file, maxHashed)}, buf); err != nil {
+		return ""
+	}
+	var st unix.Stat_t
+	if unix.Fstat(int(file.Fd()), &st) != nil || st.Ctim.Nano() != key.changed || st.Size != key.size {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // load finds a file and keeps it in the young generation.
-func (c *fileCache) load(key content) *event.File {
+func (c *Cache) load(key content) *event.File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f, ok := c.young[key]; ok {
@@ -228,7 +241,7 @@ func (c *fileCache) load(key content) *event.File {
 	return f
 }
 
-func (c *fileCache) store(key content, f *event.File) {
+func (c *Cache) store(key content, f *event.File) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.put(key, f)
@@ -236,7 +249,7 @@ func (c *fileCache) store(key content, f *event.File) {
 
 // put adds to the young generation. When that is full it becomes the old one,
 // and what was not asked for since is forgotten. Callers hold mu.
-func (c *fileCache) put(key content, f *event.File) {
+func (c *Cache) put(key content, f *event.File) {
 	if len(c.young) >= maxFiles {
 		c.old, c.young = c.young, make(map[content]*event.File)
 	}
@@ -244,7 +257,7 @@ func (c *fileCache) put(key content, f *event.File) {
 }
 
 // recheck has the package database read again when it may have changed.
-func (c *fileCache) recheck() {
+func (c *Cache) recheck() {
 	now := time.Now()
 	if now.Sub(c.checked) < indexRecheck {
 		return
