@@ -400,7 +400,7 @@ func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
 			return nil, 0, false
 		}
 		for _, lit := range n.needs {
-			if c.banned[c.watchKey(lit)] {
+			if c.banned[c.watchKey(lit)] || c.weights[lit] >= tooOften {
 				return nil, 0, false
 			}
 			sum += c.weights[lit]
@@ -439,12 +439,15 @@ type witnessed struct {
 // evaluation, makes scanners run that are not watched.
 const alwaysCost = 3
 
+// tooOften is the estimate from which on a literal is no use as a witness.
+const tooOften = 0.7
+
 func (c *compiler) witnessOf(root *node) witnessed {
 	literals, sum, ok := c.witness(root)
-	if !ok {
+	if !ok || sum >= alwaysCost {
 		return witnessed{nil, alwaysCost}
 	}
-	return witnessed{literals, min(sum, 1)}
+	return witnessed{literals, sum}
 }
 
 // chooseWitnesses gives every rule the rarest witnesses, and then gives up
@@ -564,7 +567,7 @@ var modes = map[sigma.Place]ahocorasick.Mode{
 }
 
 // tableBytes bounds the transition table of a scanner; most need far less.
-const tableBytes = 1 << 20
+const tableBytes = 2 << 20
 
 func (c *compiler) build(s *scanner) {
 	texts := make([]string, len(s.literals))

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
 // This file learns from a regular expression what a text must have for it to
@@ -35,6 +37,12 @@ func requirementOf(expr string) requirement {
 	r := requirement{length: leastLength(re)}
 	r.findRun(re)
 	r.literals = required(re.Simplify())
+	for _, text := range r.literals {
+		if weight(sigma.PlaceAnywhere, text) >= tooOften {
+			r.literals = nil // most values have it
+			break
+		}
+	}
 	return r
 }
 
@@ -253,7 +261,7 @@ func useful(texts []string) []string {
 func rank(texts []string) float64 {
 	sum := 0.0
 	for _, text := range texts {
-		sum += weight(0, text)
+		sum += weight(sigma.PlaceAnywhere, text)
 	}
 	return sum
 }
