@@ -30,7 +30,7 @@ type feed struct{ correlation, member int32 }
 // resolvable leaves out correlations of rules that are not there and those
 // that depend on themselves.
 func resolvable(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
-	r := resolver{byName: rulesByName(rules), state: make(map[*sigma.Rule]visit)}
+	r := resolver{byName: rulesByName(rules), state: make(map[*sigma.Rule]visit), errs: make(map[*sigma.Rule]error)}
 	for _, rule := range rules {
 		if err := r.visit(rule); err != nil {
 			errs = append(errs, err)
@@ -67,17 +67,18 @@ const (
 type resolver struct {
 	byName map[string]*sigma.Rule
 	state  map[*sigma.Rule]visit
+	errs   map[*sigma.Rule]error // of unsound rules
 }
 
 // visit checks a rule and, first, those it joins.
 func (r *resolver) visit(rule *sigma.Rule) error {
-	if rule.Correlation == nil {
-		return nil
+	if rule.Correlation == nil || r.state[rule] != 0 {
+		return r.errs[rule]
 	}
 	r.state[rule] = visiting
 	for i, name := range rule.Correlation.Rules {
 		if err := r.visitMember(rule, name, rule.Correlation.Lines[i]); err != nil {
-			r.state[rule] = unsound
+			r.state[rule], r.errs[rule] = unsound, err
 			return err
 		}
 	}
@@ -90,9 +91,7 @@ func (r *resolver) visitMember(rule *sigma.Rule, name string, line int) error {
 	if joined == nil {
 		return ruleError(rule, line, "no rule has the id or name %q: load the rule together with this correlation", name)
 	}
-	if r.state[joined] == 0 {
-		r.visit(joined) // its own error is reported when its turn comes
-	}
+	r.visit(joined) // its own error is reported when its turn comes
 	switch {
 	case joined.Correlation == nil || r.state[joined] == sound:
 		return nil

@@ -43,7 +43,8 @@ type table struct {
 	limit   int
 	values  int
 	groups  map[string]*group
-	list    group // sentinel: next is the first to be forgotten
+	list    group  // sentinel: next is the first to be forgotten
+	fired   uint64 // serial of the document that last completed a group
 	evicted uint64
 	dropped uint64
 }
@@ -144,6 +145,7 @@ func (c *correlator) closeWindows(index int, report func(Match)) {
 			c.later.SetString(t.c.capture[i], v.Text)
 		}
 		c.fire(t, g, count, c.later, report)
+		t.fired = 0 // the document at hand took no part
 	}
 }
 
@@ -162,6 +164,9 @@ func (c *correlator) feed(number int32, d *Document, report func(Match)) {
 func (c *correlator) feedEvidence(feeds []feed, d *Document, evidence []Evidence, report func(Match)) {
 	for _, f := range slices.Backward(feeds) {
 		t := c.tables[f.correlation]
+		if t.fired == c.serial {
+			continue // it begins anew with the next document
+		}
 		m := &t.c.members[f.member]
 		if !c.groupKey(m, d) {
 			c.ungrouped++
@@ -360,6 +365,7 @@ func (c *correlator) fire(t *table, g *group, count int, d *Document, report fun
 	if len(g.times) > 0 {
 		first = g.times[0]
 	}
+	t.fired = c.serial
 	number := t.c.number
 	if c.set.reported[number] {
 		report(Match{
