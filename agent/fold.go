@@ -63,10 +63,18 @@ func (f *folder) duplicate(e *event.Event) bool {
 
 func foldKeyOf(e *event.Event) (foldKey, bool) {
 	key := foldKey{class: e.Class, activity: e.Activity, status: e.Status}
+	if e.User != nil {
+		key.user = e.User.Name
+	}
 	switch e.Class {
 	case event.ClassAuthentication:
-		if e.Logon != nil {
-			key.service, key.address = e.Logon.Service, e.Logon.Address
+		if l := e.Logon; l != nil {
+			key.service, key.address = l.Service, l.Address
+			if l.Invalid || l.Service == "sudo" && e.Status == event.StatusSuccess {
+				// Audit knows no name of an account that does not exist, and
+				// not as whom sudo runs a command; the log does.
+				key.user = ""
+			}
 		}
 	case event.ClassAccountChange, event.ClassGroupManagement:
 		if e.Group != nil {
@@ -74,9 +82,6 @@ func foldKeyOf(e *event.Event) (foldKey, bool) {
 		}
 	default:
 		return foldKey{}, false
-	}
-	if e.User != nil {
-		key.user = e.User.Name
 	}
 	return key, true
 }

@@ -87,10 +87,16 @@ func TestFolderPassesTheHighestCount(t *testing.T) {
 			Status: event.StatusFailure, User: &event.User{Name: "root"}, Logon: &event.Logon{Service: "sshd"},
 		}
 	}
+	unknown := func(source event.Source, user string) *event.Event {
+		e := logon(source, 0)
+		e.User, e.Logon.Invalid = &event.User{Name: user}, true
+		return e
+	}
 	for name, test := range map[string]struct {
 		events []*event.Event
 		want   int
 	}{
+		"only one knows the name":   {[]*event.Event{unknown("audit", ""), unknown("syslog", "oracle")}, 1},
 		"one sensor repeats":        {[]*event.Event{logon("audit", 0), logon("audit", 1), logon("audit", 2)}, 3},
 		"two sensors see the same":  {[]*event.Event{logon("audit", 0), logon("syslog", 1), logon("audit", 2), logon("syslog", 3)}, 2},
 		"the second sees more":      {[]*event.Event{logon("audit", 0), logon("syslog", 1), logon("syslog", 2), logon("syslog", 3)}, 3},

@@ -95,8 +95,9 @@ func (p *pipeline) collect() {
 func (p *pipeline) release(now time.Time, all bool) time.Duration {
 	wait := p.sequencer.release(now, all, p.process)
 	if all {
-		p.table.Expire(now.Add(time.Hour), p.add)
+		now = now.Add(time.Hour) // nothing may wait any longer
 	}
+	p.table.Expire(now, p.add)
 	p.flush()
 	return wait
 }
