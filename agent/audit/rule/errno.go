@@ -1,43 +1,33 @@
 package rule
 
-import "strings"
+import (
+	"strconv"
 
-// errnos are the names of error numbers from 1 up, asm-generic/errno-base.h and
-// asm-generic/errno.h, which all our architectures share. A dash stands for a
-// number without a name.
-var errnos = strings.Fields(`
-EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT
-ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY
-EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS
-ENOTEMPTY ELOOP - ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT
-EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR ENODATA ETIME ENOSR ENONET
-ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW
-ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE
-EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT
-ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN
-ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN
-ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE
-EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY
-EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON
-`)
+	"github.com/holdfast-security/holdfast/agent/audit/decode"
+)
 
-// errnoAliases are second names of numbers.
+// maxErrno is the largest error number, MAX_ERRNO in linux/err.h.
+const maxErrno = 4095
+
+// errnoAliases are second names of numbers, asm-generic/errno.h.
 var errnoAliases = map[string]string{"EWOULDBLOCK": "EAGAIN", "EDEADLOCK": "EDEADLK", "ENOTSUP": "EOPNOTSUPP"}
 
+// errnoName returns the name of an error number, and whether it has one.
 func errnoName(n int64) (string, bool) {
-	if n < 1 || n > int64(len(errnos)) || errnos[n-1] == "-" {
+	if n < 1 || n > maxErrno {
 		return "", false
 	}
-	return errnos[n-1], true
+	name := decode.Errno(n)
+	return name, name != strconv.FormatInt(n, 10)
 }
 
 func errnoNumber(name string) (uint32, bool) {
 	if alias, ok := errnoAliases[name]; ok {
 		name = alias
 	}
-	for i, known := range errnos {
-		if known == name && name != "-" {
-			return uint32(i + 1), true
+	for n := range int64(maxErrno) {
+		if known, ok := errnoName(n); ok && known == name {
+			return uint32(n), true
 		}
 	}
 	return 0, false
