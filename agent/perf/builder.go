@@ -2,6 +2,7 @@ package perf
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"slices"
 	"strconv"
@@ -47,15 +48,7 @@ func newBuilder() *builder {
 // build returns the events of a batch, in order of time. wall returns the
 // host's clock for a time since boot. The slice is valid until the next call.
 func (b *builder) build(in *batch, wall func(boot uint64) time.Time) []event.Event {
-	slices.SortStableFunc(in.records, func(x, y record) int {
-		switch {
-		case x.time < y.time:
-			return -1
-		case x.time > y.time:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(in.records, func(x, y record) int { return cmp.Compare(x.time, y.time) })
 	b.pass++
 	b.events = b.events[:0]
 	for i := range in.records {

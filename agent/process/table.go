@@ -20,6 +20,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -253,7 +254,7 @@ func (t *Table) Snapshot(ctx context.Context) error {
 			found = append(found, birth{pid: pid, ppid: s.PPID, start: int64(s.Start), kernel: s.Kernel(), name: s.Comm})
 		}
 	}
-	slices.SortStableFunc(found, func(a, b birth) int { return compare(a.start, b.start) })
+	slices.SortStableFunc(found, func(a, b birth) int { return cmp.Compare(a.start, b.start) })
 	for _, b := range found {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -261,16 +262,6 @@ func (t *Table) Snapshot(ctx context.Context) error {
 		t.read(b, false)
 	}
 	return nil
-}
-
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // birth is what /proc says of a process's origin.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -472,7 +473,7 @@ func checkInterleaving(t *testing.T, seed uint64) {
 	b.table.SetActive(event.SourcePerf, true)
 	perf, audit, want, execs := history(r, b.host)
 	reports := append(delayed(r, perf), delayed(r, audit)...)
-	slices.SortStableFunc(reports, func(x, y report) int { return compare(x.due, y.due) })
+	slices.SortStableFunc(reports, func(x, y report) int { return cmp.Compare(x.due, y.due) })
 	for i := range reports {
 		if d := reports[i].due - b.host.boot; d > 0 {
 			b.wait(time.Duration(d))

@@ -10,6 +10,7 @@ package dpkg
 
 import (
 	"bufio"
+	"cmp"
 	"hash/maphash"
 	"io"
 	"os"
@@ -88,15 +89,7 @@ func Read(files Files) (*Index, error) {
 	if err := x.readApk(files); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(x.entries, func(a, b entry) int {
-		switch {
-		case a.hash < b.hash:
-			return -1
-		case a.hash > b.hash:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
 	x.entries = slices.Clip(x.entries)
 	return x, nil
 }
@@ -124,15 +117,7 @@ func (x *Index) Owner(name string) (pkg string, known bool) {
 		return "", false
 	}
 	hash := x.hash(name)
-	i, found := slices.BinarySearchFunc(x.entries, hash, func(e entry, h uint64) int {
-		switch {
-		case e.hash < h:
-			return -1
-		case e.hash > h:
-			return 1
-		}
-		return 0
-	})
+	i, found := slices.BinarySearchFunc(x.entries, hash, func(e entry, h uint64) int { return cmp.Compare(e.hash, h) })
 	if !found {
 		return "", true
 	}
