@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,23 +22,28 @@ import (
 // ours is the agent, whole: sensors, process table, detection.
 type ours struct {
 	program string // bin/holdfast-agent
+	events  bool   // writes every event, not only alerts
 	dir     string
 	cmd     *exec.Cmd
 	errors  bytes.Buffer
 }
 
-// agentConfig has the agent write every event, as auditd does, into a file
-// that is allowed to grow, so that the events can be counted.
+func (o *ours) name() string {
+	if o.events {
+		return "holdfast writing every event"
+	}
+	return "holdfast"
+}
+
+func (o *ours) output() string { return filepath.Join(o.dir, "output.jsonl") }
+
+// agentConfig lets the output grow, so that the events in it can be counted.
 const agentConfig = `output: %[1]s
 output_max_bytes: 8000000000
-events: true
-state_dir: %[2]s
-run_dir: %[2]s
+events: %[2]v
+state_dir: %[3]s
+run_dir: %[3]s
 `
-
-func (o *ours) name() string { return "holdfast" }
-
-func (o *ours) output() string { return filepath.Join(o.dir, "events.jsonl") }
 
 // start runs the agent with directories of its own; it returns when the agent
 // answers.
@@ -48,7 +54,7 @@ func (o *ours) start(ctx context.Context) error {
 	}
 	o.dir = dir
 	config := filepath.Join(dir, "agent.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, o.output(), dir), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, o.output(), o.events, dir), 0o600); err != nil {
 		return err
 	}
 	o.cmd = exec.Command(o.program, "run", "--config", config)
@@ -95,15 +101,23 @@ func (o *ours) report(ctx context.Context) (ledger, error) {
 	return r, err
 }
 
-// seen counts the starts of the run among the agent's events. An event that
-// the agent itself knows to have dropped would be missing there.
-func (o *ours) seen(_ context.Context, run string) (int, error) {
+// missing counts the run's different starts among the events. Where none are
+// written it returns what the agent's own ledger says was dropped.
+func (o *ours) missing(ctx context.Context, run string, started int) (int, error) {
+	if !o.events {
+		r, err := o.report(ctx)
+		dropped := 0
+		for _, n := range r.Ledger.Dropped {
+			dropped += int(n)
+		}
+		return dropped, err
+	}
 	f, err := os.Open(o.output())
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	start := regexp.MustCompile(`"activity_name":"launch".*?"args":\["[^"]*","` + regexp.QuoteMeta(run) + `","([0-9]+)"\]`)
+	start := regexp.MustCompile(`"args":\["[^"]*","` + regexp.QuoteMeta(run) + `","([0-9]+)"\]`)
 	found := make(map[string]struct{})
 	reader := bufio.NewReaderSize(f, 1<<20)
 	for {
@@ -111,8 +125,11 @@ func (o *ours) seen(_ context.Context, run string) (int, error) {
 		if m := start.FindSubmatch(line); m != nil {
 			found[string(m[1])] = struct{}{}
 		}
-		if errors.Is(err, os.ErrClosed) || len(line) == 0 {
-			return len(found), nil
+		if errors.Is(err, io.EOF) {
+			return started - len(found), nil
+		}
+		if err != nil {
+			return 0, err
 		}
 	}
 }

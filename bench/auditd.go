@@ -117,8 +117,8 @@ func (a *auditd) stop(ctx context.Context) error {
 	return err
 }
 
-// seen returns how many different starts of the run the log holds.
-func (a *auditd) seen(_ context.Context, run string) (int, error) {
+// missing counts the run's different starts in the log.
+func (a *auditd) missing(_ context.Context, run string, started int) (int, error) {
 	f, err := os.Open(a.log())
 	if err != nil {
 		return 0, err
@@ -133,7 +133,7 @@ func (a *auditd) seen(_ context.Context, run string) (int, error) {
 			found[string(m[1])] = struct{}{}
 		}
 	}
-	return len(found), lines.Err()
+	return started - len(found), lines.Err()
 }
 
 // changeRules adds ("-a") or deletes ("-d") exactly the rules of this program.

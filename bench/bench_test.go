@@ -16,7 +16,7 @@ import (
 func TestRowAsJSON(t *testing.T) {
 	var out bytes.Buffer
 	rows := []row{
-		row{Name: "cpu", Value: 3, Unit: "%"}.below("auditd", 6),
+		row{Name: "cpu", Value: 3, Unit: "%", Bar: atMost(6)}.beside("auditd", 6),
 		{Name: "lost", Unit: "records", Bar: atMost(0)},
 	}
 	if err := writeJSON(&out, rows); err != nil {
@@ -116,18 +116,20 @@ func TestStormRowsCompare(t *testing.T) {
 		{started: 1000, seconds: 1, exec: []float64{150}, cpu: 60 * time.Millisecond, missing: 2},
 		{started: 1000, seconds: 1, exec: []float64{140}, cpu: 50 * time.Millisecond},
 		{started: 1000, seconds: 1, exec: []float64{130}, cpu: 30 * time.Millisecond},
+		{started: 1000, seconds: 1, exec: []float64{130}, cpu: 90 * time.Millisecond, missing: 1},
 	}
-	rows := stormRows(1000, []listener{nil, &auditd{format: "ENRICHED"}, &auditd{format: "RAW"}, &ours{}}, m)
+	rows := stormRows(1000, []listener{nil, &auditd{format: "ENRICHED"}, &auditd{format: "RAW"}, &ours{}, &ours{events: true}}, m)
 	got := make(map[string]string)
 	for _, r := range rows {
 		name := strings.TrimPrefix(r.Name, "exec storm 1000/s: ") + " " + r.Peer
 		got[name] = strings.Join(r.cells()[1:7], "|")
 	}
 	for name, want := range map[string]string{
-		"CPU, whole agent auditd enriched":       "3|% of a core|<= 6|ok|auditd enriched: 6|0.50",
-		"CPU, whole agent auditd raw":            "3|% of a core|||auditd raw: 5|0.60",
-		"starts lost auditd enriched":            "0|starts|<= 0|ok|auditd enriched: 2|0.00",
-		"slow-down of the storm auditd enriched": "30.0|%|||auditd enriched: 50|0.60",
+		"CPU, whole agent auditd enriched":         "3|% of a core|<= 6|ok|auditd enriched: 6|0.50",
+		"CPU, whole agent auditd raw":              "3|% of a core|||auditd raw: 5|0.60",
+		"CPU, writing every event auditd enriched": "9|% of a core|||auditd enriched: 6|1.50",
+		"starts lost auditd enriched":              "1|starts|<= 0|MISSED|auditd enriched: 2|0.50",
+		"slow-down of the storm auditd enriched":   "30.0|%|||auditd enriched: 50|0.60",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %s, want %s", name, got[name], want)

@@ -66,8 +66,8 @@ How to read it:
   start, against the same storm with nobody listening.
 - auditd runs with Debian's configuration (log format ENRICHED), and once more
   without its enrichment (RAW), with execve and execveat rules alone. The agent
-  runs with all its sensors, rules and detection, and like auditd it writes
-  every event to a file.
+  runs with all its sensors, rules and detection: once as it is by default,
+  writing alerts, and once writing every event as JSON, with its lineage.
 `)
 	return doc.Bytes()
 }

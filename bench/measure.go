@@ -17,8 +17,8 @@ type listener interface {
 	name() string
 	start(context.Context) error
 	pid() int
-	// seen returns how many different starts of the run it recorded.
-	seen(ctx context.Context, run string) (int, error)
+	// missing returns how many of the run's starts it does not have.
+	missing(ctx context.Context, run string, started int) (int, error)
 	stop(context.Context) error
 }
 
@@ -48,6 +48,11 @@ func (m measurement) percent(d time.Duration) float64 { return 100 * d.Seconds()
 // execTime returns the microseconds of a typical start: the median over the
 // rounds, so that one round which something else disturbed does not count.
 func (m measurement) execTime() float64 { return quantile(m.exec, 0.5) }
+
+// slowdown returns by how many percent a start takes longer than alone.
+func (m measurement) slowdown(alone measurement) float64 {
+	return 100 * (m.execTime()/alone.execTime() - 1)
+}
 
 func (m measurement) rate() float64 { return float64(m.started) / m.seconds }
 
@@ -93,11 +98,11 @@ func (s stormer) round(ctx context.Context, l listener, m *measurement) (err err
 	m.kauditd += after.kauditd - before.kauditd
 	m.kernelLost += after.lost - before.lost
 	m.peakMB = max(m.peakMB, after.peakMB)
-	seen, err := l.seen(ctx, run)
+	missing, err := l.missing(ctx, run, m.started-started)
 	if err != nil {
 		return fmt.Errorf("count what %s recorded: %w", l.name(), err)
 	}
-	m.missing += m.started - started - seen
+	m.missing += missing
 	return nil
 }
 

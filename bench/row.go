@@ -64,13 +64,6 @@ func (r row) beside(peer string, value float64) row {
 	return r
 }
 
-// below returns r with the peer's figure as its bar.
-func (r row) below(peer string, value float64) row {
-	r = r.beside(peer, value)
-	r.Bar = atMost(value)
-	return r
-}
-
 // verdict is "ok", "MISSED", or nothing where there is no bar.
 func (r row) verdict() string {
 	switch {

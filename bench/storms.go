@@ -21,7 +21,7 @@ func (b *bench) storms(ctx context.Context) ([]row, error) {
 		s := stormer{program: program, rate: rate, length: b.length / time.Duration(b.rounds)}
 		listeners := []listener{nil, &auditd{format: "ENRICHED"}, &auditd{format: "RAW"}}
 		if b.agent != "" {
-			listeners = append(listeners, &ours{program: b.agent})
+			listeners = append(listeners, &ours{program: b.agent}, &ours{program: b.agent, events: true})
 		}
 		results := make([]measurement, len(listeners))
 		for round := range b.rounds {
@@ -45,49 +45,69 @@ func nameOf(l listener) string {
 }
 
 // stormRows turns the measurements of one rate into rows. The listeners are
-// nobody, auditd as Debian sets it up, auditd without its enrichment, and the
-// agent where it takes part.
+// nobody, auditd as Debian sets it up, auditd without its enrichment, and where
+// the agent takes part the agent as it is by default and writing every event.
 func stormRows(rate float64, listeners []listener, m []measurement) []row {
 	name := func(what string) string { return fmt.Sprintf("exec storm %.0f/s: %s", rate, what) }
-	alone, debian, raw := m[0], m[1], m[2]
-	peer, rawPeer := listeners[1].name(), listeners[2].name()
+	alone := m[0]
 	rows := []row{{
 		Name: name("achieved rate, nobody listens"), Value: alone.rate(), Unit: "starts/s",
 		Note: fmt.Sprintf("%.0f s, %d starts", alone.seconds, alone.started),
 	}}
-	slower := func(of measurement) float64 { return 100 * (of.execTime()/alone.execTime() - 1) }
-	if len(m) < 4 {
-		for i, l := range listeners[1:] {
-			of := m[i+1]
-			rows = append(rows,
-				row{Name: name("CPU of " + l.name()), Value: of.percent(of.cpu), Unit: "% of a core"},
-				row{Name: name("starts lost by " + l.name()), Value: float64(of.missing), Unit: "starts"},
-				row{Name: name("slow-down under " + l.name()), Value: slower(of), Unit: "%"},
-			)
-		}
-		return rows
+	if len(m) == 3 {
+		return append(rows, peerRows(name, listeners, m)...)
 	}
-	agent := m[3]
+	return append(rows, agentRows(name, rate, listeners, m)...)
+}
+
+// peerRows show the peers alone.
+func peerRows(name func(string) string, listeners []listener, m []measurement) []row {
+	var rows []row
+	for i, l := range listeners[1:] {
+		of := m[i+1]
+		rows = append(rows,
+			row{Name: name("CPU of " + l.name()), Value: of.percent(of.cpu), Unit: "% of a core"},
+			row{Name: name("starts lost by " + l.name()), Value: float64(of.missing), Unit: "starts"},
+			row{Name: name("slow-down under " + l.name()), Value: of.slowdown(m[0]), Unit: "%"},
+		)
+	}
+	return rows
+}
+
+// barRate is the storm at which the agent may use no more than auditd.
+const barRate = 1000
+
+// agentRows show the agent beside its peers.
+func agentRows(name func(string) string, rate float64, listeners []listener, m []measurement) []row {
+	alone, debian, raw, agent, writing := m[0], m[1], m[2], m[3], m[4]
+	peer, rawPeer := listeners[1].name(), listeners[2].name()
 	cpu := row{Name: name("CPU, whole agent"), Value: agent.percent(agent.cpu), Unit: "% of a core"}
-	if rate <= 1000 {
-		cpu = cpu.below(peer, debian.percent(debian.cpu))
-	} else {
-		cpu = cpu.beside(peer, debian.percent(debian.cpu))
+	cpu = cpu.beside(peer, debian.percent(debian.cpu))
+	if rate == barRate {
+		cpu.Bar = atMost(*cpu.PeerValue)
 	}
-	return append(rows,
-		row{Name: name("starts lost"), Value: float64(agent.missing), Unit: "starts", Bar: atMost(0)}.
-			beside(peer, float64(debian.missing)),
-		row{Name: name("records lost in the kernel"), Value: float64(agent.kernelLost), Unit: "records", Bar: atMost(0)}.
-			beside(peer, float64(debian.kernelLost)),
-		cpu,
-		row{Name: name("CPU, whole agent"), Value: agent.percent(agent.cpu), Unit: "% of a core"}.
-			beside(rawPeer, raw.percent(raw.cpu)),
-		row{Name: name("CPU of kauditd"), Value: agent.percent(agent.kauditd), Unit: "% of a core"}.
-			beside(peer, debian.percent(debian.kauditd)),
+	return []row{
 		row{
-			Name: name("slow-down of the storm"), Value: slower(agent), Unit: "%",
+			Name: name("starts lost"), Value: float64(writing.missing), Unit: "starts", Bar: atMost(0),
+			Note: fmt.Sprintf("of %d, counted one by one", writing.started),
+		}.beside(peer, float64(debian.missing)),
+		row{
+			Name: name("records lost in the kernel"), Value: float64(agent.kernelLost + writing.kernelLost),
+			Unit: "records", Bar: atMost(0),
+		}.beside(peer, float64(debian.kernelLost)),
+		{Name: name("events dropped by the agent's ledger"), Value: float64(agent.missing), Unit: "events", Bar: atMost(0)},
+		cpu,
+		row{Name: name("CPU, whole agent"), Value: cpu.Value, Unit: "% of a core"}.beside(rawPeer, raw.percent(raw.cpu)),
+		row{
+			Name: name("CPU, writing every event"), Value: writing.percent(writing.cpu), Unit: "% of a core",
+		}.beside(peer, debian.percent(debian.cpu)),
+		row{
+			Name: name("CPU of kauditd"), Value: agent.percent(agent.kauditd), Unit: "% of a core",
+		}.beside(peer, debian.percent(debian.kauditd)),
+		row{
+			Name: name("slow-down of the storm"), Value: agent.slowdown(alone), Unit: "%",
 			Note: fmt.Sprintf("%.0f us per start alone", alone.execTime()),
-		}.beside(peer, slower(debian)),
+		}.beside(peer, debian.slowdown(alone)),
 		row{Name: name("largest resident set"), Value: agent.peakMB, Unit: "MB"}.beside(peer, debian.peakMB),
-	)
+	}
 }
