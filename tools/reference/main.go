@@ -6,11 +6,10 @@
 // would write. The documents describe the Linux build.
 package main
 
-//go:generate go run . -docs ../../docs
+//go:generate go run .
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,12 +27,18 @@ type reference struct {
 
 var references = []reference{
 	{"alerts.md", writeAlerts},
+	{"cli.md", writeCommands},
+	{"configuration.md", writeConfiguration},
+	{"features.md", writeFeatures},
+	{"fields.md", writeFields},
 }
 
+// root is the repository, seen from this folder: `go generate` and `go test`
+// run here.
+var root = filepath.Join("..", "..")
+
 func main() {
-	docs := flag.String("docs", "docs", "the folder of the documents")
-	flag.Parse()
-	if err := run(*docs); err != nil {
+	if err := run(filepath.Join(root, "docs")); err != nil {
 		fmt.Fprintln(os.Stderr, "reference:", err)
 		os.Exit(1)
 	}

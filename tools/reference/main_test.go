@@ -11,9 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// docs is the folder of the documents, seen from this one.
-var docs = filepath.Join("..", "..", "docs")
-
 func TestReferencesAreFresh(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the documents describe the Linux build")
@@ -24,7 +21,7 @@ func TestReferencesAreFresh(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := os.ReadFile(filepath.Join(docs, r.name))
+			got, err := os.ReadFile(filepath.Join(root, "docs", r.name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,5 +46,15 @@ func TestAttack(t *testing.T) {
 	tactics, techniques := attack([]string{"attack.defense-evasion", "attack.t1059.004", "cve.2021-1", "attack.t"})
 	if !slices.Equal(tactics, []string{"defense-evasion", "t"}) || !slices.Equal(techniques, []string{"T1059.004"}) {
 		t.Errorf("got %v, %v", tactics, techniques)
+	}
+}
+
+func TestSubcommands(t *testing.T) {
+	help := "Usage:\n  x\n\nAvailable Commands:\n  events      Show\n  help        Help\n  watch       Watch\n\nFlags:\n  -h\n"
+	if got := subcommands(help); !slices.Equal(got, []string{"events", "watch"}) {
+		t.Errorf("got %v", got)
+	}
+	if got := subcommands("Usage:\n"); got != nil {
+		t.Errorf("got %v", got)
 	}
 }
