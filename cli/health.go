@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -31,9 +32,9 @@ func (a *app) healthCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "health", Short: "Say how the agent is doing and what it lost", Long: healthHelp, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.health(cmd.Context(), dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.health(cmd.Context(), cmp.Or(dir, runDir())) },
 	}
-	cmd.Flags().StringVar(&dir, "run-dir", runDir(), "directory of the agent's socket")
+	cmd.Flags().StringVar(&dir, "run-dir", "", "directory of the agent's socket; by default that of an agent of this user")
 	return cmd
 }
 

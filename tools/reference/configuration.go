@@ -29,14 +29,17 @@ func writeConfiguration(doc *bytes.Buffer) error {
 	if settings == nil {
 		return errors.New("no struct Config in " + configuration)
 	}
+	names := make(map[string]string) // of settings, by the Go name
+	for _, field := range settings.Fields.List {
+		names[field.Names[0].Name] = yamlName(field)
+	}
 	rows := [][]string{{"setting", "type", "what it means"}}
 	var group string // the comment of the fields above, which speaks for several
 	for _, field := range settings.Fields.List {
 		if field.Doc != nil {
 			group = field.Doc.Text()
 		}
-		name := yamlName(field)
-		rows = append(rows, []string{"`" + name + "`", typeName(field.Type), settingText(group, field.Names[0].Name, name)})
+		rows = append(rows, []string{"`" + yamlName(field) + "`", typeName(field.Type), settingText(group, names)})
 	}
 	writeTable(doc, rows)
 	return nil
@@ -80,12 +83,13 @@ func typeName(t ast.Expr) string {
 	return fmt.Sprintf("%T", t)
 }
 
-// settingText puts the setting's name in place of the Go field's.
-func settingText(comment, field, setting string) string {
+// settingText puts the settings' names in place of the Go fields'.
+func settingText(comment string, names map[string]string) string {
 	words := strings.Fields(comment)
 	for i, w := range words {
-		if strings.TrimRight(w, ".,;:") == field {
-			words[i] = "`" + setting + "`" + strings.TrimPrefix(w, field)
+		name := strings.TrimRight(w, ".,;:")
+		if setting, ok := names[name]; ok {
+			words[i] = "`" + setting + "`" + strings.TrimPrefix(w, name)
 		}
 	}
 	return strings.Join(words, " ")
