@@ -18,10 +18,16 @@ type partition struct {
 	program    []instruction
 	predicates []predicate
 	scanners   []scanner
-	watched    []int32 // scanners that hold witnesses
+	watched    []watchedField
 	always     []int32 // rules without a witness
 	hits       []hits  // by literal: what follows from it
 	base       sizes   // where the numbers of this partition begin in a matcher
+}
+
+// watchedField is a field with its scanners that hold witnesses.
+type watchedField struct {
+	field    FieldID
+	scanners []int32
 }
 
 type compiledRule struct {
@@ -171,6 +177,7 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	set.size.predicates += len(c.part.predicates)
 	set.size.rules += len(rules)
 	set.size.scanners += len(c.part.scanners)
+	set.size.watched += len(c.part.watched)
 	return c.part
 }
 
@@ -535,7 +542,7 @@ func (c *compiler) makeScanners() {
 			numbers[key] = number
 			c.part.scanners = append(c.part.scanners, scanner{scannerKey: key})
 			if key.tier == watched {
-				c.part.watched = append(c.part.watched, number)
+				c.watch(key.field, number)
 			}
 		}
 		c.scannerOf[i] = number
@@ -545,6 +552,17 @@ func (c *compiler) makeScanners() {
 	for i := range c.part.scanners {
 		c.build(&c.part.scanners[i])
 	}
+}
+
+// watch notes a scanner that runs for every document.
+func (c *compiler) watch(field FieldID, scanner int32) {
+	for i := range c.part.watched {
+		if w := &c.part.watched[i]; w.field == field {
+			w.scanners = append(w.scanners, scanner)
+			return
+		}
+	}
+	c.part.watched = append(c.part.watched, watchedField{field, []int32{scanner}})
 }
 
 // tierOf returns the tier of a literal. Whole values and ends are found so fast
@@ -684,11 +702,12 @@ func (c *compiler) cost(n *node) int {
 // matches. Only the order of estimates matters, and only for speed.
 func weight(place sigma.Place, text string) float64 {
 	w := 0.0005
-	if n := len(text); n < len(byLength) {
-		w = byLength[n]
-	}
-	if len(text) == 1 && strings.Contains(rare, text) {
+	switch n := len(text); {
+	case !isASCII(text):
+	case n <= 2 && strings.Trim(text, rare) == "":
 		w = 0.02
+	case n < len(byLength):
+		w = byLength[n]
 	}
 	for _, sample := range everyday {
 		if strings.Contains(sample, text) {
@@ -709,7 +728,7 @@ func weight(place sigma.Place, text string) float64 {
 }
 
 // byLength is the estimate for a text of so many bytes.
-var byLength = [...]float64{1, 1, 0.7, 0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
+var byLength = [...]float64{1, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
 
 // rare is the characters that few values have.
 const rare = "`^~{}[]#$!<>|\x00"

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -41,9 +42,11 @@ type Matcher struct {
 	passed []uint32 // by scanner: the epoch in which it ran
 	memo   []uint32 // by predicate: twice the epoch, plus one where it held
 
+	caches     []cache // by watched field
 	found      []int32 // pattern numbers of one pass
 	candidates []int32
 	matched    []int32
+	seed       maphash.Seed
 	folded     []byte // scratch
 	other      []byte // scratch
 	evaluated  uint64
@@ -57,6 +60,7 @@ func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 		rules: r, limits: limits.withDefaults(),
 		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
+		caches: make([]cache, r.size.watched), seed: maphash.MakeSeed(),
 	}
 	m.state = newCorrelator(r, m.limits)
 	return m
@@ -133,8 +137,8 @@ func (m *Matcher) begin() {
 // matchPart appends to matched the rules of a partition that hold.
 func (m *Matcher) matchPart(part *partition, d *Document) {
 	m.candidates = append(m.candidates[:0], part.always...)
-	for _, scanner := range part.watched {
-		m.pass(part, scanner, d)
+	for i := range part.watched {
+		m.watch(part, i, d)
 	}
 	m.evaluated += uint64(len(m.candidates))
 	for i := 0; i < len(m.candidates); i++ {
@@ -242,26 +246,88 @@ func (m *Matcher) pass(part *partition, number int32, d *Document) {
 	}
 	*mark = m.epoch
 	s := &part.scanners[number]
-	v := d.get(s.field)
-	if v.kind == listKind {
-		for _, text := range v.list {
-			m.passText(part, s, text)
+	var buffer [1]string
+	for _, text := range d.texts(d.get(s.field), &buffer) {
+		m.found = m.scan(s, text, m.found[:0])
+		for _, lit := range m.found {
+			m.mark(part, lit)
 		}
-	} else if v.kind != absent {
-		m.passText(part, s, d.textOf(v))
 	}
 }
 
-func (m *Matcher) passText(part *partition, s *scanner, text string) {
+// scan appends the literals of a scanner that the text holds.
+func (m *Matcher) scan(s *scanner, text string, found []int32) []int32 {
+	from := len(found)
 	if isASCII(text) {
-		m.found = ahocorasick.Find(s.automaton, text, m.found[:0])
+		found = ahocorasick.Find(s.automaton, text, found)
 	} else {
 		m.folded = appendFold(m.folded[:0], text)
-		m.found = ahocorasick.Find(s.automaton, m.folded, m.found[:0])
+		found = ahocorasick.Find(s.automaton, m.folded, found)
 	}
-	for _, n := range m.found {
-		m.mark(part, s.literals[n])
+	for i, n := range found[from:] {
+		found[from+i] = s.literals[n]
 	}
+	return found
+}
+
+// watch runs all scanners of a watched field.
+func (m *Matcher) watch(part *partition, i int, d *Document) {
+	w := &part.watched[i]
+	for _, number := range w.scanners {
+		m.passed[part.base.scanners+int(number)] = m.epoch
+	}
+	var buffer [1]string
+	for _, text := range d.texts(d.get(w.field), &buffer) {
+		for _, lit := range m.literalsIn(part, i, text) {
+			m.mark(part, lit)
+		}
+	}
+}
+
+// literalsIn returns the watched literals of a text, from the field's cache
+// where it has the text.
+func (m *Matcher) literalsIn(part *partition, i int, text string) []int32 {
+	if len(text) > maxCached {
+		m.found = m.scanAll(part, i, text, m.found[:0])
+		return m.found
+	}
+	e := m.caches[part.base.watched+i].entry(maphash.String(m.seed, text))
+	if !e.used || string(e.text) != text {
+		e.used, e.text = true, append(e.text[:0], text...)
+		e.literals = m.scanAll(part, i, text, e.literals[:0])
+	}
+	return e.literals
+}
+
+func (m *Matcher) scanAll(part *partition, i int, text string, found []int32) []int32 {
+	for _, number := range part.watched[i].scanners {
+		found = m.scan(&part.scanners[number], text, found)
+	}
+	return found
+}
+
+// cache remembers which literals the texts of a field hold: images, users and
+// descriptions come again and again. Each text has one place, where the latest
+// one stays.
+type cache []cached
+
+type cached struct {
+	used     bool
+	text     []byte
+	literals []int32
+}
+
+// Bounds of a cache: texts of at most so many bytes, in so many places.
+const (
+	maxCached   = 128
+	cachePlaces = 256
+)
+
+func (c *cache) entry(hash uint64) *cached {
+	if *c == nil {
+		*c = make(cache, cachePlaces)
+	}
+	return &(*c)[hash%cachePlaces]
 }
 
 // mark notes that a literal is there and what follows from it.
