@@ -79,8 +79,8 @@ func probe(ctx context.Context) (agent.Report, error) {
 func healthText(h healthJSON, now time.Time, style render.Style) string {
 	var b strings.Builder
 	if h.Agent == "running" {
-		b.WriteString("Agent of host " + render.Text(string(h.Host), style) + ", pid " + strconv.Itoa(h.PID) + ", up " +
-			render.Duration(now.Sub(h.Started)) + ", " + render.Text(h.System, style) + "\n\n")
+		about := "pid " + strconv.Itoa(h.PID) + ", up " + render.Duration(now.Sub(h.Started)) + ", " + h.System
+		b.WriteString(render.Labelled("Agent of host "+string(h.Host), []string{about}, style) + "\n")
 	} else {
 		b.WriteString("No agent runs here. The sensors were tried for " + render.Duration(probeTime) + ":\n\n")
 	}
