@@ -140,6 +140,9 @@ func (a *app) play(ctx context.Context, chosen []simulate.Scenario) ([]simulate.
 		return nil, err
 	}
 	a.note("%s", render.Warnings(s.agent.Report().Features, a.style(a.Err)))
+	if note := privilegeNote(); note != "" {
+		a.note("%s", render.Labelled("not root, so most scenarios will fail", []string{note}, a.style(a.Err)))
+	}
 	results := a.run(ctx, alerts, chosen)
 	_, err = s.stop(ctx)
 	return results, errors.Join(err, ctx.Err())
