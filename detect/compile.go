@@ -19,9 +19,10 @@ type partition struct {
 	predicates []predicate
 	scanners   []scanner
 	watched    []watchedField
-	always     []int32 // rules without a witness
-	hits       []hits  // by literal: what follows from it
-	base       sizes   // where the numbers of this partition begin in a matcher
+	always     []int32  // rules without a witness
+	hits       []hits   // by literal: what follows from it
+	texts      [][]byte // by literal
+	base       sizes    // where the numbers of this partition begin in a matcher
 }
 
 // watchedField is a field with its scanners that hold witnesses.
@@ -163,6 +164,9 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 		c.pending = append(c.pending, pendingRule{rule, c.expr(rule.Detection, rule.Detection.Condition)})
 	}
 	c.part.hits = make([]hits, len(c.literals))
+	for _, lit := range c.literals {
+		c.part.texts = append(c.part.texts, []byte(lit.text))
+	}
 	c.witnesses = make([]bool, len(c.literals))
 	for i, w := range c.chooseWitnesses() {
 		c.enter(int32(i), w)

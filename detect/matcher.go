@@ -40,6 +40,7 @@ type Matcher struct {
 	groups []uint32 // by group: likewise
 	rule   []uint32 // by rule: the epoch in which it became a candidate
 	passed []uint32 // by scanner: the epoch in which it ran
+	asked  []asking // by scanner
 	memo   []uint32 // by predicate: twice the epoch, plus one where it held
 
 	caches     []cache // by watched field
@@ -48,6 +49,9 @@ type Matcher struct {
 	matched    []int32
 	seed       maphash.Seed
 	folded     []byte // scratch
+	kept       []byte // folded text of keptField in keptEpoch
+	keptField  FieldID
+	keptEpoch  uint32
 	other      []byte // scratch
 	evaluated  uint64
 	documents  uint64
@@ -60,6 +64,7 @@ func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 		rules: r, limits: limits.withDefaults(),
 		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
+		asked:  make([]asking, r.size.scanners),
 		caches: make([]cache, r.size.watched), seed: maphash.MakeSeed(),
 	}
 	m.state = newCorrelator(r, m.limits)
@@ -128,6 +133,8 @@ func (m *Matcher) begin() {
 	if m.epoch++; m.epoch < 1<<31 {
 		return
 	}
+	m.keptEpoch = 0
+	clear(m.asked)
 	for _, marks := range [][]uint32{m.seen, m.groups, m.rule, m.passed, m.memo} {
 		clear(marks)
 	}
@@ -168,12 +175,8 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 	switch p.kind {
 	case anyLiteral:
 		for i := range p.literals {
-			set := &p.literals[i]
-			m.pass(part, set.scanner, d)
-			for _, lit := range set.literals {
-				if m.seen[part.base.literals+int(lit)] == m.epoch {
-					return true
-				}
+			if m.holdsOne(part, &p.literals[i], d) {
+				return true
 			}
 		}
 		return false
@@ -197,6 +200,78 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 	return *memo&1 != 0
 }
 
+// holdsOne tells whether a document holds one of some literals.
+func (m *Matcher) holdsOne(part *partition, set *literalSet, d *Document) bool {
+	if m.passed[part.base.scanners+int(set.scanner)] != m.epoch {
+		if held, ok := m.ask(part, set, d); ok {
+			return held
+		}
+		m.pass(part, set.scanner, d)
+	}
+	for _, lit := range set.literals {
+		if m.seen[part.base.literals+int(lit)] == m.epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// asking counts the literals of a scanner that were looked for one by one in
+// the document of the epoch.
+type asking struct{ epoch, literals uint32 }
+
+// maxAsked is after how many literals a pass over all of them is quicker.
+const maxAsked = 24
+
+// ask looks for literals one by one, unless that has been done too often for
+// the document, or the field is a list.
+func (m *Matcher) ask(part *partition, set *literalSet, d *Document) (held, ok bool) {
+	count := &m.asked[part.base.scanners+int(set.scanner)]
+	if count.epoch != m.epoch {
+		*count = asking{epoch: m.epoch}
+	}
+	if count.literals += uint32(len(set.literals)); count.literals > maxAsked {
+		return false, false
+	}
+	s := &part.scanners[set.scanner]
+	v := d.get(s.field)
+	switch v.kind {
+	case absent:
+		return false, true
+	case listKind:
+		return false, false
+	}
+	text := m.foldedText(s.field, d.textOf(v))
+	for _, lit := range set.literals {
+		if hasAt(s.place, text, part.texts[lit]) {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// foldedText returns the folded text of a field, which it keeps until another
+// field's is asked for.
+func (m *Matcher) foldedText(id FieldID, text string) []byte {
+	if m.keptEpoch != m.epoch || m.keptField != id {
+		m.keptEpoch, m.keptField = m.epoch, id
+		m.kept = appendFold(m.kept[:0], text)
+	}
+	return m.kept
+}
+
+func hasAt(place sigma.Place, text, part []byte) bool {
+	switch place {
+	case sigma.PlaceStart:
+		return bytes.HasPrefix(text, part)
+	case sigma.PlaceEnd:
+		return bytes.HasSuffix(text, part)
+	case sigma.PlaceAnywhere:
+		return bytes.Contains(text, part)
+	}
+	return bytes.Equal(text, part)
+}
+
 // testSlowly evaluates what the passes do not answer.
 func (m *Matcher) testSlowly(p *predicate, d *Document) bool {
 	v := d.get(p.field)
@@ -218,6 +293,9 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 	case matchesGlob:
 		if p.value.Pattern.Cased {
 			return matchTokens(p.tokens, text)
+		}
+		if v.kind != listKind {
+			return matchTokens(p.tokens, m.foldedText(p.field, text))
 		}
 		m.folded = appendFold(m.folded[:0], text)
 		return matchTokens(p.tokens, m.folded)
