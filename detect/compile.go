@@ -109,7 +109,7 @@ const (
 )
 
 // longList is from how many literals on a list is a group.
-const longList = 8
+const longList = 25
 
 // node is a condition in negation normal form.
 type node struct {
@@ -634,9 +634,9 @@ func (c *compiler) tierCost(scanner int32) int {
 	case s.tier == watched:
 		return 1
 	case s.place == sigma.PlaceAnywhere:
-		return 10
+		return 5
 	}
-	return 4
+	return 3
 }
 
 // group makes a long list of literals one number to look up.
@@ -691,7 +691,7 @@ func (c *compiler) cost(n *node) int {
 	case anyLiteral, anyOfGroup: // also before what needs them
 		sum := 0
 		for _, set := range p.literals {
-			sum += c.tierCost(set.scanner)
+			sum += c.tierCost(set.scanner) + len(set.literals)/2
 		}
 		return sum
 	case matchesGlob:

@@ -110,7 +110,7 @@ func TestItems(t *testing.T) {
 		{"keywords all", "'|all': [dd, if=]", []doc{{"": "dd if=x"}, {"": []string{"dd", "if=x"}}}, []doc{{"": "dd"}}},
 		{"list of maps", "- a: x\n- b: y", []doc{{"a": "x"}, {"b": "y"}}, []doc{{"a": "y"}}},
 		{"maps and keywords", "- a: x\n- kw", []doc{{"a": "x"}, {"": "has kw"}}, []doc{{"a": "kw"}}},
-		{"long list", "a|contains: [l1x, l2x, l3x, l4x, l5x, l6x, l7x, l8x, l9x]", []doc{{"a": "--l9x"}}, []doc{{"a": "l10x"}}},
+		{"long list", "a|contains: [l1x, l2x, l3x, l4x, l5x, l6x, l7x, l8x, l9x, m1x, m2x, m3x, m4x, m5x, m6x, m7x, m8x, m9x, n1x, n2x, n3x, n4x, n5x, n6x, n7x, n8x, n9x]", []doc{{"a": "--l9x"}}, []doc{{"a": "l10x"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set := compile(t, rule("selection:\n  "+strings.ReplaceAll(c.selection, "\n", "\n  ")+"\ncondition: selection"),

@@ -100,7 +100,7 @@ detection: {k: [foo, b*r, '?x'], condition: k}
 ---
 title: long list
 logsource: {product: linux}
-detection: {s: {a|contains: [q1, q2, q3, q4, q5, q6, q7, q8, q9, "0123456789abcdefX"]}, t: {b|neq: [x, y]}, condition: s and t}
+detection: {s: {a|contains: [q1, q2, q3, q4, q5, q6, q7, q8, q9, r1, r2, r3, r4, r5, r6, r7, r8, r9, s1, s2, s3, s4, s5, s6, s7, s8, s9, "0123456789abcdefX"]}, t: {b|neq: [x, y]}, condition: s and t}
 ---
 title: long patterns only
 logsource: {product: linux}

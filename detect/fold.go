@@ -3,6 +3,8 @@ package detect
 import (
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
 
 // isASCII reports whether s has no byte above 0x7f.
@@ -29,6 +31,9 @@ func fold(s string) string { return string(appendFold(nil, s)) }
 
 // appendFold appends the folded form of s to dst.
 func appendFold(dst []byte, s string) []byte {
+	if isASCII(s) {
+		return ahocorasick.AppendLower(dst, s)
+	}
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {

@@ -221,7 +221,7 @@ func (m *Matcher) holdsOne(part *partition, set *literalSet, d *Document) bool {
 type asking struct{ epoch, literals uint32 }
 
 // maxAsked is after how many literals a pass over all of them is quicker.
-const maxAsked = 24
+const maxAsked = 48
 
 // ask looks for literals one by one, unless that has been done too often for
 // the document, or the field is a list.

@@ -120,11 +120,17 @@ func TestRandomLongPatterns(t *testing.T) {
 	}
 }
 
-func TestFoldWord(t *testing.T) {
+func TestAppendLower(t *testing.T) {
 	for c := range 256 {
 		text := strings.Repeat(string([]byte{byte(c)}), 8)
-		if got, want := foldWord(load(text)), load(foldASCII(text)); got != want {
-			t.Errorf("byte %#x folds to %#x, want %#x", c, got, want)
+		want := byte(c)
+		if c >= 'A' && c <= 'Z' {
+			want += 'a' - 'A'
+		}
+		for n := range 20 {
+			if got := AppendLower([]byte("X"), text[:1]+strings.Repeat(text[:1], n)); string(got) != "X"+strings.Repeat(string([]byte{want}), n+1) {
+				t.Errorf("%d bytes %#x become %q", n+1, c, got)
+			}
 		}
 	}
 }

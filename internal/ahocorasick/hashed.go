@@ -183,15 +183,25 @@ func foldWord(x uint64) uint64 {
 	return x | upper>>2
 }
 
-func foldASCII(s string) string {
-	b := []byte(s)
+// AppendLower appends s to dst with its ASCII letters in lower case, and all
+// other bytes as they are.
+func AppendLower(dst []byte, s string) []byte {
+	from := len(dst)
+	dst = append(dst, s...)
+	b := dst[from:]
+	for len(b) >= gram {
+		binary.LittleEndian.PutUint64(b, foldWord(binary.LittleEndian.Uint64(b)))
+		b = b[gram:]
+	}
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {
-			b[i] += 'a' - 'A'
+			b[i] = c + 'a' - 'A'
 		}
 	}
-	return string(b)
+	return dst
 }
+
+func foldASCII(s string) string { return string(AppendLower(nil, s)) }
 
 func (h *hashed) bytes() int {
 	n := 12 * len(h.slots)
