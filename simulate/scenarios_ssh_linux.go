@@ -14,9 +14,11 @@ import (
 // kernel's audit system. Nobody logs on. Addresses are from TEST-NET-3, account
 // names contain the token.
 
-// auditUserAuth is AUDIT_USER_AUTH, the type of the record in which PAM says how
-// an authentication ended, linux/audit.h.
-const auditUserAuth = 1100
+// Types of user-space audit records, linux/audit.h.
+const (
+	auditUserAuth  = 1100 // AUDIT_USER_AUTH: PAM says how an authentication ended
+	auditUserLogin = 1112 // AUDIT_USER_LOGIN: sshd says that somebody was let in
+)
 
 // Counts above the bars of the rules.
 const (
@@ -56,7 +58,7 @@ var sshBruteForceSuccess = Scenario{
 	Run: func(ctx context.Context, s *Stage) error {
 		address := attacker()
 		records := refusals(address, func(int) string { return s.Token }, bruteForceRefusals)
-		return sendRecords(ctx, append(records, pamRecord(s.Token, address, "success")))
+		return sendRecords(ctx, append(records, loginRecord(s.Token, address)))
 	},
 }
 
@@ -64,23 +66,30 @@ var sshBruteForceSuccess = Scenario{
 // runs do not add up.
 func attacker() string { return fmt.Sprintf("203.0.113.%d", 1+rand.IntN(254)) }
 
+// userRecord is an audit record that a program sends.
+type userRecord struct {
+	typ  uint16
+	text string
+}
+
 // refusals returns n refused logons: what PAM says of each.
-func refusals(address string, user func(i int) string, n int) []string {
-	records := make([]string, n)
+func refusals(address string, user func(i int) string, n int) []userRecord {
+	records := make([]userRecord, n)
 	for i := range records {
-		records[i] = pamRecord(user(i), address, "failed")
+		records[i] = userRecord{auditUserAuth, fmt.Sprintf(
+			`op=PAM:authentication grantors=? acct="%s" exe="/usr/sbin/sshd" hostname=%s addr=%s terminal=ssh res=failed`,
+			user(i), address, address)}
 	}
 	return records
 }
 
-func pamRecord(user, address, result string) string {
-	return fmt.Sprintf(
-		`op=PAM:authentication grantors=? acct="%s" exe="/usr/sbin/sshd" hostname=%s addr=%s terminal=ssh res=%s`,
-		user, address, address, result)
+func loginRecord(user, address string) userRecord {
+	return userRecord{auditUserLogin, fmt.Sprintf(
+		`op=login acct="%s" exe="/usr/sbin/sshd" hostname=%s addr=%s terminal=sshd res=success`, user, address, address)}
 }
 
 // sendRecords hands records to the kernel, each acknowledged.
-func sendRecords(ctx context.Context, records []string) error {
+func sendRecords(ctx context.Context, records []userRecord) error {
 	conn, err := netlink.Open(unix.NETLINK_AUDIT)
 	if err != nil {
 		return fmt.Errorf("reach the audit system: %w", err)
@@ -88,7 +97,7 @@ func sendRecords(ctx context.Context, records []string) error {
 	defer conn.Close()
 	for _, r := range records {
 		// The text is a C string to the kernel.
-		if err := conn.Execute(ctx, auditUserAuth, 0, append([]byte(r), 0), nil); err != nil {
+		if err := conn.Execute(ctx, r.typ, 0, append([]byte(r.text), 0), nil); err != nil {
 			return fmt.Errorf("send an audit record: %w", err)
 		}
 	}
