@@ -228,8 +228,8 @@ func (p *conditionParser) count(n int) error {
 	return nil
 }
 
-// matchName matches the pattern of a quantifier. Selections whose name begins
-// with an underscore are left out of them.
+// matchName matches the pattern of a quantifier. The pattern them leaves out
+// selections whose name begins with an underscore.
 func matchName(glob, name string) bool {
 	if strings.EqualFold(glob, "them") {
 		return !strings.HasPrefix(name, "_")
