@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 
 const (
 	// holdBack is how long the newest events wait for older ones from other
-	// sensors: the longest nap of a sensor between two reads, and a margin.
-	holdBack = 45 * time.Millisecond
+	// sensors: the longest nap of a busy sensor between two reads, and a
+	// margin.
+	holdBack = 90 * time.Millisecond
 	// longestHold bounds the wait of an event whose own time lies ahead of
 	// the clock, as after a clock step.
 	longestHold = 250 * time.Millisecond
@@ -18,46 +20,59 @@ const (
 
 // sequencer puts events of several sensors into the order of their times.
 type sequencer struct {
-	held   []queued
-	sorted bool
+	held  []queued
+	order []place // of held; sorted unless dirty
+	dirty bool
+	spare []queued
+}
+
+// place is where an event stands: events are large, so these are sorted in
+// their stead.
+type place struct {
+	at    int64 // nanoseconds
+	index int32 // in held
 }
 
 // add takes over newly arrived events; the caller may reuse the slice.
 func (s *sequencer) add(items []queued) {
+	for i := range items {
+		s.order = append(s.order, place{orderTime(&items[i].event).UnixNano(), int32(len(s.held) + i)})
+	}
 	s.held = append(s.held, items...)
-	s.sorted = s.sorted && len(items) == 0
+	s.dirty = s.dirty || len(items) > 0
 }
+
+// len returns how many events are held back.
+func (s *sequencer) len() int { return len(s.held) }
 
 // release calls handle with every event that no older one can be expected to
 // precede, oldest first, and returns how long the next one has to wait; zero
 // when none is held. With all set nothing is held back.
 func (s *sequencer) release(now time.Time, all bool, handle func(*event.Event)) time.Duration {
-	if len(s.held) == 0 {
-		return 0
+	if s.dirty {
+		slices.SortFunc(s.order, func(a, b place) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.index, b.index)) })
+		s.dirty = false
 	}
-	if !s.sorted {
-		slices.SortStableFunc(s.held, func(a, b queued) int { return orderTime(&a.event).Compare(orderTime(&b.event)) })
-		s.sorted = true
-	}
-	kept := s.held[:0]
-	for i := range s.held {
-		q := &s.held[i]
-		if all || ripe(q, now) {
+	limit := now.Add(-holdBack).UnixNano()
+	kept := s.spare[:0]
+	for _, p := range s.order {
+		q := &s.held[p.index]
+		if all || p.at <= limit || now.Sub(q.arrived) >= longestHold {
 			handle(&q.event)
 			continue
 		}
 		kept = append(kept, *q)
 	}
-	clear(s.held[len(kept):])
-	s.held = kept
+	clear(s.held)
+	s.held, s.spare = kept, s.held
+	s.order = s.order[:0]
+	for i := range kept {
+		s.order = append(s.order, place{orderTime(&kept[i].event).UnixNano(), int32(i)})
+	}
 	if len(kept) == 0 {
 		return 0
 	}
-	return min(max(orderTime(&kept[0].event).Add(holdBack).Sub(now), time.Millisecond), holdBack)
-}
-
-func ripe(q *queued, now time.Time) bool {
-	return now.Sub(orderTime(&q.event)) >= holdBack || now.Sub(q.arrived) >= longestHold
+	return min(max(time.Duration(s.order[0].at-limit), time.Millisecond), holdBack)
 }
 
 // orderTime is the time by which events are ordered. Audit stamps are cut to

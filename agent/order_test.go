@@ -32,8 +32,8 @@ func TestSequencerOrdersAcrossSensors(t *testing.T) {
 		{event: at(10*time.Millisecond+700*time.Microsecond, event.SourcePerf, 1), arrived: base.Add(31 * time.Millisecond)},
 		{event: at(12*time.Millisecond, event.SourcePerf, 3), arrived: base.Add(31 * time.Millisecond)},
 	})
-	s.release(base.Add(60*time.Millisecond), false, collect)
-	s.release(base.Add(90*time.Millisecond), false, collect)
+	s.release(base.Add(10*time.Millisecond+holdBack+2*time.Millisecond), false, collect)
+	s.release(base.Add(50*time.Millisecond+holdBack), false, collect)
 	if want := []uint64{1, 2, 3, 4}; !slices.Equal(got, want) {
 		t.Errorf("order is %v, want %v", got, want)
 	}

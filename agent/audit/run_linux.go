@@ -17,7 +17,7 @@ import (
 const (
 	// nap is how long the reader lets records gather after each look, so
 	// that thousands of records a second cost tens of wake-ups.
-	nap = 15 * time.Millisecond
+	nap = 40 * time.Millisecond
 	// eventAge is how often open audit events are looked at.
 	eventAge = 100 * time.Millisecond
 	// statusBusy and statusIdle are how often the kernel's counters are
@@ -33,8 +33,11 @@ const (
 	// yieldFor is how long the records are left to a program that asked
 	// for them.
 	yieldFor = 30 * time.Second
-	// stopTime bounds the clean-up.
-	stopTime = 5 * time.Second
+	// stopTime and stopPerRule bound the clean-up: the kernel takes about
+	// 15 ms to take a rule out. What is not done then is left for the next
+	// run.
+	stopTime    = 5 * time.Second
+	stopPerRule = 50 * time.Millisecond
 )
 
 // Run watches until ctx ends, then takes out its rules and puts the audit
@@ -236,9 +239,15 @@ func alive(host feature.Host, pid uint32) bool {
 // reload makes the kernel hold the rules that this host needs now.
 func (r *runner) reload(ctx context.Context, now time.Time) {
 	r.nextRules = now.Add(rulesEvery)
-	wanted, err := ruleSet(r.host.FS, syscalls.Native())
+	wanted, skipped, err := ruleSet(r.host.FS, syscalls.Native())
 	if err != nil {
 		r.host.Log.Error("some audit rules are not possible here", "error", err)
+	}
+	if skipped > 0 {
+		r.host.Health.Warn("audit-homes", "Only the first %d home folders are watched for changes of keys, shell files and history; "+
+			"%d are not, since every watch costs the host.", maxHomes, skipped)
+	} else {
+		r.host.Health.Clear("audit-homes")
 	}
 	result, err := r.keep.ensure(ctx, wanted)
 	if err != nil {
@@ -373,17 +382,18 @@ func (r *runner) detail() string {
 	return fmt.Sprintf("beside %q (pid %d), %d rules", strings.TrimSpace(string(name)), r.ownerPID, r.loaded)
 }
 
-// stop undoes what the run changed, whatever ended it.
+// stop undoes what the run changed, whatever ended it. The records are given
+// up last: while rules are in the kernel, their records need an owner.
 func (r *runner) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime+time.Duration(r.loaded)*stopPerRule)
 	defer cancel()
-	var err error
-	if r.stream != nil {
-		r.pipe.close()
-		if r.owner {
-			err = r.client.Release(ctx)
-		}
-		r.stream.Close()
+	if r.stream == nil {
+		return r.keep.close(ctx)
 	}
-	return errors.Join(err, r.keep.close(ctx))
+	r.pipe.close()
+	err := r.keep.close(ctx)
+	if r.owner {
+		err = errors.Join(err, r.client.Release(ctx))
+	}
+	return errors.Join(err, r.stream.Close())
 }

@@ -29,7 +29,7 @@ type Options struct {
 	// power of two of pages; zero chooses by the number of CPUs.
 	RingBytes int
 	// Nap is how long records gather before they are read while there is
-	// something to read; zero means 20 ms.
+	// something to read; zero means 40 ms.
 	Nap time.Duration
 }
 
@@ -43,7 +43,7 @@ var _ feature.Feature = (*Feature)(nil)
 // New returns the sensor.
 func New(opts Options) *Feature {
 	if opts.Nap <= 0 {
-		opts.Nap = 20 * time.Millisecond
+		opts.Nap = 40 * time.Millisecond
 	}
 	return &Feature{opts: opts}
 }
