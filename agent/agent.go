@@ -313,26 +313,25 @@ type Report struct {
 	Features []feature.Status `json:"features"`
 	Ledger   Ledger           `json:"ledger"`
 	Process  process.Stats    `json:"processes"`
-	Queued   int              `json:"queued"` // events between sensors and pipeline now
 }
 
-// Ledger accounts for events. Emitted by features = Delivered to the handler +
-// Internal + Folded + Dropped["queue_full"] + those under way. The other drops
-// happened before a sensor could emit anything, in the kernel or the sensor.
+// Ledger accounts for events: Emitted = Delivered + Merged + Folded + Waiting
+// + Dropped[feature.queue_full]. The other drops happened before a sensor could
+// emit anything, in the kernel or in the sensor.
 type Ledger struct {
-	Emitted   uint64            `json:"emitted"`
-	Delivered uint64            `json:"delivered"`
-	Internal  uint64            `json:"internal"` // updated the process table only, e.g. an exec seen by two sensors
-	Folded    uint64            `json:"folded"`   // logons that another sensor had reported
-	Added     uint64            `json:"added"`    // delivered events that no sensor emitted: execs completed by the process table
-	Dropped   map[string]uint64 `json:"dropped"`  // feature.counter → number
+	Emitted   uint64            `json:"emitted"`   // by the features
+	Delivered uint64            `json:"delivered"` // to the handler
+	Merged    uint64            `json:"merged"`    // two sensors' reports of one exec, delivered as one event
+	Folded    uint64            `json:"folded"`    // logons and account changes that another sensor had reported
+	Waiting   uint64            `json:"waiting"`   // on their way
+	Dropped   map[string]uint64 `json:"dropped"`   // feature.counter → number
 }
 
 // Report may be called at any time, from any goroutine.
 func (a *Agent) Report() Report {
 	r := Report{
 		Host: a.cfg.Host, PID: os.Getpid(), System: runtime.GOOS + "/" + runtime.GOARCH, Started: a.began,
-		Ledger: Ledger{Dropped: make(map[string]uint64)}, Queued: a.queue.len(),
+		Ledger: Ledger{Dropped: make(map[string]uint64)},
 	}
 	for _, run := range a.runners {
 		status := run.health.Status()
@@ -346,8 +345,10 @@ func (a *Agent) Report() Report {
 	}
 	r.Features = append(r.Features, a.off...)
 	if s := a.stats.Load(); s != nil {
-		r.Ledger.Delivered, r.Ledger.Internal = s.delivered, s.internal
-		r.Ledger.Folded, r.Ledger.Added, r.Process = s.folded, s.added, s.process
+		r.Process = s.process
+		r.Ledger.Delivered, r.Ledger.Folded = s.delivered, s.folded
+		r.Ledger.Merged = s.absorbed - s.added - uint64(s.process.Waiting)
+		r.Ledger.Waiting = s.held + uint64(s.process.Waiting) + uint64(a.queue.len())
 	}
 	return r
 }

@@ -28,8 +28,11 @@ type pipeline struct {
 }
 
 type pipelineStats struct {
-	delivered, internal, folded, added uint64
-	process                            process.Stats
+	delivered, folded uint64
+	absorbed          uint64 // taken by the process table: merged, waiting, or
+	added             uint64 // handed out again
+	held              uint64 // in the sequencer
+	process           process.Stats
 }
 
 func (p *pipeline) start(ctx context.Context) {
@@ -111,7 +114,7 @@ func (p *pipeline) process(e *event.Event) {
 		return
 	}
 	if !p.table.Apply(e) {
-		p.stats.internal++
+		p.stats.absorbed++
 		return
 	}
 	out := *e
@@ -149,6 +152,7 @@ func (p *pipeline) flush() {
 // publishStats makes the counters visible to Report without a lock.
 func (p *pipeline) publishStats() {
 	s := p.stats
+	s.held = uint64(p.sequencer.len())
 	s.process = p.table.Stats()
 	p.agent.stats.Store(&s)
 }

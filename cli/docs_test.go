@@ -108,7 +108,7 @@ func examples() map[string]any {
 				Warnings: []feature.Warning{{Code: "audit-lost", Text: "The kernel lost 12 records.", Since: noon}},
 				Counters: []feature.Counter{{Name: "kernel_lost", Value: 12, Dropped: true}},
 			}},
-			Ledger: agent.Ledger{Emitted: 1200, Delivered: 1100, Internal: 90, Folded: 10, Dropped: map[string]uint64{"audit.kernel_lost": 12}},
+			Ledger: agent.Ledger{Emitted: 1200, Delivered: 1100, Merged: 90, Folded: 10, Dropped: map[string]uint64{"audit.kernel_lost": 12}},
 		}},
 		"version": version.Info{Version: "1.2.3", Commit: "4f1c2a9e03d1", Date: "2026-03-01T12:00:00Z", Go: "go1.26.8", Platform: "linux/amd64"},
 	}

@@ -94,16 +94,12 @@ func ledgerEntries(r agent.Report) []render.Entry {
 	l := r.Ledger
 	entries := []render.Entry{
 		{Value: l.Emitted, What: "produced by the features"},
-		{Value: l.Delivered - min(l.Added, l.Delivered), What: "= delivered to detection"},
-		{Value: l.Internal, What: "+ used up in the process table"},
-		{Value: l.Folded, What: "+ seen by two features, kept once"},
-		{Value: uint64(r.Queued), What: "+ under way"},
+		{Value: l.Delivered, What: "= delivered to detection"},
+		{Value: l.Merged + l.Folded, What: "+ reported by two features, delivered once"},
+		{Value: l.Waiting, What: "+ under way"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Dropped)) {
 		entries = append(entries, render.Entry{Value: l.Dropped[name], What: "lost: " + name, Bad: true})
-	}
-	if l.Added > 0 {
-		entries = append(entries, render.Entry{Value: l.Added, What: "delivered besides, completed by the process table"})
 	}
 	return entries
 }

@@ -27,7 +27,7 @@ func hostileReport() agent.Report {
 			Name: "audit", State: feature.Degraded, Detail: hostile,
 			Warnings: []feature.Warning{{Code: "audit-lost", Text: "The kernel lost records. " + hostile}},
 		}},
-		Ledger: agent.Ledger{Emitted: 5, Delivered: 3, Internal: 2, Dropped: map[string]uint64{"audit." + hostile: 7}},
+		Ledger: agent.Ledger{Emitted: 5, Delivered: 3, Merged: 2, Dropped: map[string]uint64{"audit." + hostile: 7}},
 	}
 }
 
@@ -67,7 +67,7 @@ func TestTextsSayWhatMatters(t *testing.T) {
 	all := texts(render.Style{Width: 80})
 	for name, want := range map[string][]string{
 		"opening":  {"with 25 rules", "degraded", "audit-lost", "changed on this host while it runs", "Loads rules", "Ctrl-C"},
-		"health":   {"5  produced by the features", "3  = delivered to detection", "2  + used up", "7  lost: audit."},
+		"health":   {"5  produced by the features", "3  = delivered to detection", "2  + reported by two features", "7  lost: audit."},
 		"probe":    {"No agent runs here"},
 		"losses":   {"7  lost: audit."},
 		"replay":   {"Read 1 file", "Skipped 1 line:", "malformed", ":3: ", "Not read", "Alerts:"},

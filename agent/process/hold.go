@@ -7,7 +7,7 @@ import (
 // hold puts an event aside until its process's birth is reported.
 func (t *Table) hold(ev *event.Event, at int64) {
 	t.stats.Held++
-	t.held = append(t.held, held{event: *ev, at: at, deadline: t.clock.boot + birthWait})
+	t.held = append(t.held, &held{event: *ev, at: at, deadline: t.clock.boot + birthWait})
 	t.waiting[ev.Process.PID]++
 }
 
@@ -29,7 +29,7 @@ func (t *Table) release(pid uint32) {
 	delete(t.waiting, pid)
 }
 
-func (t *Table) applyHeld(h held) {
+func (t *Table) applyHeld(h *held) {
 	if t.apply(&h.event, h.at, true) {
 		t.ready = append(t.ready, h.event)
 	}
@@ -39,7 +39,7 @@ func (t *Table) applyHeld(h held) {
 func (t *Table) expireHeld(now int64) {
 	for len(t.held) > 0 && t.held[0].deadline <= now {
 		h := t.held[0]
-		t.held = t.held[1:]
+		t.held[0], t.held = nil, t.held[1:]
 		pid := h.event.Process.PID
 		if t.waiting[pid]--; t.waiting[pid] == 0 {
 			delete(t.waiting, pid)

@@ -122,3 +122,14 @@ func (t *Table) giveUp(q *pending) {
 	q.event.Process = q.image.resolve()
 	t.ready = append(t.ready, q.event)
 }
+
+// unpaired returns how many execs of perf wait for audit's report.
+func (t *Table) unpaired() int {
+	n := 0
+	for _, q := range t.pending {
+		if !q.done {
+			n++
+		}
+	}
+	return n
+}

@@ -74,21 +74,22 @@ type Options struct {
 	Retain         time.Duration // how long they are kept; zero means 24 hours
 }
 
-// Stats is the ledger of a table.
+// Stats is the ledger of a table. Its JSON form is API.
 type Stats struct {
-	Live   int   // processes alive
-	Exited int   // ended processes kept
-	Bytes  int64 // estimated memory of the ended ones
+	Live    int   `json:"live"`    // processes alive
+	Exited  int   `json:"exited"`  // ended processes kept
+	Bytes   int64 `json:"bytes"`   // estimated memory of the ended ones
+	Waiting int   `json:"waiting"` // events that wait, for a birth or for another source's report
 
-	Evicted     uint64 // ended processes forgotten before their time, to keep the bounds
-	Overflow    uint64 // live processes not kept because there were too many
-	Held        uint64 // events that waited for the report of a birth
-	HeldExpired uint64 // those that waited in vain
-	Inferred    uint64 // processes whose birth nobody reported
-	Unpaired    uint64 // execs that perf alone reported while audit was in use
-	Paired      uint64 // execs that both reported
-	Swept       uint64 // processes found gone without a report
-	HashQueue   uint64 // large executables not hashed because the queue was full
+	Evicted     uint64 `json:"evicted"`      // ended processes forgotten before their time, to keep the bounds
+	Overflow    uint64 `json:"overflow"`     // live processes not kept because there were too many
+	Held        uint64 `json:"held"`         // events that waited for the report of a birth
+	HeldExpired uint64 `json:"held_expired"` // those that waited in vain
+	Inferred    uint64 `json:"inferred"`     // processes whose birth nobody reported
+	Unpaired    uint64 `json:"unpaired"`     // execs that perf alone reported while audit was in use
+	Paired      uint64 `json:"paired"`       // execs that both reported
+	Swept       uint64 `json:"swept"`        // processes found gone without a report
+	HashQueue   uint64 `json:"unhashed"`     // large executables not hashed because the queue was full
 }
 
 // Table is the table of processes of one host. It is for one goroutine.
@@ -102,7 +103,7 @@ type Table struct {
 	first, last *node            // ended processes, oldest first
 	stats       Stats
 
-	held    []held
+	held    []*held        // in order of deadline
 	waiting map[uint32]int // held events by pid
 	pending []*pending     // in order of deadline
 	ready   []event.Event  // to be published by the next Expire
@@ -232,6 +233,7 @@ func (t *Table) Lookup(pid uint32, at time.Time) *event.Process {
 // Stats returns the ledger.
 func (t *Table) Stats() Stats {
 	s := t.stats
+	s.Waiting = len(t.held) + t.unpaired() + len(t.ready)
 	if t.host != nil {
 		s.HashQueue = t.host.unhashed()
 	}
