@@ -1,7 +1,9 @@
 package alert_test
 
 import (
+	"encoding/json"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +147,9 @@ func TestCorrelationCarriesItsEvidence(t *testing.T) {
 	a := (*got)[0].alert
 	if a.Type != "VM_Many" || len(a.Evidence) != 3 || a.Story != "failed logons from 192.0.2.1" {
 		t.Errorf("%s with %d events: %s", a.Type, len(a.Evidence), a.Story)
+	}
+	if data, err := json.Marshal(a); err != nil || strings.Contains(string(data), ":null") {
+		t.Errorf("JSON of an alert without tactics has null, %v: %s", err, data)
 	}
 	for i := 1; i < len(a.Evidence); i++ {
 		if a.Evidence[i].Time.Before(a.Evidence[i-1].Time) {

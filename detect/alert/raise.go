@@ -65,8 +65,9 @@ func (r *Raiser) build(m detect.Match) finding.Alert {
 	a := finding.Alert{
 		Type: typeOf(rule), Title: rule.Title, Severity: rule.Level.Severity(),
 		Time: m.Time, LastTime: m.Time, Raised: r.now(), Count: 1,
-		Meaning: rule.Description, Steps: rule.Holdfast.Remediation,
-		Tactics: rule.Tactics(), Methods: rule.Techniques(),
+		Meaning: rule.Description, Steps: present(rule.Holdfast.Remediation),
+		Tactics: present(rule.Tactics()), Methods: present(rule.Techniques()),
+		Matches: []finding.Match{}, Evidence: []event.Event{},
 		Rule: finding.Rule{ID: rule.ID, Title: rule.Title, Author: rule.Author, Path: rule.Path},
 	}
 	a.Story = detect.Expand(rule.Holdfast.Story, m.Document)
@@ -76,6 +77,15 @@ func (r *Raiser) build(m detect.Match) finding.Alert {
 	addEvidence(&a, m.Evidence())
 	a.ID = identify()
 	return a
+}
+
+// present returns list, or an empty list for nil, which JSON would show as
+// null.
+func present[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // typeOf returns the alert type of a rule; a foreign rule, which has none, is
