@@ -228,7 +228,7 @@ func (t *Table) act(ev *event.Event, at int64, final bool) bool {
 	}
 	img := t.view(n, ev.Source)
 	if ev.Source == event.SourceAudit {
-		img = t.refresh(n, img, ev)
+		img = t.entered(n, t.refresh(n, img, ev))
 	}
 	ev.Process = img.resolve()
 	t.target(ev, at)

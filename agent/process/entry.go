@@ -32,6 +32,17 @@ func starts(p *event.Process, programs []string) bool {
 		slices.ContainsFunc(programs, func(name string) bool { return strings.HasPrefix(p.Executable.Path, "/memfd:"+name) })
 }
 
+// isRuntime reports whether an image belongs to a container runtime. runc
+// executes itself anew from a mount that it has detached, for which the kernel
+// has no path but "/": what it calls itself counts then.
+func isRuntime(p *event.Process) bool {
+	if starts(p, runtimes) {
+		return true
+	}
+	return p.Path() == "/" && (strings.HasPrefix(p.Name, "runc:[") || slices.Contains(runtimes, p.Name) ||
+		len(p.Arguments) > 0 && slices.Contains(runtimes, p.Arguments[0]))
+}
+
 // movesCgroup reports whether a program executed by a child of parent, or in
 // the place of prev, may live in another control group than its parent.
 func movesCgroup(proc, prev, parent *event.Process) bool {
@@ -39,7 +50,7 @@ func movesCgroup(proc, prev, parent *event.Process) bool {
 		return true
 	}
 	for _, p := range []*event.Process{parent, prev} {
-		if starts(p, runtimes) || starts(p, supervisors) || starts(p, cgroupMovers) || strings.HasPrefix(p.Name, "runc:[") {
+		if isRuntime(p) || starts(p, supervisors) || starts(p, cgroupMovers) || strings.HasPrefix(p.Name, "runc:[") {
 			return true
 		}
 	}
@@ -61,6 +72,25 @@ func (t *Table) place(proc *event.Process) (unit string) {
 		proc.Container = nil
 	}
 	return cgroup.Unit(path)
+}
+
+// entered returns the image with the container that a runtime's process has
+// moved into. There it mounts and sets up before it executes the container's
+// program, which may be gone before anybody can ask where it lives.
+func (t *Table) entered(n *node, img *image) *image {
+	old := img.resolve()
+	if t.host == nil || n.exit != 0 || old.Container != nil || !isRuntime(old) {
+		return img
+	}
+	proc := *old
+	t.place(&proc)
+	if proc.Container == nil {
+		return img
+	}
+	t.entry(&proc, img.parent.resolve(), "")
+	fresh := &image{proc: &proc, parent: img.parent, depth: img.depth}
+	n.replace(img, fresh)
+	return fresh
 }
 
 // entry derives through what the session of a process came into the host. It

@@ -377,6 +377,42 @@ func TestSSHLogonColoursTheSession(t *testing.T) {
 	}
 }
 
+// TestContainerOfAShortProgram executes a container's program that has ended
+// before the table looks: runc, which set the container up, told where it
+// lives. runc has executed itself from a detached mount before.
+func TestContainerOfAShortProgram(t *testing.T) {
+	b := newBench(t)
+	id := strings.Repeat("a1", 32)
+	b.fork(83, 50)
+	b.host.procs[83] = fakeProcess{ppid: 50, start: b.host.boot, cgroup: "/"}
+	b.perfExec(83, "/usr/sbin/runc")
+	b.auditExec(83, 50, "/usr/sbin/runc", "create")
+	b.fork(84, 83)
+	b.host.procs[84] = fakeProcess{ppid: 83, start: b.host.boot, cgroup: "/"}
+	runc := auditProcess(84, 83, []string{"runc", "init"})
+	runc.Name, runc.Executable = "exe", &event.File{Path: "/"}
+	b.apply(activity(event.SourcePerf, b.host.at(), event.ProcessLaunch, &event.Process{PID: 84, Name: "exe"}))
+	outside := b.apply(activity(event.SourceAudit, b.host.at(), event.ProcessLaunch, runc)).Process
+	b.host.procs[84] = fakeProcess{ppid: 83, start: b.host.boot, cgroup: "/docker/" + id}
+	mount := *runc
+	inside := b.apply(event.Event{
+		Time: b.host.at(), Class: event.ClassDeviceConfigChange, Activity: event.ConfigMount, Status: event.StatusSuccess,
+		Source: event.SourceAudit, Process: &mount,
+	}).Process
+	if c := inside.Container; c == nil || c.ID != id || c.Runtime != "docker" {
+		t.Errorf("runc within the container: %+v", c)
+	}
+	delete(b.host.procs, 84)
+	b.perfExec(84, "/brief")
+	brief := b.auditExec(84, 83, "/brief").Process
+	if brief.Container == nil || brief.Container.ID != id || brief.Entry.Kind != event.EntryContainer {
+		t.Errorf("the program that has ended: container %+v, entry %+v", brief.Container, brief.Entry)
+	}
+	if outside.Container != nil || brief.Parent.Container != nil {
+		t.Errorf("runc outside the container: %+v, %+v", outside.Container, brief.Parent.Container)
+	}
+}
+
 func TestDescriptors(t *testing.T) {
 	b := newBench(t)
 	socket := []event.Descriptor{{FD: 0, Kind: event.DescriptorSocket, Target: "203.0.113.5:4444"}}
