@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/audit/kernel"
 	"github.com/holdfast-security/holdfast/agent/audit/rule"
 	"github.com/holdfast-security/holdfast/agent/feature"
+	"github.com/holdfast-security/holdfast/agent/hostfs"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
 )
@@ -114,9 +115,12 @@ type agent struct {
 	done   chan error
 }
 
-func start(t *testing.T, dir string) *agent {
+func start(t *testing.T, dir string) *agent { t.Helper(); return startOn(t, dir, hostfs.FS{}) }
+
+func startOn(t *testing.T, dir string, fs hostfs.FS) *agent {
 	t.Helper()
 	host, s := newHost(dir)
+	host.FS = fs
 	ctx, cancel := context.WithCancel(t.Context())
 	a := &agent{sink: s, health: host.Health, cancel: cancel, done: make(chan error, 1)}
 	go func() { a.done <- New(Options{}).Run(ctx, host) }()
@@ -168,7 +172,8 @@ func (a *agent) counter(name string) uint64 {
 	return 0
 }
 
-// client gives the test the audit system, and puts back what it changes.
+// client gives the test the audit system, without rules of ours that a killed
+// test run left behind.
 func client(t *testing.T) *kernel.Client {
 	t.Helper()
 	hosttest.LockAudit(t)
@@ -177,6 +182,14 @@ func client(t *testing.T) *kernel.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	for _, data := range mustRules(t, c) {
+		var r rule.Rule
+		if err := r.UnmarshalBinary(data); err == nil && strings.HasPrefix(r.Key(), KeyPrefix) {
+			if err := c.DeleteRule(t.Context(), data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return c
 }
 
@@ -340,6 +353,27 @@ func mustRules(t *testing.T, c *kernel.Client) [][]byte {
 	return rules
 }
 
+// TestFoldersThatAppear makes a folder that is watched once it is there, and
+// changes a file in it.
+func TestFoldersThatAppear(t *testing.T) {
+	client(t)
+	fs := tree(t, passwd, "/root", "/home/eve")
+	a := startOn(t, t.TempDir(), fs)
+	a.await(t, "owns")
+	before := a.counter("rules")
+	execute(t, "mkdir", fs.Path("/home/eve/.ssh"))
+	until := time.Now().Add(2 * time.Second)
+	for a.counter("rules") == before && time.Now().Before(until) {
+		time.Sleep(time.Millisecond)
+	}
+	keys := fs.Path("/home/eve/.ssh/authorized_keys")
+	execute(t, "sh", "-c", "echo key > "+keys)
+	a.wait(t, "a new key file", func(ev *event.Event) bool {
+		return ev.Key == "holdfast-ssh-keys" && ev.File != nil && ev.File.Path == keys
+	})
+	a.stop(t)
+}
+
 func TestBesideAuditd(t *testing.T) {
 	auditd := hosttest.Program(t, "auditd")
 	c := client(t)
@@ -375,9 +409,8 @@ func TestBesideAuditd(t *testing.T) {
 	}
 }
 
-// TestAuditdComesAndGoes starts auditd while the feature owns the records: it
-// is refused once, finds the place free the next time, and when it goes the
-// feature takes the place again.
+// TestAuditdStartsLater starts auditd while the feature owns the records: it
+// is refused once and finds the place free the next time.
 func TestAuditdStartsLater(t *testing.T) {
 	auditd := hosttest.Program(t, "auditd")
 	c := client(t)
@@ -462,10 +495,11 @@ func TestWithoutPrivilege(t *testing.T) {
 		"ordinary user": {Credential: &syscall.Credential{Uid: 65534, Gid: 65534}},
 		"pid namespace": {Cloneflags: syscall.CLONE_NEWPID},
 	} {
-		t.Log(name)
-		run := subprocessAs(t, dir, attr)
-		run.await(t, "ended: "+feature.ErrUnsupported.Error())
-		run.end(t)
+		t.Run(name, func(t *testing.T) {
+			run := subprocessAs(t, dir, attr)
+			run.await(t, "ended: "+feature.ErrUnsupported.Error())
+			run.end(t)
+		})
 	}
 }
 

@@ -459,9 +459,11 @@ func (k *keeper) close(ctx context.Context) error {
 	if err := k.read(); err != nil {
 		return err
 	}
+	// With audit off again, where it was off, the rules cost nothing any
+	// more while they are taken out one by one.
+	err = k.restore(ctx)
 	var r report
-	err = k.drop(ctx, func([]byte) bool { return true }, &r)
-	err = errors.Join(err, k.restore(ctx))
+	err = errors.Join(err, k.drop(ctx, func([]byte) bool { return true }, &r))
 	if len(r.Failed) > 0 {
 		err = errors.Join(err, errors.New(strings.Join(r.Failed, "; ")))
 	}

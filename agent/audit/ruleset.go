@@ -100,13 +100,14 @@ const changes = "open openat openat2 open_by_handle_at creat truncate truncate64
 	"chmod fchmod fchmodat fchmodat2 chown chown32 fchown fchown32 lchown lchown32 fchownat " +
 	"setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr setxattrat removexattrat"
 
-// maxHomes bounds the homes that are watched, root's included.
-const maxHomes = 256
+// maxHomes bounds the homes that are watched, root's included. Each takes about
+// a dozen rules, and the kernel some 15 ms to remove each.
+const maxHomes = 64
 
 // ruleSet returns the rules to load on this host as it is now: folders that
 // do not exist are watched for their creation. The order is the order of
-// loading; no two rules are equal.
-func ruleSet(fs hostfs.FS, native syscalls.Arch) ([]rule.Rule, error) {
+// loading; no two rules are equal. skipped is how many homes are not watched.
+func ruleSet(fs hostfs.FS, native syscalls.Arch) (rules []rule.Rule, skipped int, err error) {
 	b := builder{fs: fs, native: native}
 	for _, r := range callRules {
 		b.calls(r.key, r.calls, r.conditions)
@@ -126,7 +127,9 @@ func ruleSet(fs hostfs.FS, native syscalls.Arch) ([]rule.Rule, error) {
 			b.dir(r.key, p)
 		}
 	}
-	for _, home := range homes(fs) {
+	all := homes(fs)
+	watched := all[:min(len(all), maxHomes)]
+	for _, home := range watched {
 		for _, r := range homeDirs {
 			b.dir(r.key, path.Join(home, r.name))
 		}
@@ -136,7 +139,7 @@ func ruleSet(fs hostfs.FS, native syscalls.Arch) ([]rule.Rule, error) {
 			}
 		}
 	}
-	return b.rules, b.err
+	return b.rules, len(all) - len(watched), b.err
 }
 
 // builder collects rules.
@@ -197,16 +200,19 @@ func (b *builder) dir(key, name string) {
 	b.calls(key, changes, b.condition("-F", "dir", name)+" -F perm=wa")
 }
 
-func (b *builder) isDir(name string) bool {
-	info, err := b.fs.Stat(name)
+func (b *builder) isDir(name string) bool { return isDir(b.fs, name) }
+
+func isDir(fs hostfs.FS, name string) bool {
+	info, err := fs.Stat(name)
 	return err == nil && info.IsDir()
 }
 
-// homes returns the home folders of root and of people, from /etc/passwd:
-// accounts below 1000 are services, which have no shell files.
+// homes returns the home folders of root and of people that exist, from
+// /etc/passwd: accounts below 1000 are services, which have no shell files.
 func homes(fs hostfs.FS) []string {
-	const firstPerson, nobody, maxFile = 1000, 65534, 4 << 20
+	const firstPerson, nobody, maxFile, maxAccounts = 1000, 65534, 4 << 20, 10_000
 	list := []string{"/root"}
+	seen := map[string]bool{"/root": true}
 	data, err := fs.ReadFile("/etc/passwd", maxFile)
 	if err != nil {
 		return list
@@ -220,8 +226,11 @@ func homes(fs hostfs.FS) []string {
 		home := path.Clean(part[5])
 		switch {
 		case err != nil, uid != 0 && (uid < firstPerson || uid == nobody), home[0] != '/', home == "/":
-		case len(list) < maxHomes && !slices.Contains(list, home):
-			list = append(list, home)
+		case len(seen) < maxAccounts && !seen[home]:
+			seen[home] = true
+			if isDir(fs, home) {
+				list = append(list, home)
+			}
 		}
 	}
 	return list

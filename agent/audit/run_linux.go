@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/holdfast-security/holdfast/agent/audit/kernel"
 	"github.com/holdfast-security/holdfast/agent/audit/syscalls"
 	"github.com/holdfast-security/holdfast/agent/feature"
@@ -174,7 +176,7 @@ func (r *runner) attach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if (status.PID == 0 || !alive(r.host, status.PID)) && time.Since(r.yielded) > yieldFor {
+	if (status.PID == 0 || !alive(status.PID)) && time.Since(r.yielded) > yieldFor {
 		switch err := r.own(ctx); {
 		case err == nil:
 			return nil
@@ -231,10 +233,7 @@ func sum(a, b kernel.StreamCounts) kernel.StreamCounts {
 
 // alive reports whether the process exists. The kernel keeps the number of a
 // dead owner until it has a record for it.
-func alive(host feature.Host, pid uint32) bool {
-	_, err := host.FS.Stat(fmt.Sprintf("/proc/%d", pid))
-	return err == nil || !errors.Is(err, os.ErrNotExist)
-}
+func alive(pid uint32) bool { return !errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) }
 
 // reload makes the kernel hold the rules that this host needs now.
 func (r *runner) reload(ctx context.Context, now time.Time) {
@@ -301,7 +300,7 @@ func (r *runner) check(ctx context.Context, now time.Time) error {
 	case r.owner && counts.Probes > r.probes && now.Sub(r.yielded) > yieldFor:
 		r.probes = counts.Probes
 		return r.yield(ctx, now)
-	case !r.owner && (status.PID == 0 || !alive(r.host, status.PID)) && now.Sub(r.yielded) > yieldFor:
+	case !r.owner && (status.PID == 0 || !alive(status.PID)) && now.Sub(r.yielded) > yieldFor:
 		return r.change(ctx)
 	case !r.owner && status.PID != r.ownerPID:
 		r.ownerPID = status.PID

@@ -21,8 +21,6 @@ type Batch struct {
 
 	got   int
 	errno unix.Errno
-	wait  func(fd uintptr) bool
-	poll  func(fd uintptr) bool
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -51,8 +49,6 @@ func (c *Conn) NewBatch(count, size int) *Batch {
 		h.Iov = &vecs[i]
 		h.SetIovlen(1)
 	}
-	b.wait = func(fd uintptr) bool { return b.receive(fd) != unix.EAGAIN }
-	b.poll = func(fd uintptr) bool { b.receive(fd); return true }
 	return b
 }
 
@@ -64,13 +60,20 @@ func (b *Batch) Wait(ctx context.Context, limit time.Duration) (n int, err error
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if n, err := b.Poll(); n > 0 || err != nil {
+		return n, err
+	}
 	if limit > 0 {
-		if err := b.conn.file.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		if err := b.conn.epoll.SetReadDeadline(time.Now().Add(limit)); err != nil {
 			return 0, fmt.Errorf("set deadline of netlink socket: %w", err)
 		}
 	}
 	defer b.conn.endReadsWith(ctx)()
-	n, err = b.run(b.wait)
+	for n == 0 && err == nil {
+		if err = b.conn.wait(); err == nil {
+			n, err = b.Poll()
+		}
+	}
 	switch {
 	case err == nil:
 		return n, nil
@@ -84,11 +87,9 @@ func (b *Batch) Wait(ctx context.Context, limit time.Duration) (n int, err error
 
 // Poll returns at once with what is there, which may be nothing. Errors are
 // those of [Batch.Wait].
-func (b *Batch) Poll() (n int, err error) { return b.run(b.poll) }
-
-func (b *Batch) run(f func(fd uintptr) bool) (int, error) {
+func (b *Batch) Poll() (n int, err error) {
 	b.got, b.errno = 0, 0
-	if err := b.conn.raw.Read(f); err != nil {
+	if err := b.conn.raw.Control(b.receive); err != nil {
 		return 0, fmt.Errorf("receive netlink messages: %w", err)
 	}
 	if b.errno != 0 && b.errno != unix.EAGAIN {
@@ -98,7 +99,7 @@ func (b *Batch) run(f func(fd uintptr) bool) (int, error) {
 }
 
 // receive never blocks, so it can do without telling Go's scheduler.
-func (b *Batch) receive(fd uintptr) unix.Errno {
+func (b *Batch) receive(fd uintptr) {
 	for i := range b.hdrs {
 		b.hdrs[i].hdr.Namelen = unix.SizeofSockaddrNetlink
 		b.hdrs[i].hdr.Flags = 0
@@ -113,7 +114,7 @@ func (b *Batch) receive(fd uintptr) unix.Errno {
 		if errno == 0 {
 			b.got = int(n)
 		}
-		return errno
+		return
 	}
 }
 

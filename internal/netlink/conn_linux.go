@@ -23,10 +23,17 @@ var ErrInterrupted = errors.New("netlink dump interrupted by a change")
 // Conn is a netlink socket. Requests from several goroutines take turns;
 // reading a batch is for one goroutine at a time and not for a Conn that also
 // makes requests with [Conn.Execute], which would take each other's messages.
+//
+// Waiting is done on an epoll descriptor of its own that holds the socket,
+// armed for one event at a time (epoll_ctl(2), EPOLLONESHOT). Were the socket
+// itself in Go's network poller, every message would wake a thread, also
+// while the reader sleeps to let messages gather.
 type Conn struct {
-	file *os.File
-	raw  syscall.RawConn
-	port uint32
+	sock  *os.File // in blocking mode, which keeps it out of Go's poller; all calls have MSG_DONTWAIT
+	raw   syscall.RawConn
+	epoll *os.File
+	ready syscall.RawConn // of epoll
+	port  uint32
 
 	mu    sync.Mutex // guards seq, send and reply; held for the length of a request
 	seq   uint32
@@ -37,7 +44,7 @@ type Conn struct {
 // Open opens a socket of the given netlink protocol, for example
 // unix.NETLINK_AUDIT, and joins the multicast groups, by number.
 func Open(protocol int, groups ...uint32) (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket of protocol %d: %w", protocol, err)
 	}
@@ -46,12 +53,37 @@ func Open(protocol int, groups ...uint32) (*Conn, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("set up netlink socket of protocol %d: %w", protocol, err)
 	}
-	c := &Conn{file: os.NewFile(uintptr(fd), "netlink"), port: port}
-	if c.raw, err = c.file.SyscallConn(); err != nil {
-		c.file.Close()
+	epoll, err := newEpoll(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("poll netlink socket of protocol %d: %w", protocol, err)
+	}
+	c := &Conn{sock: os.NewFile(uintptr(fd), "netlink"), epoll: os.NewFile(uintptr(epoll), "epoll of netlink"), port: port}
+	c.raw, err = c.sock.SyscallConn()
+	if err == nil {
+		c.ready, err = c.epoll.SyscallConn()
+	}
+	if err != nil {
+		c.Close()
 		return nil, fmt.Errorf("poll netlink socket of protocol %d: %w", protocol, err)
 	}
 	return c, nil
+}
+
+// newEpoll returns an epoll descriptor that Go's poller can wait for, with
+// the socket in it, not armed.
+func newEpoll(sock int) (fd int, err error) {
+	if fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return -1, err
+	}
+	if err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, sock, &unix.EpollEvent{Events: unix.EPOLLONESHOT}); err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 func setUp(fd int, groups []uint32) (port uint32, err error) {
@@ -80,7 +112,7 @@ func setUp(fd int, groups []uint32) (port uint32, err error) {
 
 // Close closes the socket and ends waits on it. It is safe to call twice and
 // beside other calls.
-func (c *Conn) Close() error { return c.file.Close() }
+func (c *Conn) Close() error { return errors.Join(c.epoll.Close(), c.sock.Close()) }
 
 // Port returns the port id of the socket, which the kernel chose.
 func (c *Conn) Port() uint32 { return c.port }
@@ -199,7 +231,7 @@ func (c *Conn) deadline(ctx context.Context) (stop func(), err error) {
 	if !ok {
 		until = time.Now().Add(replyTimeout)
 	}
-	if err := c.file.SetReadDeadline(until); err != nil {
+	if err := c.epoll.SetReadDeadline(until); err != nil {
 		return nil, fmt.Errorf("set deadline of netlink socket: %w", err)
 	}
 	return c.endReadsWith(ctx), nil
@@ -211,13 +243,13 @@ func (c *Conn) endReadsWith(ctx context.Context) (stop func()) {
 	fired := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(fired)
-		_ = c.file.SetReadDeadline(time.Unix(1, 0))
+		_ = c.epoll.SetReadDeadline(time.Unix(1, 0))
 	})
 	return func() {
 		if !cancel() {
 			<-fired
 		}
-		_ = c.file.SetReadDeadline(time.Time{})
+		_ = c.epoll.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -241,23 +273,49 @@ func (c *Conn) write(m *Message) error {
 	return nil
 }
 
+// wait blocks until the socket has something to read, an error included, or
+// the deadline passes.
+func (c *Conn) wait() error {
+	var err error
+	arm := func(sock uintptr) {
+		ctlErr := c.ready.Control(func(epoll uintptr) {
+			err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, int(sock), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT})
+		})
+		err = errors.Join(ctlErr, err)
+	}
+	if err = errors.Join(c.raw.Control(arm), err); err != nil {
+		return err
+	}
+	var event [1]unix.EpollEvent
+	pollErr := c.ready.Read(func(epoll uintptr) bool {
+		var n int
+		n, err = unix.EpollWait(int(epoll), event[:], 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	})
+	return errors.Join(pollErr, err)
+}
+
 // read receives one datagram of the kernel into c.reply.
 func (c *Conn) read(ctx context.Context) (n int, err error) {
 	if c.reply == nil {
 		c.reply = make([]byte, maxReply)
 	}
-	var from unix.Sockaddr
-	var flags int
 	for {
-		pollErr := c.raw.Read(func(fd uintptr) bool {
+		var from unix.Sockaddr
+		var flags int
+		ctlErr := c.raw.Control(func(fd uintptr) {
 			n, _, flags, from, err = unix.Recvmsg(int(fd), c.reply, nil, unix.MSG_DONTWAIT)
-			return err != unix.EAGAIN && err != unix.EINTR
 		})
-		switch {
-		case pollErr != nil && ctx.Err() != nil:
-			return 0, context.Cause(ctx)
-		case pollErr != nil:
-			return 0, fmt.Errorf("receive netlink reply: %w", pollErr)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			if err := c.wait(); err == nil {
+				continue
+			} else if ctx.Err() != nil {
+				return 0, context.Cause(ctx)
+			} else {
+				return 0, fmt.Errorf("receive netlink reply: %w", err)
+			}
+		}
+		switch err = errors.Join(ctlErr, err); {
 		case err != nil:
 			return 0, fmt.Errorf("receive netlink reply: %w", err)
 		case flags&unix.MSG_TRUNC != 0:
