@@ -19,27 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
 )
-
-// programs holds the built binaries of one test.
-type programs struct {
-	holdfast, agent, storm string
-}
-
-// build compiles what the tests run.
-func build(t *testing.T) programs {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./bench/storm")
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return programs{filepath.Join(dir, "holdfast"), filepath.Join(dir, "holdfast-agent"), filepath.Join(dir, "storm")}
-}
 
 // auditctl runs auditctl and returns what it prints.
 func auditctl(t *testing.T, args ...string) string {
@@ -84,7 +65,16 @@ type running struct {
 }
 
 // start runs the agent with its directories in dir and waits until it answers.
-func start(t *testing.T, agent, dir string) *running {
+// command is the agent's program, possibly behind one that executes it.
+func start(t *testing.T, dir string, command ...string) *running {
+	t.Helper()
+	r := begin(t, dir, command...)
+	awaitAgent(t, dir)
+	return r
+}
+
+// begin does what start does, and does not wait.
+func begin(t *testing.T, dir string, command ...string) *running {
 	t.Helper()
 	r := &running{dir: dir}
 	config := filepath.Join(dir, "agent.yaml")
@@ -92,24 +82,18 @@ func start(t *testing.T, agent, dir string) *running {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.Command(agent, "run", "--config", config)
+	r.cmd = exec.Command(command[0], append(command[1:len(command):len(command)], "run", "--config", config)...)
 	r.cmd.Stderr = &r.errors
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = r.cmd.Process.Kill() // a test that failed must not leave it behind
-		_, _ = r.cmd.Process.Wait()
-	})
-	var err error
-	for range 200 {
-		time.Sleep(50 * time.Millisecond)
-		if err = control.Ask(t.Context(), dir, new(struct{})); err == nil {
-			return r
+		if r.cmd.ProcessState == nil { // a test that failed must not leave it or its rules behind
+			_ = r.cmd.Process.Signal(syscall.SIGTERM)
+			_ = r.cmd.Wait()
 		}
-	}
-	t.Fatalf("the agent does not answer: %v\n%s", err, r.errors.String())
-	return nil
+	})
+	return r
 }
 
 func (r *running) output() string { return filepath.Join(r.dir, "events.jsonl") }
@@ -117,7 +101,13 @@ func (r *running) output() string { return filepath.Join(r.dir, "events.jsonl") 
 // stop ends the agent as an administrator does.
 func (r *running) stop(t *testing.T) {
 	t.Helper()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	r.end(t, syscall.SIGTERM)
+}
+
+// end ends the agent with a signal; it must end well.
+func (r *running) end(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.cmd.Wait(); err != nil {
@@ -148,8 +138,9 @@ func storm(ctx context.Context, p programs, run string, rate int, length time.Du
 // TestEveryScenarioRaisesItsAlert is the product's promise: every kind of
 // attack is seen, on this kernel, by the programs as they are built.
 func TestEveryScenarioRaisesItsAlert(t *testing.T) {
-	hosttest.LockAudit(t)
+	hosttest.Root(t)
 	p := build(t)
+	hosttest.LockAudit(t)
 	rules, status := auditctl(t, "-l"), settings(t)
 	out, err := exec.Command(p.holdfast, "simulate", "--all", "-o", "json").Output()
 	var results []struct {
@@ -175,11 +166,12 @@ func TestEveryScenarioRaisesItsAlert(t *testing.T) {
 // TestKilledInAStorm kills the agent while it works: the rules stay, the next
 // start takes over exactly those, and its end leaves the host as it was.
 func TestKilledInAStorm(t *testing.T) {
-	hosttest.LockAudit(t)
+	hosttest.Root(t)
 	p, dir := build(t), t.TempDir()
+	hosttest.LockAudit(t)
 	rules, status := auditctl(t, "-l"), settings(t)
 
-	first := start(t, p.agent, dir)
+	first := start(t, dir, p.agent)
 	loaded := ourRules(t)
 	if len(loaded) == 0 {
 		t.Fatal("the agent loaded no rules")
@@ -197,7 +189,7 @@ func TestKilledInAStorm(t *testing.T) {
 		t.Errorf("rules after the kill (-before +after):\n%s", diff)
 	}
 
-	second := start(t, p.agent, dir)
+	second := start(t, dir, p.agent)
 	if err := wild.Wait(); err != nil {
 		t.Errorf("the storm was disturbed: %v", err)
 	}
@@ -220,34 +212,62 @@ func TestKilledInAStorm(t *testing.T) {
 // TestBesideAuditd runs the agent while auditd owns the audit system and has
 // rules of its owner's: both see everything, and neither notices the other.
 func TestBesideAuditd(t *testing.T) {
-	hosttest.LockAudit(t)
+	hosttest.Root(t)
 	p, dir := build(t), t.TempDir()
+	miner := filepath.Join(dir, "xmrig")
+	copyOfTrue(t, miner)
+	hosttest.LockAudit(t)
 	log := startAuditd(t)
-	before := auditctl(t, "-l") + settings(t)
-	owner := regexp.MustCompile(`(?m)^pid [0-9]+$`).FindString(auditctl(t, "-s"))
+	before, receiver := auditctl(t, "-l")+settings(t), owner(t)
 
-	agent := start(t, p.agent, dir)
+	agent := start(t, dir, p.agent)
 	if out, err := storm(t.Context(), p, "both", 200, time.Second).CombinedOutput(); err != nil {
 		t.Fatalf("storm: %v\n%s", err, out)
 	}
+	execute(t, miner)
 	time.Sleep(time.Second)
-	if got := regexp.MustCompile(`(?m)^pid [0-9]+$`).FindString(auditctl(t, "-s")); got != owner {
-		t.Errorf("the audit records went to %q, now to %q", owner, got)
+	if got := owner(t); got != receiver {
+		t.Errorf("the audit records went to %q, now to %q", receiver, got)
 	}
 	agent.stop(t)
 	if n := len(agent.starts(t, "both")); n != 200 {
 		t.Errorf("the agent recorded %d of 200 starts", n)
 	}
-	data, err := os.ReadFile(log)
+	output, err := os.ReadFile(agent.output())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(data, []byte(`a1="both"`)); n < 200 {
+	if got := types(alerts(t, output, miner)); !slices.Contains(got, "VM_DigitalCurrencyMining") {
+		t.Errorf("the attack raised the alerts %v", got)
+	}
+	if n := recorded(t, log, "both"); n != 200 {
 		t.Errorf("auditd recorded %d of 200 starts", n)
 	}
 	if diff := cmp.Diff(before, auditctl(t, "-l")+settings(t)); diff != "" {
 		t.Errorf("the owner's audit system changed (-before +after):\n%s", diff)
 	}
+}
+
+// owner returns the line of auditctl -s that says which process receives the
+// audit records.
+func owner(t *testing.T) string {
+	t.Helper()
+	return regexp.MustCompile(`(?m)^pid [0-9]+$`).FindString(auditctl(t, "-s"))
+}
+
+// recorded returns how many of the storm's starts are in an audit.log.
+func recorded(t *testing.T, log, run string) int {
+	t.Helper()
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := regexp.MustCompile(`type=EXECVE .* a1="` + regexp.QuoteMeta(run) + `" a2="([0-9]+)"`)
+	numbers := make(map[string]bool)
+	for _, m := range start.FindAllSubmatch(data, -1) {
+		numbers[string(m[1])] = true
+	}
+	return len(numbers)
 }
 
 // startAuditd runs Debian's auditd with one rule of its owner's until the test

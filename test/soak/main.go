@@ -8,7 +8,10 @@
 // makes keys, backups and commits. It is done with the distribution's own
 // programs, in loops side by side. An alert of severity medium or above is a
 // failure, because its reader would have been woken for nothing; so is work
-// that could not be done, because then the silence proves nothing.
+// that could not be done, because then the silence proves nothing. What other
+// people do on the machine meanwhile is shown too, but not judged: an alert is
+// theirs when its lineage is known down to the first process and the soak is
+// not in it.
 package main
 
 import (
@@ -22,6 +25,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
 )
@@ -95,19 +99,42 @@ func report(results []result, alerts []finding.Alert) error {
 			errs = append(errs, fmt.Errorf("%s was never done: %w", r.name, r.last))
 		}
 	}
-	loud := 0
+	ours, loud := 0, 0
 	for _, a := range alerts {
-		if a.Severity >= finding.Medium {
+		word := "ALERT"
+		switch {
+		case elsewhere(a.Process, uint32(os.Getpid())):
+			word = "alert, not from this work"
+		case a.Severity >= finding.Medium:
 			loud++
+			fallthrough
+		default:
+			ours++
 		}
-		fmt.Fprintf(tw, "ALERT\t%s\t%s\t%q\n", a.Severity, a.Type, a.Story)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%.200q\n", word, a.Severity, a.Type, a.Story)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("%d alerts, %d of them medium or above\n", len(alerts), loud)
+	fmt.Printf("%d alerts over this work, %d of them medium or above\n", ours, loud)
 	if loud > 0 {
 		errs = append(errs, fmt.Errorf("%d alerts at medium or above over benign work", loud))
 	}
 	return errors.Join(errs...)
+}
+
+// elsewhere reports whether p is known to come from outside the soak: its
+// lineage reaches the first process without passing pid.
+func elsewhere(p *event.Process, pid uint32) bool {
+	if p == nil {
+		return false
+	}
+	last := p
+	for _, ancestor := range p.Lineage() {
+		if ancestor.PID == pid {
+			return false
+		}
+		last = ancestor
+	}
+	return last.PID == 1
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 )
 
@@ -55,5 +56,27 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("mining"); err == nil {
 		t.Error("work that does not exist was chosen")
+	}
+}
+
+func TestElsewhere(t *testing.T) {
+	const soak = 50
+	first := &event.Process{PID: 1}
+	child := func(pid uint32, parent *event.Process) *event.Process {
+		return &event.Process{PID: pid, PPID: parent.PID, Parent: parent}
+	}
+	for _, tt := range []struct {
+		name    string
+		process *event.Process
+		want    bool
+	}{
+		{"no process", nil, false},
+		{"under the soak", child(60, child(soak, child(40, first))), false},
+		{"beside it", child(61, child(41, first)), true},
+		{"lineage that breaks off", &event.Process{PID: 62, PPID: 42}, false},
+	} {
+		if got := elsewhere(tt.process, soak); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
