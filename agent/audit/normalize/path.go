@@ -45,8 +45,11 @@ var directoryArgument = map[string][2]int{
 func (n *Normalizer) paths(c *call) []pathItem {
 	items := n.items[:0]
 	for i := range n.in.Records {
-		if n.in.Records[i].Type == record.Path {
-			items = append(items, readPath(&n.in.Records[i]))
+		if n.in.Records[i].Type != record.Path {
+			continue
+		}
+		if p := readPath(&n.in.Records[i]); len(items) == 0 || !p.ofLayer() {
+			items = append(items, p)
 		}
 	}
 	n.items = items
@@ -85,6 +88,15 @@ func readPath(r *record.Record) pathItem {
 		}
 	}
 	return p
+}
+
+// ofLayer reports whether an item that is not the first tells of what a stacked
+// file system did below: overlayfs makes, moves and removes files in its layers
+// to carry out one call, and audit adds a PATH record without a name for each
+// (__audit_inode_child in kernel/auditsc.c). What the caller named comes before
+// them, and so does the file that it gave by descriptor.
+func (p *pathItem) ofLayer() bool {
+	return p.name == "" && (p.nametype == "PARENT" || p.nametype == "CREATE" || p.nametype == "DELETE")
 }
 
 // device reads major:minor in hex and returns st_dev as glibc's makedev packs
