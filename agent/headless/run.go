@@ -56,7 +56,7 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if err := a.Start(ctx); err != nil {
+	if err := a.Start(ctx); err != nil && ctx.Err() == nil { // being stopped while starting is no failure
 		return err
 	}
 	log.Info("watching", "features", len(a.Report().Features))
