@@ -105,8 +105,10 @@ func (r *Ruleset) addFields(rule *sigma.Rule) {
 		}
 		r.addField(c.Field)
 	}
-	for _, m := range templateField.FindAllStringSubmatch(rule.Holdfast.Story, -1) {
-		r.addField(m[1])
+	for _, text := range append([]string{rule.Holdfast.Story}, rule.Holdfast.Remediation...) {
+		for _, m := range templateField.FindAllStringSubmatch(text, -1) {
+			r.addField(m[1])
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ level: high
 holdfast:
   alert_type: VM_Tool
   story: "{User} ran {Image} in {NoSuchField}"
-  remediation: [first, second]
+  remediation: ["ask {User}", second]
 ---
 title: Failed logon
 id: 3f1f0c1e-0000-4000-8000-000000000002
@@ -112,6 +112,9 @@ func TestAlertExplainsItself(t *testing.T) {
 	}
 	if a.Process == nil || a.Process.Parent == nil || a.Process.Parent.Name != "bash" || len(a.Evidence) != 1 {
 		t.Errorf("process %+v, evidence %+v", a.Process, a.Evidence)
+	}
+	if a.Steps[0] != "ask eve" {
+		t.Errorf("first step is %q", a.Steps[0])
 	}
 	if a.Rule.Author != "somebody" || len(a.Steps) != 2 || len(a.Tactics) != 1 || len(a.Methods) != 1 {
 		t.Errorf("rule %+v, steps %v, tactics %v, techniques %v", a.Rule, a.Steps, a.Tactics, a.Methods)

@@ -65,7 +65,7 @@ func (r *Raiser) build(m detect.Match) finding.Alert {
 	a := finding.Alert{
 		Type: typeOf(rule), Title: rule.Title, Severity: rule.Level.Severity(),
 		Time: m.Time, LastTime: m.Time, Raised: r.now(), Count: 1,
-		Meaning: rule.Description, Steps: present(rule.Holdfast.Remediation),
+		Meaning: rule.Description, Steps: []string{},
 		Tactics: present(rule.Tactics()), Methods: present(rule.Techniques()),
 		Matches: []finding.Match{}, Evidence: []event.Event{},
 		Rule: finding.Rule{ID: rule.ID, Title: rule.Title, Author: rule.Author, Path: rule.Path},
@@ -73,6 +73,9 @@ func (r *Raiser) build(m detect.Match) finding.Alert {
 	a.Story = detect.Expand(rule.Holdfast.Story, m.Document)
 	if a.Story == "" {
 		a.Story = rule.Title
+	}
+	for _, step := range rule.Holdfast.Remediation {
+		a.Steps = append(a.Steps, detect.Expand(step, m.Document))
 	}
 	addEvidence(&a, m.Evidence())
 	a.ID = identify()
