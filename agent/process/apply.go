@@ -26,15 +26,12 @@ func (t *Table) apply(ev *event.Event, at int64, final bool) bool {
 
 // names fills in account names that the sensor did not know.
 func (t *Table) names(ev *event.Event) {
-	if t.host == nil {
-		return
-	}
 	if u := ev.User; u != nil && u.Name == "" && u.UID != event.UnsetUID {
-		if name := t.host.userName(u.UID); name != "" {
+		if name := t.userName(u.UID); name != "" {
 			ev.User = &event.User{UID: u.UID, Name: name}
 		}
 	}
-	if g := ev.Group; g != nil && g.Name == "" && g.GID != event.UnsetUID {
+	if g := ev.Group; t.host != nil && g != nil && g.Name == "" && g.GID != event.UnsetUID {
 		if name := t.host.groupName(g.GID); name != "" {
 			ev.Group = &event.Group{GID: g.GID, Name: name}
 		}
@@ -185,17 +182,29 @@ func (t *Table) credentials(proc, p *event.Process) {
 // nameUsers resolves account numbers to names. The parts may be shared and
 // are replaced, not changed.
 func (t *Table) nameUsers(proc *event.Process) {
-	if t.host == nil {
-		return
-	}
 	if proc.User.Name == "" {
-		proc.User.Name = t.host.userName(proc.User.UID)
+		proc.User.Name = t.userName(proc.User.UID)
 	}
 	for _, u := range []**event.User{&proc.Effective, &proc.Login} {
-		if *u != nil && (*u).Name == "" {
-			*u = &event.User{UID: (*u).UID, Name: t.host.userName((*u).UID)}
+		if *u == nil || (*u).Name != "" {
+			continue
+		}
+		if name := t.userName((*u).UID); name != "" {
+			*u = &event.User{UID: (*u).UID, Name: name}
 		}
 	}
+}
+
+// userName returns the name of an account, "" where it is not known. A record
+// comes from a host whose accounts are not known here, but for user 0.
+func (t *Table) userName(uid uint32) string {
+	switch {
+	case t.host != nil:
+		return t.host.userName(uid)
+	case uid == 0:
+		return "root"
+	}
+	return ""
 }
 
 // terminate takes the end of a process.

@@ -480,6 +480,20 @@ func TestRecordedMode(t *testing.T) {
 	}
 }
 
+func TestRecordedAccounts(t *testing.T) {
+	table := NewTable(Options{Recorded: true})
+	p := &event.Process{
+		PID: 20, PPID: 10, User: event.User{UID: 0}, Effective: &event.User{UID: 33}, Login: &event.User{UID: 1000, Name: "eve"},
+	}
+	ev := activity(event.SourceAudit, time.Unix(100, 0), event.ProcessLaunch, p)
+	ev.User = &event.User{UID: 0}
+	table.Apply(&ev)
+	got := ev.Process
+	if got.User.String() != "root" || got.Effective.String() != "33" || got.Login.String() != "eve" || ev.User.String() != "root" {
+		t.Errorf("user %v, effective %v, login %v, concerned %v", got.User, got.Effective, got.Login, ev.User)
+	}
+}
+
 func TestCompleteEventsAreLeftAlone(t *testing.T) {
 	b := newBench(t)
 	p := &event.Process{PID: 1, UID: event.ProcessUID{Boot: event.BootID{9}, PID: 1}, Name: "imported"}
