@@ -270,7 +270,7 @@ func TestOwnsAndPutsBackEverything(t *testing.T) {
 	}
 }
 
-func TestTakesOverFromKilledRun(t *testing.T) {
+func TestTakesOverFromRunKilledInStorm(t *testing.T) {
 	c := client(t)
 	before := snapshot(t, c)
 	dir := t.TempDir()
@@ -280,6 +280,8 @@ func TestTakesOverFromKilledRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopStorm := storm(t)
+	defer stopStorm()
 	_ = run.cmd.Process.Kill()
 	_ = run.cmd.Wait()
 	if left, err := c.Rules(t.Context()); err != nil || len(left) != len(rules) {
@@ -289,6 +291,7 @@ func TestTakesOverFromKilledRun(t *testing.T) {
 	a.await(t, "owns")
 	execute(t, "/bin/true", "holdfast-marker-2")
 	a.wait(t, "a program", launched("holdfast-marker-2"))
+	stopStorm()
 	if now, err := c.Rules(t.Context()); err != nil || len(now) != len(rules) {
 		t.Errorf("after taking over there are %d rules, want %d, error %v", len(now), len(rules), err)
 	}
@@ -296,6 +299,20 @@ func TestTakesOverFromKilledRun(t *testing.T) {
 	if after := snapshot(t, c); after != before {
 		t.Errorf("the host is not as before the killed run:\n%.400s\nwas\n%.400s", after, before)
 	}
+}
+
+// storm starts programs as fast as one shell can, until stop is called.
+func storm(t *testing.T) (stop func()) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", "while :; do /bin/true; done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	return sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
 }
 
 func TestTwoInstancesShareRules(t *testing.T) {
