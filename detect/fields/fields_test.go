@@ -361,3 +361,28 @@ func BenchmarkMapper(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// TestFailedExecIsTheProgramNotItsCaller keeps rules about a program from
+// firing again for every helper that the program looks for in vain.
+func TestFailedExecIsTheProgramNotItsCaller(t *testing.T) {
+	m := fields.NewMapper(ruleset(t, tableNames(), "product: linux, category: process_creation"))
+	ev := &event.Event{
+		Class: event.ClassProcessActivity, Activity: event.ProcessLaunch, Status: event.StatusFailure,
+		File: &event.File{Path: "/usr/sbin/nscd"},
+		Process: &event.Process{
+			PID: 7, Name: "useradd", CommandLine: "useradd -o -u 0 x", Arguments: []string{"useradd"},
+			Executable: &event.File{Path: "/usr/sbin/useradd"}, Parent: &event.Process{Executable: &event.File{Path: "/bin/bash"}},
+		},
+	}
+	m.Each(ev, func(d *detect.Document) {
+		for name, want := range map[string]string{
+			"Image": "/usr/sbin/nscd", "ProcessName": "nscd", "CommandLine": "", "Arguments": "",
+			"ParentImage": "/usr/sbin/useradd", "ParentCommandLine": "useradd -o -u 0 x", "ParentProcessId": "7",
+			"AncestorImages": "/usr/sbin/useradd /bin/bash", "Status": "failure",
+		} {
+			if got, _ := d.Text(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	})
+}

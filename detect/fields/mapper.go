@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"path"
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect"
@@ -13,13 +14,14 @@ type Mapper struct {
 	set      *detect.Ruleset
 	document *detect.Document
 	getters  []getter // by field id; nil for fields that the table does not have
-	sources  map[string]detect.Source
+	sources  map[sort]detect.Source
 	services map[string]detect.Source
 	auditd   detect.Source
 	record   recordProvider
 
 	event     *event.Event // being matched
-	withText  bool         // the document at hand carries the message
+	failed    attempt
+	withText  bool // the document at hand carries the message
 	download  download
 	parsedFor *event.Process // whose arguments download was parsed from
 }
@@ -36,7 +38,7 @@ var (
 func NewMapper(set *detect.Ruleset) *Mapper {
 	m := &Mapper{
 		set: set, document: set.NewDocument(), getters: make([]getter, set.FieldCount()),
-		sources: make(map[string]detect.Source), services: make(map[string]detect.Source),
+		sources: make(map[sort]detect.Source), services: make(map[string]detect.Source),
 		auditd: set.Source(sigma.LogSource{Product: "linux", Service: "auditd"}),
 	}
 	m.record.set = set
@@ -46,9 +48,6 @@ func NewMapper(set *detect.Ruleset) *Mapper {
 		}
 	}
 	m.getters[detect.Keywords] = (*Mapper).message
-	for _, category := range Categories() {
-		m.sources[category] = set.Source(sigma.LogSource{Product: "linux", Category: category})
-	}
 	return m
 }
 
@@ -68,11 +67,10 @@ func (m *Mapper) NeedsRecords() bool {
 // record. The document is valid until f returns; its reference is the event.
 func (m *Mapper) Each(ev *event.Event, f func(*detect.Document)) {
 	m.event, m.parsedFor = ev, nil
+	m.failed.set(ev)
 	fromLog := ev.Message != "" && (ev.Source == event.SourceSyslog || ev.Source == event.SourceJournal)
-	if category := Category(ev); category != "" {
-		m.withText = !fromLog
-		m.each(m.sources[category], m, f)
-	}
+	m.withText = !fromLog
+	m.each(m.source(ev), m, f)
 	if fromLog {
 		m.withText = true
 		m.each(m.service(program(ev)), m, f)
@@ -81,6 +79,25 @@ func (m *Mapper) Each(ev *event.Event, f func(*detect.Document)) {
 		m.record.record = &ev.Records[i]
 		m.each(m.auditd, &m.record, f)
 	}
+}
+
+// sort is what decides the category of an event.
+type sort struct {
+	class    event.Class
+	activity event.Activity
+}
+
+// source returns the log source of an event's category, or none.
+func (m *Mapper) source(ev *event.Event) detect.Source {
+	key := sort{ev.Class, ev.Activity}
+	source, ok := m.sources[key]
+	if !ok {
+		if category := Category(ev); category != "" {
+			source = m.set.Source(sigma.LogSource{Product: "linux", Category: category})
+		}
+		m.sources[key] = source
+	}
+	return source
 }
 
 func (m *Mapper) each(source detect.Source, provider detect.Provider, f func(*detect.Document)) {
@@ -204,4 +221,23 @@ func Category(ev *event.Event) string {
 		return category
 	}
 	return categories[ev.Class][ev.Activity]
+}
+
+// attempt is the actor of an exec that failed: what would have run, as a child
+// of the process that tried. The kernel does not record the arguments of a
+// failed exec; those of the caller are not those of the program.
+type attempt struct {
+	valid bool
+	proc  event.Process
+}
+
+func (a *attempt) set(ev *event.Event) {
+	a.valid = ev.Class == event.ClassProcessActivity && ev.Activity == event.ProcessLaunch &&
+		ev.Status == event.StatusFailure && ev.Process != nil && ev.File != nil
+	if !a.valid {
+		return
+	}
+	a.proc = *ev.Process
+	a.proc.Executable, a.proc.Name, a.proc.Parent, a.proc.PPID = ev.File, path.Base(ev.File.Path), ev.Process, ev.Process.PID
+	a.proc.CommandLine, a.proc.Arguments, a.proc.Script = "", nil, ""
 }

@@ -190,14 +190,14 @@ var (
 	noNetwork event.Network
 )
 
-func (m *Mapper) actor() *event.Process   { return cmp.Or(m.event.Process, &noProcess) }
+func (m *Mapper) actor() *event.Process   { return cmp.Or(actor(m), &noProcess) }
 func (m *Mapper) kernel() *event.Kernel   { return cmp.Or(m.event.Kernel, &noKernel) }
 func (m *Mapper) file() *event.File       { return cmp.Or(m.event.File, &noFile) }
 func (m *Mapper) logon() *event.Logon     { return cmp.Or(m.event.Logon, &noLogon) }
 func (m *Mapper) network() *event.Network { return cmp.Or(m.event.Network, &noNetwork) }
 
 func (m *Mapper) downloads() *download {
-	if p := m.event.Process; p != nil && p != m.parsedFor {
+	if p := actor(m); p != nil && p != m.parsedFor {
 		m.download.parse(p)
 		m.parsedFor = p
 	} else if p == nil {
@@ -227,8 +227,15 @@ func positive(f func(*Mapper) int64) getter {
 	}
 }
 
-func actor(m *Mapper) *event.Process  { return m.event.Process }
-func parent(m *Mapper) *event.Process { return parentOf(m.event.Process) }
+// actor is who did it, or what a failed exec would have run.
+func actor(m *Mapper) *event.Process {
+	if m.failed.valid {
+		return &m.failed.proc
+	}
+	return m.event.Process
+}
+
+func parent(m *Mapper) *event.Process { return parentOf(actor(m)) }
 func target(m *Mapper) *event.Process { return m.event.Target }
 
 func parentOf(p *event.Process) *event.Process {
