@@ -41,14 +41,19 @@ func readActor(r *record.Record) actor {
 	for f := r.Fields(); f.Next(); {
 		a.field(f.Name, f.Value, &seen)
 	}
-	a.names(r)
+	a.names(r, "")
 	return a
 }
 
-// names takes the names that auditd resolved.
-func (a *actor) names(r *record.Record) {
+// names takes the names that auditd resolved for the fields that begin with
+// prefix.
+func (a *actor) names(r *record.Record, prefix string) {
 	for f := r.EnrichedFields(); f.Next(); {
-		switch string(f.Name) {
+		name, ok := bytes.CutPrefix(f.Name, []byte(prefix))
+		if !ok {
+			continue
+		}
+		switch string(name) {
 		case "UID":
 			a.userName = accountName(f.Value)
 		case "EUID":
@@ -184,7 +189,7 @@ func (n *Normalizer) syscall() *call {
 			c.field(f.Name, f.Value, &seen)
 		}
 	}
-	c.names(r)
+	c.names(r, "")
 	if name, ok := syscalls.Name(c.arch, number); ok && number >= 0 {
 		c.name = name
 	}

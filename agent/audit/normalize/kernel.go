@@ -120,6 +120,7 @@ func target(r *record.Record) *event.Process {
 			a.field(f.Name[1:], f.Value, &seen)
 		}
 	}
+	a.names(r, "O")
 	if p := a.process(); p != nil {
 		return p
 	}

@@ -408,6 +408,14 @@ func TestScript(t *testing.T) {
 	}
 }
 
+func TestEnrichedNamesOfTheTarget(t *testing.T) {
+	log := lines(syscall(101, 0, "a0=10 a1=7") + "OBJ_PID opid=7 oauid=1000 ouid=33 oses=2 ocomm=\"php\"\x1dOAUID=\"eve\" OUID=\"www-data\"")
+	events, _ := normalizeLog(normalize.Options{}, log)
+	if len(events) != 1 || events[0].Target.Login.Name != "eve" || events[0].Target.User.Name != "www-data" {
+		t.Fatalf("events %+v", events)
+	}
+}
+
 func TestEnrichedNamesAndRawRecords(t *testing.T) {
 	log := lines(syscall(41, 0, "a0=11 a1=3") + `SOCKADDR saddr=02000050A9FEA9FE0000000000000000`)
 	log = []byte(strings.Replace(string(log), "a1=3", "a1=3\x1dARCH=x86_64 SYSCALL=socket AUID=\"eve\" UID=\"root\" EUID=\"root\"", 1))

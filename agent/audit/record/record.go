@@ -154,7 +154,29 @@ func splitBody(text []byte) (body, enriched []byte) {
 	if i := bytes.IndexByte(text, 0x1d); i >= 0 {
 		return text[:i], text[i+1:]
 	}
-	return text, nil
+	return splitEscaped(text)
+}
+
+// splitEscaped parts the same at byte 0x1d as rsyslog writes it: control
+// characters that it receives become # and three octal digits
+// (parser.escapeControlCharactersOnReceive, on by default). Within quotes that
+// is text which a program chose, and parts nothing.
+func splitEscaped(text []byte) (body, enriched []byte) {
+	const escape = "#035"
+	double, single := 0, 0
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte(escape))
+		if i < 0 {
+			return text, nil
+		}
+		before := text[at : at+i]
+		double += bytes.Count(before, []byte{'"'})
+		single += bytes.Count(before, []byte{'\''})
+		at += i + len(escape)
+		if double%2 == 0 && single%2 == 0 && at < len(text) && text[at] >= 'A' && text[at] <= 'Z' {
+			return text[:at-len(escape)], text[at:]
+		}
+	}
 }
 
 // digits reads the decimal number that text begins with.

@@ -37,6 +37,14 @@ func TestParseLine(t *testing.T) {
 			enriched: []pair{{"ARCH", "x86_64"}, {"UID", `"eve"`}},
 		},
 		{
+			name: "enriched, through rsyslog", line: syscall + "#035ARCH=x86_64 UID=\"eve\"", typ: record.Syscall, fields: plain,
+			enriched: []pair{{"ARCH", "x86_64"}, {"UID", `"eve"`}},
+		},
+		{
+			name: "a program's text that looks enriched", line: `type=SYSCALL msg=audit(1700000000.042:77): comm="#035UID=root" uid=33#035`,
+			typ: record.Syscall, fields: []pair{{"comm", `"#035UID=root"`}, {"uid", "33#035"}},
+		},
+		{
 			name: "unknown type with number", line: "type=UNKNOWN[1334] msg=audit(1700000000.042:77): prog-id=3 op=LOAD",
 			typ: record.BPF, fields: []pair{{"prog-id", "3"}, {"op", "LOAD"}},
 		},
