@@ -3,8 +3,7 @@
 // [Normalizer.Append] looks at the records of one audit event and appends what
 // happened: usually one event, sometimes two (a file change that is also a new
 // cron job), sometimes none. What no rule of this package speaks of is counted
-// by type, so that nothing disappears unseen. [Aggregator] then folds repeats
-// of the same event.
+// by type, so that nothing disappears unseen.
 //
 // # Logons
 //

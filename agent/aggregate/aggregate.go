@@ -1,4 +1,10 @@
-package normalize
+// Package aggregate folds repeats of the same event into one event with a
+// count, so that a program which does the same a thousand times leaves two lines
+// and not a thousand.
+//
+// An [Aggregator] stands where events leave the agent, behind the process table
+// and detection, which see every event.
+package aggregate
 
 import (
 	"hash/maphash"
@@ -8,8 +14,8 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 )
 
-// AggregatorOptions bound an [Aggregator]. Zero fields take the default.
-type AggregatorOptions struct {
+// Options bound an [Aggregator]. Zero fields take the default.
+type Options struct {
 	// Window is how long after an event its repeats are held; 10 s by
 	// default.
 	Window time.Duration
@@ -21,9 +27,9 @@ type AggregatorOptions struct {
 	Pass func(*event.Event) bool
 }
 
-// AggregatorStats account for the events that an [Aggregator] was given. At any
+// Stats account for the events that an [Aggregator] was given. At any
 // time Received = the sum of Repeats over all delivered events + Held.
-type AggregatorStats struct {
+type Stats struct {
 	Received  uint64 // given to Add, repeats counted
 	Delivered uint64 // returned, summaries included
 	Folded    uint64 // repeats that were not delivered themselves
@@ -43,12 +49,12 @@ type AggregatorStats struct {
 // Windows are measured by the time of events; an Aggregator belongs to one
 // goroutine.
 type Aggregator struct {
-	opts  AggregatorOptions
+	opts  Options
 	seed  maphash.Seed
 	open  map[uint64]*window
 	order []*window // by start
 	now   time.Time
-	stats AggregatorStats
+	stats Stats
 }
 
 type window struct {
@@ -58,8 +64,8 @@ type window struct {
 	summary event.Event
 }
 
-// NewAggregator returns an Aggregator.
-func NewAggregator(opts AggregatorOptions) *Aggregator {
+// New returns an Aggregator.
+func New(opts Options) *Aggregator {
 	if opts.Window <= 0 {
 		opts.Window = 10 * time.Second
 	}
@@ -117,7 +123,7 @@ func (a *Aggregator) Advance(dst []event.Event, now time.Time) []event.Event {
 func (a *Aggregator) Flush(dst []event.Event) []event.Event { return a.end(dst, len(a.order)) }
 
 // Stats returns the counters.
-func (a *Aggregator) Stats() AggregatorStats { return a.stats }
+func (a *Aggregator) Stats() Stats { return a.stats }
 
 // end closes the n oldest windows.
 func (a *Aggregator) end(dst []event.Event, n int) []event.Event {

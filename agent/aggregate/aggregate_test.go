@@ -1,4 +1,4 @@
-package normalize_test
+package aggregate_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/holdfast-security/holdfast/agent/audit/normalize"
+	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/event"
 )
 
@@ -37,7 +37,7 @@ func show(events []event.Event) (out []string) {
 }
 
 func TestAggregator(t *testing.T) {
-	a := normalize.NewAggregator(normalize.AggregatorOptions{MaxEvents: 2})
+	a := aggregate.New(aggregate.Options{MaxEvents: 2})
 	step := func(name string, got []event.Event, want ...string) {
 		t.Helper()
 		if diff := cmp.Diff(want, show(got)); diff != "" {
@@ -56,13 +56,13 @@ func TestAggregator(t *testing.T) {
 	step("room is made by ending the oldest", a.Add(a.Add(a.Add(nil, launch(15, 6, "a")), launch(16, 7, "c")), launch(17, 8, "d")),
 		"c 7", "a 6 x1 15s-15s", "d 8")
 	step("no repeats left", a.Flush(nil))
-	if got, want := a.Stats(), (normalize.AggregatorStats{Received: 8, Delivered: 7, Folded: 3}); got != want {
+	if got, want := a.Stats(), (aggregate.Stats{Received: 8, Delivered: 7, Folded: 3}); got != want {
 		t.Errorf("stats %+v, want %+v", got, want)
 	}
 }
 
 func TestAggregatorCountsAddUp(t *testing.T) {
-	a := normalize.NewAggregator(normalize.AggregatorOptions{MaxEvents: 8})
+	a := aggregate.New(aggregate.Options{MaxEvents: 8})
 	var got []event.Event
 	for i := range 10000 {
 		got = a.Add(got, launch(float64(i)/7, uint32(i), fmt.Sprint(i%(1+i%13))))
@@ -79,7 +79,7 @@ func TestAggregatorCountsAddUp(t *testing.T) {
 }
 
 func TestAggregatorPassesLogons(t *testing.T) {
-	a := normalize.NewAggregator(normalize.AggregatorOptions{})
+	a := aggregate.New(aggregate.Options{})
 	ev := event.Event{Time: at(0), Class: event.ClassAuthentication, Activity: event.AuthLogon}
 	if got := a.Add(a.Add(nil, ev), ev); len(got) != 2 {
 		t.Errorf("%d of 2 logons passed", len(got))
@@ -87,7 +87,7 @@ func TestAggregatorPassesLogons(t *testing.T) {
 }
 
 func BenchmarkAggregator(b *testing.B) {
-	a := normalize.NewAggregator(normalize.AggregatorOptions{})
+	a := aggregate.New(aggregate.Options{})
 	events := make([]event.Event, 100)
 	for i := range events {
 		events[i] = launch(0, 1, fmt.Sprint("command ", i))
