@@ -211,8 +211,8 @@ func TestLossIsCounted(t *testing.T) {
 }
 
 func TestWithoutPrivilege(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may always read the side-band")
+	if !hosttest.Unprivileged(t) { // root may always read the side-band
+		return
 	}
 	err := New(Options{}).Run(t.Context(), feature.Host{Health: feature.NewHealth("perf"), Sink: &collector{}})
 	if err != nil && !errors.Is(err, feature.ErrUnsupported) {
