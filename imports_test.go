@@ -72,7 +72,7 @@ var layers = []layer{
 	{folder: "simulate/...", may: below, modules: []string{sys}},
 	{
 		folder: "cli/...", may: append([]string{"agent/...", "detect/...", "rules/...", "simulate/..."}, below...),
-		modules: []string{sys, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/jedib0t/go-pretty/v6", zstd},
+		modules: []string{sys, "github.com/spf13/cobra", "github.com/spf13/pflag", zstd},
 	},
 	{folder: "cmd/...", may: []string{"agent", "agent/headless", "server", "cli"}},
 
@@ -129,7 +129,6 @@ var forbidden = []struct{ prefix, reason string }{
 	{module + "/simulate", "an agent must not carry attacks"},
 	{module + "/cli", "the operator's command uses the agent, not the other way round"},
 	{"github.com/spf13/cobra", "commands and help belong to the operator's command"},
-	{"github.com/jedib0t/go-pretty", "tables and colours belong to the operator's command"},
 	{"testing", "it belongs to tests"},
 	{"plugin", "code that is loaded at run time cannot be reviewed"},
 	{"os/exec", "nothing in the agent starts a program yet"},
