@@ -84,8 +84,9 @@ type predicate struct {
 	item     *sigma.Item
 	value    *sigma.Value
 	tokens   []sigma.Token // folded unless the pattern is cased
-	needs    requirement   // of a regular expression
+	needs    *requirement  // of a regular expression
 	wanted   []int32       // while compiling: the literals
+	weight   float64       // likewise: of all of them
 }
 
 // literalSet is literals that one scanner finds.
@@ -167,6 +168,7 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	for _, lit := range c.literals {
 		c.part.texts = append(c.part.texts, []byte(lit.text))
 	}
+	c.weighWhole()
 	c.witnesses = make([]bool, len(c.literals))
 	for i, w := range c.chooseWitnesses() {
 		c.enter(int32(i), w)
@@ -339,11 +341,7 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 			key = fmt.Sprint(p.field, p.kind)
 		}
 	case sigma.OpRegexp:
-		key = fmt.Sprintf("%d re %q", p.field, v.Regexp)
-		p.kind, p.needs = matchesRegexp, requirementOf(v.Regexp.String())
-		for _, text := range p.needs.literals {
-			needs = append(needs, c.literal(item, sigma.PlaceAnywhere, text))
-		}
+		return c.regexpNode(item, v, p)
 	case sigma.OpFieldRef:
 		if key += fmt.Sprint(v.Pattern.Cased); v.Where == sigma.PlaceWhole && !v.Pattern.Cased {
 			p.kind = equalsField
@@ -354,6 +352,24 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 		return n
 	}
 	return &node{op: andNode, parts: []*node{c.literalNode(item, needs), n}} // the cheap test first
+}
+
+// regexpNode is the test of a regular expression after the tests of what its
+// matches hold, or only those where they say it all.
+func (c *compiler) regexpNode(item *sigma.Item, v *sigma.Value, p predicate) *node {
+	p.kind, p.needs = matchesRegexp, requirementOf(v.Regexp.String())
+	parts := make([]*node, 0, maxSets+1)
+	for _, set := range p.needs.sets {
+		literals := make([]int32, len(set.texts))
+		for i, text := range set.texts {
+			literals[i] = c.literal(item, set.place, text)
+		}
+		parts = append(parts, c.literalNode(item, literals))
+	}
+	if !p.needs.plain {
+		parts = append(parts, c.leaf(fmt.Sprintf("%d re %q", p.field, v.Regexp), p))
+	}
+	return c.join(andNode, len(parts), func(i int) *node { return parts[i] })
 }
 
 // matchLeaf completes the predicate of null, *, or a pattern with wildcards,
@@ -530,11 +546,15 @@ func (c *compiler) enter(local int32, w witnessed) {
 
 // makeScanners shares the literals out among scanners.
 func (c *compiler) makeScanners() {
-	inUse := make(map[scannerKey]bool)
+	inUse, sizes := make(map[scannerKey]bool), make(map[scannerKey]int)
 	for i, lit := range c.literals {
-		if c.witnesses[i] {
-			inUse[scannerKey{lit.field, lit.place, watched}] = true
-		}
+		key := c.watchKey(int32(i))
+		inUse[key] = inUse[key] || c.witnesses[i]
+		sizes[key] += len(lit.text)
+	}
+	for key := range inUse { // only where it costs little
+		fast := key.place == sigma.PlaceWhole || key.place == sigma.PlaceEnd
+		inUse[key] = inUse[key] && (fast || sizes[key] <= smallSet)
 	}
 	c.scannerOf = make([]int32, len(c.literals))
 	numbers := make(map[scannerKey]int32)
@@ -569,13 +589,16 @@ func (c *compiler) watch(field FieldID, scanner int32) {
 	c.part.watched = append(c.part.watched, watchedField{field, []int32{scanner}})
 }
 
+// smallSet is up to how many bytes of literals one scanner takes all of them:
+// its table stays in the processor's cache, and one pass is quicker than two.
+const smallSet = 32 << 10
+
 // tierOf returns the tier of a literal. Whole values and ends are found so fast
-// that a scanner for witnesses takes all of them.
+// that a scanner for witnesses takes all of them; others do where they are few.
 func (c *compiler) tierOf(i int, inUse map[scannerKey]bool) tier {
 	lit := c.literals[i]
-	fast := lit.place == sigma.PlaceWhole || lit.place == sigma.PlaceEnd
 	switch {
-	case c.witnesses[i], fast && inUse[scannerKey{lit.field, lit.place, watched}]:
+	case c.witnesses[i], inUse[c.watchKey(int32(i))]:
 		return watched
 	case len(lit.text) <= 2 && lit.place == sigma.PlaceAnywhere:
 		return short
@@ -619,6 +642,7 @@ func (c *compiler) bindPredicates() {
 				p.literals = append(p.literals, literalSet{scanner: scanner})
 			}
 			p.literals[at].literals = append(p.literals[at].literals, lit)
+			p.weight += c.weights[lit]
 		}
 		slices.SortFunc(p.literals, func(a, b literalSet) int { return c.tierCost(a.scanner) - c.tierCost(b.scanner) })
 		if len(p.wanted) >= longList {
@@ -634,9 +658,9 @@ func (c *compiler) tierCost(scanner int32) int {
 	case s.tier == watched:
 		return 1
 	case s.place == sigma.PlaceAnywhere:
-		return 5
+		return 50
 	}
-	return 3
+	return 30
 }
 
 // group makes a long list of literals one number to look up.
@@ -653,7 +677,7 @@ func (c *compiler) group(p *predicate) {
 }
 
 // emit writes the program of a tree that goes on at yes or no, and returns
-// where it starts. Cheap parts come first.
+// where it starts. Parts come first that settle the matter at little cost.
 func (c *compiler) emit(n *node, yes, no int32) int32 {
 	if n.op == leafNode {
 		if n.negated {
@@ -662,13 +686,11 @@ func (c *compiler) emit(n *node, yes, no int32) int32 {
 		c.part.program = append(c.part.program, instruction{n.predicate, yes, no})
 		return int32(len(c.part.program) - 1)
 	}
-	parts := slices.Clone(n.parts)
-	slices.SortStableFunc(parts, func(a, b *node) int { return c.cost(a) - c.cost(b) })
 	next := yes
 	if n.op == orNode {
 		next = no
 	}
-	for _, part := range slices.Backward(parts) {
+	for _, part := range slices.Backward(c.sorted(n)) {
 		if n.op == andNode {
 			next = c.emit(part, next, no)
 		} else {
@@ -678,36 +700,94 @@ func (c *compiler) emit(n *node, yes, no int32) int32 {
 	return next
 }
 
-// cost ranks trees by how long they may take.
-func (c *compiler) cost(n *node) int {
-	if n.op != leafNode {
-		sum := 1
-		for _, part := range n.parts {
-			sum += c.cost(part)
+// estimate is what the evaluation of a tree takes, in nanoseconds or so, and
+// how likely the tree holds.
+type estimate struct{ cost, holds float64 }
+
+// sorted returns the parts of a node in the order of their evaluation: by what
+// each takes for the chance that it ends the evaluation.
+func (c *compiler) sorted(n *node) []*node {
+	price := make(map[*node]float64, len(n.parts))
+	for _, part := range n.parts {
+		e := c.estimate(part)
+		if n.op == andNode {
+			e.holds = 1 - e.holds
 		}
-		return sum
+		price[part] = e.cost / max(e.holds, 0.01)
 	}
-	switch p := &c.part.predicates[n.predicate]; p.kind {
-	case anyLiteral, anyOfGroup: // also before what needs them
-		sum := 0
-		for _, set := range p.literals {
-			sum += c.tierCost(set.scanner) + len(set.literals)/2
-		}
-		return sum
-	case matchesGlob:
-		return 20
-	case matchesRegexp, matchesValue:
-		return 50
-	}
-	return 2
+	parts := slices.Clone(n.parts)
+	slices.SortStableFunc(parts, func(a, b *node) int { return cmp.Compare(price[a], price[b]) })
+	return parts
 }
+
+func (c *compiler) estimate(n *node) estimate {
+	if n.op == leafNode {
+		e := c.estimateLeaf(&c.part.predicates[n.predicate])
+		if n.negated {
+			e.holds = 1 - e.holds
+		}
+		return e
+	}
+	cost, goesOn := 0.0, 1.0
+	for _, part := range c.sorted(n) {
+		e := c.estimate(part)
+		cost += goesOn * e.cost
+		if n.op == andNode {
+			goesOn *= e.holds
+		} else {
+			goesOn *= 1 - e.holds
+		}
+	}
+	if n.op == orNode {
+		goesOn = 1 - goesOn
+	}
+	return estimate{cost, goesOn}
+}
+
+func (c *compiler) estimateLeaf(p *predicate) estimate {
+	switch p.kind {
+	case anyLiteral, anyOfGroup:
+		e := estimate{cost: 3}
+		for _, set := range p.literals {
+			e.cost += float64(c.tierCost(set.scanner) + len(set.literals)/2)
+		}
+		e.holds = min(p.weight, 0.9)
+		return e
+	case matchesGlob:
+		return estimate{50, 0.5}
+	case matchesRegexp:
+		return estimate{1500, 0.5}
+	case matchesValue, equalsField:
+		return estimate{100, 0.5}
+	}
+	return estimate{5, 0.5}
+}
+
+// weighWhole corrects the weights of whole values. A field with many different
+// ones in rules has many others, too, and each of them is rare.
+func (c *compiler) weighWhole() {
+	different := make(map[FieldID]int)
+	for _, lit := range c.literals {
+		if lit.place == sigma.PlaceWhole {
+			different[lit.field]++
+		}
+	}
+	for i, lit := range c.literals {
+		if n := different[lit.field]; lit.place == sigma.PlaceWhole && n > fewValues {
+			c.weights[i] = min(c.weights[i], 3/float64(n))
+		}
+	}
+}
+
+// fewValues is up to how many values in rules a field may have hardly others.
+const fewValues = 30
 
 // weight estimates how often a literal turns up in events that no rule
 // matches. Only the order of estimates matters, and only for speed.
 func weight(place sigma.Place, text string) float64 {
 	w := 0.0005
 	switch n := len(text); {
-	case !isASCII(text):
+	case !isASCII(text), strings.ContainsAny(text, "\t\n\r\f\v"):
 	case n <= 2 && strings.Trim(text, rare) == "":
 		w = 0.02
 	case n < len(byLength):

@@ -1,9 +1,11 @@
 package detect
 
 import (
+	"cmp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -14,35 +16,41 @@ import (
 
 // Bounds of what is taken from a regular expression.
 const (
-	maxRequired = 48 // alternative literals
-	maxClass    = 6  // runes of a class that is written out
-	minRun      = 8  // characters of one class in a row that are worth looking for
-	maxLength   = 1 << 16
+	maxTexts  = 96 // alternative texts
+	maxInner  = 6  // lists of such texts that a part of an expression keeps
+	maxClass  = 8  // runes of a class that is written out
+	maxSets   = 3  // sets of literals of which each must be there
+	minRun    = 8  // characters of one class in a row that are worth looking for
+	maxLength = 1 << 16
 )
 
 // requirement is what every text that an expression matches has.
 type requirement struct {
-	literals []string // at least one of these, folded; nil where none are known
-	length   int      // at least so many bytes
-	run      int      // so many bytes of class in a row; 0 where none are known
-	class    [256]bool
+	sets   []needed // one of each, the rarest first
+	plain  bool     // having one of the only set is all that is asked for
+	length int      // at least so many bytes
+	run    int      // so many bytes of class in a row; 0 where none are known
+	class  [256]bool
+}
+
+// needed is folded texts of which one is at a place.
+type needed struct {
+	place sigma.Place
+	texts []string
 }
 
 // requirementOf analyses an expression that compiles.
-func requirementOf(expr string) requirement {
+func requirementOf(expr string) *requirement {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		return requirement{}
+		return &requirement{}
 	}
-	r := requirement{length: leastLength(re)}
+	r := &requirement{length: leastLength(re)}
 	r.findRun(re)
-	r.literals = required(re.Simplify())
-	for _, text := range r.literals {
-		if weight(sigma.PlaceAnywhere, text) >= tooOften {
-			r.literals = nil // most values have it
-			break
-		}
-	}
+	re = re.Simplify()
+	f := factsOf(re)
+	r.sets = f.sets()
+	r.plain = f.exact != nil && len(r.sets) == 1 && caseless(re) && unconditional(re)
 	return r
 }
 
@@ -125,99 +133,298 @@ func bytesOf(ranges []rune) (class [256]bool) {
 	return class
 }
 
-// required returns folded texts of which every match holds at least one, or
-// nil where the expression gives none.
-func required(re *syntax.Regexp) []string {
-	if texts := exactly(re); texts != nil {
-		return useful(texts)
-	}
-	switch re.Op {
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return required(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		return requiredOfConcat(re.Sub)
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			texts := required(sub)
-			if texts == nil || len(all)+len(texts) > maxRequired {
-				return nil
-			}
-			all = append(all, texts...)
-		}
-		return all
-	}
-	return nil
+// facts is what is known of the texts that a part of an expression matches.
+// All texts are folded.
+type facts struct {
+	exact      []string   // all there are, where these are few
+	heads      []string   // where exact is nil: one of these begins the text
+	tails      []string   // likewise: one of these ends it
+	inner      [][]string // likewise: one of each is in it
+	begin, end bool       // it begins, or ends, what is searched
 }
 
-// requiredOfConcat joins neighbouring parts that are each one of few texts,
-// and returns the best of what comes out and of what other parts require.
-func requiredOfConcat(parts []*syntax.Regexp) []string {
+// anything is what is known of an expression that is not understood.
+func anything() facts { return facts{heads: []string{""}, tails: []string{""}} }
+
+func factsOf(re *syntax.Regexp) facts {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return facts{exact: []string{fold(string(re.Rune))}}
+	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpBeginLine, syntax.OpEndLine:
+		return facts{exact: []string{""}}
+	case syntax.OpBeginText:
+		return facts{exact: []string{""}, begin: true}
+	case syntax.OpEndText:
+		return facts{exact: []string{""}, end: true}
+	case syntax.OpCapture:
+		return factsOf(re.Sub[0])
+	case syntax.OpCharClass:
+		if texts := runesOf(re.Rune); texts != nil {
+			return facts{exact: texts}
+		}
+	case syntax.OpQuest:
+		if f := factsOf(re.Sub[0]); f.exact != nil {
+			return facts{exact: union(f.exact, []string{""})}
+		}
+	case syntax.OpPlus:
+		f := factsOf(re.Sub[0])
+		return facts{heads: f.head(), tails: f.tail(), inner: f.inner}
+	case syntax.OpConcat:
+		return factsOfConcat(re.Sub)
+	case syntax.OpAlternate:
+		f := factsOf(re.Sub[0])
+		for _, sub := range re.Sub[1:] {
+			f = f.or(factsOf(sub))
+		}
+		return f
+	}
+	return anything()
+}
+
+// factsOfConcat joins parts. Where a part may be missing, what comes before
+// and after it is looked at with and without it, for what these have in common
+// at the seams.
+func factsOfConcat(parts []*syntax.Regexp) facts {
+	f := facts{exact: []string{""}, begin: factsOf(parts[0]).begin}
+	for i := 0; i < len(parts); i++ {
+		optional := parts[i].Op == syntax.OpStar || parts[i].Op == syntax.OpQuest
+		if !optional || i+1 == len(parts) || factsOf(parts[i]).exact != nil {
+			f = f.then(factsOf(parts[i]))
+			continue
+		}
+		once, next := factsOf(parts[i].Sub[0]), factsOf(parts[i+1])
+		some := facts{heads: once.head(), tails: once.tail(), inner: once.inner}
+		f = f.then(some).then(next).or(f.then(next))
+		i++
+	}
+	return f
+}
+
+// head returns texts of which one begins the text.
+func (f facts) head() []string {
+	if f.exact != nil {
+		return least(f.exact, strings.HasPrefix)
+	}
+	return f.heads
+}
+
+// tail returns texts of which one ends the text.
+func (f facts) tail() []string {
+	if f.exact != nil {
+		return least(f.exact, strings.HasSuffix)
+	}
+	return f.tails
+}
+
+// then returns the facts of f and g, one after the other.
+func (f facts) then(g facts) facts {
+	both := facts{begin: f.begin, end: g.end}
+	if f.exact != nil && g.exact != nil {
+		if both.exact = cross(f.exact, g.exact); both.exact != nil {
+			return both
+		}
+	}
+	both.heads, both.tails = f.head(), g.tail()
+	if f.exact != nil {
+		if heads := cross(f.exact, g.head()); heads != nil {
+			both.heads = least(heads, strings.HasPrefix)
+		}
+	}
+	if g.exact != nil {
+		if tails := cross(f.tail(), g.exact); tails != nil {
+			both.tails = least(tails, strings.HasSuffix)
+		}
+	}
+	for _, texts := range slices.Concat(f.inner, g.inner) {
+		both.offer(texts)
+	}
+	if seam := cross(f.tail(), g.head()); seam != nil {
+		both.offer(seam)
+	} else {
+		both.offer(f.tail())
+		both.offer(g.head())
+	}
+	return both
+}
+
+// or returns the facts of one of f and g.
+func (f facts) or(g facts) facts {
+	either := facts{begin: f.begin && g.begin, end: f.end && g.end}
+	if f.exact != nil && g.exact != nil {
+		if either.exact = union(f.exact, g.exact); either.exact != nil {
+			return either
+		}
+	}
+	either.heads = orEmpty(least(union(f.head(), g.head()), strings.HasPrefix))
+	either.tails = orEmpty(least(union(f.tail(), g.tail()), strings.HasSuffix))
+	others := g.all()
+	for _, texts := range f.all() {
+		either.offer(closest(texts, others))
+	}
+	return either
+}
+
+// closest returns the texts together with those of the other lists that make
+// the rarest of it.
+func closest(texts []string, others [][]string) []string {
 	var best []string
-	offer := func(texts []string) {
-		if texts != nil && (best == nil || rank(texts) < rank(best)) {
-			best = texts
+	for _, other := range others {
+		both := union(texts, other)
+		if both = useful(least(both, strings.Contains)); both != nil && (best == nil || rarer(both, best)) {
+			best = both
 		}
 	}
-	run := []string{""}
-	for _, part := range parts {
-		texts := exactly(part)
-		if texts == nil || len(run)*len(texts) > maxRequired {
-			offer(useful(run))
-			run = []string{""}
-		}
-		if texts == nil {
-			offer(required(part))
-		} else {
-			run = cross(run, texts)
-		}
-	}
-	offer(useful(run))
 	return best
 }
 
-// exactly returns the folded texts that an expression matches, where they are
-// few, or nil.
-func exactly(re *syntax.Regexp) []string {
+func rarer(a, b []string) bool {
+	return rank(sigma.PlaceAnywhere, a) < rank(sigma.PlaceAnywhere, b)
+}
+
+// orEmpty returns the texts, or the empty text where there are none.
+func orEmpty(texts []string) []string {
+	if texts == nil {
+		return []string{""}
+	}
+	return texts
+}
+
+// offer notes texts of which one is in the text, if that says anything.
+func (f *facts) offer(texts []string) {
+	texts = useful(least(texts, strings.Contains))
+	if texts == nil || slices.ContainsFunc(f.inner, func(known []string) bool { return slices.Equal(known, texts) }) {
+		return
+	}
+	f.inner = append(f.inner, texts)
+	if len(f.inner) > maxInner {
+		slices.SortStableFunc(f.inner, func(a, b []string) int {
+			return cmp.Compare(rank(sigma.PlaceAnywhere, a), rank(sigma.PlaceAnywhere, b))
+		})
+		f.inner = f.inner[:maxInner]
+	}
+}
+
+// all returns lists of texts of each of which one is in the text.
+func (f facts) all() [][]string {
+	known := facts{inner: slices.Clone(f.inner)}
+	known.offer(f.head())
+	known.offer(f.tail())
+	known.offer(f.exact)
+	return known.inner
+}
+
+// sets returns what a text must hold for a whole expression to match it.
+func (f facts) sets() []needed {
+	var all []needed
+	if f.exact != nil {
+		all = append(all, at(f.begin, f.end, f.exact))
+	} else {
+		all = append(all, at(f.begin, false, f.heads), at(false, f.end, f.tails))
+		for _, texts := range f.inner {
+			all = append(all, at(false, false, texts))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b needed) int { return cmp.Compare(rank(a.place, a.texts), rank(b.place, b.texts)) })
+	var kept []needed
+	for _, n := range all {
+		if useful(n.texts) == nil || n.everywhere() || slices.ContainsFunc(kept, func(k needed) bool { return k.implies(n) }) {
+			continue
+		}
+		if kept = append(kept, n); len(kept) == maxSets {
+			break
+		}
+	}
+	return kept
+}
+
+// at returns the need of texts at the beginning, the end, or both.
+func at(begin, end bool, texts []string) needed {
+	switch {
+	case begin && end:
+		return needed{sigma.PlaceWhole, texts}
+	case begin:
+		return needed{sigma.PlaceStart, least(texts, strings.HasPrefix)}
+	case end:
+		return needed{sigma.PlaceEnd, least(texts, strings.HasSuffix)}
+	}
+	return needed{sigma.PlaceAnywhere, least(texts, strings.Contains)}
+}
+
+// everywhere reports whether nearly all values have one of the texts.
+func (n needed) everywhere() bool {
+	return slices.ContainsFunc(n.texts, func(text string) bool {
+		return n.place == sigma.PlaceAnywhere && len(text) == 1 && !strings.Contains(rare, text)
+	})
+}
+
+// implies reports whether every text that has one of n has one of other.
+func (n needed) implies(other needed) bool {
+	if other.place != sigma.PlaceAnywhere {
+		return false
+	}
+	for _, text := range n.texts {
+		if !slices.ContainsFunc(other.texts, func(part string) bool { return strings.Contains(text, part) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// caseless reports whether an expression does not tell case apart.
+func caseless(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpLiteral:
-		return []string{fold(string(re.Rune))}
-	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
-		return []string{""}
-	case syntax.OpCapture:
-		return exactly(re.Sub[0])
-	case syntax.OpQuest:
-		if texts := exactly(re.Sub[0]); texts != nil {
-			return append(slices.Clone(texts), "")
-		}
+		return re.Flags&syntax.FoldCase != 0 || !slices.ContainsFunc(re.Rune, func(r rune) bool { return unicode.SimpleFold(r) != r })
 	case syntax.OpCharClass:
-		return runesOf(re.Rune)
-	case syntax.OpConcat:
-		all := []string{""}
-		for _, sub := range re.Sub {
-			texts := exactly(sub)
-			if texts == nil || len(all)*len(texts) > maxRequired {
-				return nil
-			}
-			all = cross(all, texts)
-		}
-		return all
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			texts := exactly(sub)
-			if texts == nil || len(all)+len(texts) > maxRequired {
-				return nil
-			}
-			all = append(all, texts...)
-		}
-		return all
+		return foldsWithin(re.Rune)
 	}
-	return nil
+	return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !caseless(sub) })
+}
+
+// foldsWithin reports whether a class that is written out has every rune in
+// each case.
+func foldsWithin(ranges []rune) bool {
+	for i := 0; i < len(ranges); i += 2 {
+		for r := ranges[i]; r <= ranges[i+1]; r++ {
+			if !inRanges(ranges, unicode.SimpleFold(r)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func inRanges(ranges []rune, r rune) bool {
+	for i := 0; i < len(ranges); i += 2 {
+		if ranges[i] <= r && r <= ranges[i+1] {
+			return true
+		}
+	}
+	return false
+}
+
+// unconditional reports whether an expression asks for nothing but its texts,
+// at the beginning or end of what is searched where it says so first or last.
+func unconditional(re *syntax.Regexp) bool {
+	subs := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		subs = re.Sub
+	}
+	if len(subs) > 0 && subs[0].Op == syntax.OpBeginText {
+		subs = subs[1:]
+	}
+	if n := len(subs); n > 0 && subs[n-1].Op == syntax.OpEndText {
+		subs = subs[:n-1]
+	}
+	return !slices.ContainsFunc(subs, asserts)
+}
+
+func asserts(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, asserts)
 }
 
 // runesOf writes out a small class, folded.
@@ -236,7 +443,11 @@ func runesOf(ranges []rune) []string {
 	return texts
 }
 
+// cross returns every head with every tail, or nil where these are too many.
 func cross(heads, tails []string) []string {
+	if len(heads)*len(tails) > maxTexts {
+		return nil
+	}
 	out := make([]string, 0, len(heads)*len(tails))
 	for _, head := range heads {
 		for _, tail := range tails {
@@ -246,8 +457,32 @@ func cross(heads, tails []string) []string {
 	return out
 }
 
-// useful returns the texts unless one is empty or holds the replacement
-// character, which in an expression also matches bytes that are not UTF-8.
+// union returns the texts of both lists, or nil where these are too many.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) > maxTexts {
+		return nil
+	}
+	return all
+}
+
+// least leaves out the texts that have another one in the given way: whoever
+// has them has that one, too.
+func least(texts []string, has func(text, part string) bool) []string {
+	var kept []string
+	byLength := slices.SortedStableFunc(slices.Values(texts), func(a, b string) int { return len(a) - len(b) })
+	for _, text := range byLength {
+		if !slices.ContainsFunc(kept, func(part string) bool { return has(text, part) }) {
+			kept = append(kept, text)
+		}
+	}
+	return kept
+}
+
+// useful returns the texts unless there are none, or one is empty or holds the
+// replacement character, which in an expression also matches bytes that are
+// not UTF-8.
 func useful(texts []string) []string {
 	for _, text := range texts {
 		if text == "" || strings.ContainsRune(text, utf8.RuneError) {
@@ -258,10 +493,10 @@ func useful(texts []string) []string {
 }
 
 // rank estimates how often one of the texts turns up.
-func rank(texts []string) float64 {
+func rank(place sigma.Place, texts []string) float64 {
 	sum := 0.0
 	for _, text := range texts {
-		sum += weight(sigma.PlaceAnywhere, text)
+		sum += weight(place, text)
 	}
 	return sum
 }

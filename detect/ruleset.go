@@ -150,6 +150,7 @@ func (r *Ruleset) FieldName(id FieldID) string { return r.names[id] }
 type Source struct {
 	logs  []sigma.LogSource
 	parts []*partition
+	rules int
 }
 
 // Source resolves the log sources of a kind of document, of which it needs at
@@ -161,6 +162,7 @@ func (r *Ruleset) Source(logs ...sigma.LogSource) Source {
 	for _, part := range r.ordered {
 		if s.applies(part.source) {
 			s.parts = append(s.parts, part)
+			s.rules += len(part.rules)
 		}
 	}
 	return s
@@ -179,13 +181,7 @@ func (s Source) applies(rule sigma.LogSource) bool {
 }
 
 // Rules returns how many rules apply to documents of the source.
-func (s Source) Rules() int {
-	n := 0
-	for _, part := range s.parts {
-		n += len(part.rules)
-	}
-	return n
-}
+func (s Source) Rules() int { return s.rules }
 
 func applies(rule, log sigma.LogSource) bool {
 	return (rule.Product == "" || rule.Product == log.Product) &&

@@ -155,13 +155,27 @@ func (c *correlator) feed(number int32, d *Document, report func(Match)) {
 	if len(feeds) == 0 {
 		return
 	}
-	rule := c.set.rules[number]
-	c.feedEvidence(feeds, d, []Evidence{{Ref: d.ref, Time: d.time, Rule: rule, Reasons: d.Reasons(rule)}}, report)
+	c.feedEvidence(feeds, d, proof{d: d, rule: c.set.rules[number]}, report)
+}
+
+// proof is the evidence of a match, which is put together only where it is
+// kept: most matches of a rule that is a later step of a sequence lead nowhere.
+type proof struct {
+	d    *Document
+	rule *sigma.Rule
+	of   []Evidence // in place of the rule's: of a correlation
+}
+
+func (p proof) evidence() []Evidence {
+	if p.of != nil {
+		return p.of
+	}
+	return []Evidence{{Ref: p.d.ref, Time: p.d.time, Rule: p.rule, Reasons: p.d.Reasons(p.rule)}}
 }
 
 // feedEvidence goes through the feeds backwards, so that one match does not
 // take two steps of an ordered correlation that names the rule twice.
-func (c *correlator) feedEvidence(feeds []feed, d *Document, evidence []Evidence, report func(Match)) {
+func (c *correlator) feedEvidence(feeds []feed, d *Document, evidence proof, report func(Match)) {
 	for _, f := range slices.Backward(feeds) {
 		t := c.tables[f.correlation]
 		if t.fired == c.serial {
@@ -171,6 +185,9 @@ func (c *correlator) feedEvidence(feeds []feed, d *Document, evidence []Evidence
 		if !c.groupKey(m, d) {
 			c.ungrouped++
 			continue
+		}
+		if f.member > 0 && t.c.rule.Correlation.Type == sigma.TemporalOrdered && t.groups[string(c.key)] == nil {
+			continue // no step came before
 		}
 		g, isNew := t.group(c.key)
 		if isNew {
@@ -208,7 +225,7 @@ func (c *correlator) groupKey(m *member, d *Document) bool {
 }
 
 // contribute adds one match to a group.
-func (c *correlator) contribute(t *table, g *group, member int, d *Document, evidence []Evidence, report func(Match)) {
+func (c *correlator) contribute(t *table, g *group, member int, d *Document, evidence proof, report func(Match)) {
 	switch spec := t.c.rule.Correlation; {
 	case spec.Type == sigma.Temporal:
 		c.together(t, g, member, d, evidence, report)
@@ -225,8 +242,8 @@ func (c *correlator) contribute(t *table, g *group, member int, d *Document, evi
 
 // countEvents fires when enough events lie within the timespan, and begins
 // anew then.
-func (c *correlator) countEvents(t *table, g *group, d *Document, evidence []Evidence, report func(Match)) {
-	g.keep(evidence, c.limits.Evidence)
+func (c *correlator) countEvents(t *table, g *group, d *Document, evidence proof, report func(Match)) {
+	g.keep(evidence.evidence(), c.limits.Evidence)
 	at, _ := slices.BinarySearchFunc(g.times, c.now, func(a, b time.Time) int {
 		if a.After(b) {
 			return 1
@@ -250,8 +267,8 @@ func (c *correlator) countEvents(t *table, g *group, d *Document, evidence []Evi
 }
 
 // countValues fires when enough distinct values lie within the timespan.
-func (c *correlator) countValues(t *table, g *group, member int, d *Document, evidence []Evidence, report func(Match)) {
-	g.keep(evidence, c.limits.Evidence)
+func (c *correlator) countValues(t *table, g *group, member int, d *Document, evidence proof, report func(Match)) {
+	g.keep(evidence.evidence(), c.limits.Evidence)
 	if !c.addValue(t, g, member, d) {
 		return
 	}
@@ -289,8 +306,8 @@ func (c *correlator) addValue(t *table, g *group, member int, d *Document) bool 
 }
 
 // countToEnd counts until the window is over.
-func (c *correlator) countToEnd(t *table, g *group, member int, d *Document, evidence []Evidence) {
-	g.keep(evidence, c.limits.Evidence)
+func (c *correlator) countToEnd(t *table, g *group, member int, d *Document, evidence proof) {
+	g.keep(evidence.evidence(), c.limits.Evidence)
 	if t.c.rule.Correlation.Type == sigma.ValueCount {
 		c.addValue(t, g, member, d)
 	} else {
@@ -304,11 +321,11 @@ func (c *correlator) countToEnd(t *table, g *group, member int, d *Document, evi
 }
 
 // together fires when every member matched within the timespan.
-func (c *correlator) together(t *table, g *group, member int, d *Document, evidence []Evidence, report func(Match)) {
+func (c *correlator) together(t *table, g *group, member int, d *Document, evidence proof, report func(Match)) {
 	if g.stages == nil {
 		g.stages = make([]stage, len(t.c.members))
 	}
-	g.stages[member] = stage{start: c.now, at: c.now, serial: c.serial, evidence: evidence}
+	g.stages[member] = stage{start: c.now, at: c.now, serial: c.serial, evidence: evidence.evidence()}
 	oldest := c.now.Add(-t.c.rule.Correlation.Timespan)
 	for _, s := range g.stages {
 		if s.serial == 0 || s.at.Before(oldest) {
@@ -327,19 +344,21 @@ func (c *correlator) together(t *table, g *group, member int, d *Document, evide
 // inOrder fires when the members matched one after the other, in different
 // documents, within the timespan. Of all chains that reach a member the one
 // that began last is kept: whatever another could complete, it can, too.
-func (c *correlator) inOrder(t *table, g *group, member int, d *Document, evidence []Evidence, report func(Match)) {
+func (c *correlator) inOrder(t *table, g *group, member int, d *Document, evidence proof, report func(Match)) {
 	if g.stages == nil {
 		g.stages = make([]stage, len(t.c.members))
 	}
-	next := stage{start: c.now, at: c.now, serial: c.serial, evidence: evidence}
-	if member > 0 {
+	next := stage{start: c.now, at: c.now, serial: c.serial}
+	if member == 0 {
+		next.evidence = evidence.evidence()
+	} else {
 		before := &g.stages[member-1]
 		if before.serial == 0 || before.serial == c.serial || before.at.After(c.now) ||
 			c.now.Sub(before.start) > t.c.rule.Correlation.Timespan {
 			return
 		}
 		next.start = before.start
-		next.evidence = append(slices.Clone(before.evidence), evidence...)
+		next.evidence = append(slices.Clone(before.evidence), evidence.evidence()...)
 	}
 	if member < len(g.stages)-1 {
 		g.stages[member] = next
@@ -374,6 +393,6 @@ func (c *correlator) fire(t *table, g *group, count int, d *Document, report fun
 		})
 	}
 	if feeds := c.set.feeds[number]; len(feeds) > 0 {
-		c.feedEvidence(feeds, d, g.evidence, report)
+		c.feedEvidence(feeds, d, proof{of: g.evidence}, report)
 	}
 }
