@@ -37,10 +37,12 @@ func (o *ours) name() string {
 
 func (o *ours) output() string { return filepath.Join(o.dir, "output.jsonl") }
 
-// agentConfig lets the output grow, so that the events in it can be counted.
+// agentConfig lets the output grow and writes each event in a line of its own,
+// so that they can be counted.
 const agentConfig = `output: %[1]s
 output_max_bytes: 8000000000
 events: %[2]v
+events_window_seconds: -1
 state_dir: %[3]s
 run_dir: %[3]s
 `

@@ -3,12 +3,14 @@ package cli
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -22,13 +24,21 @@ const eventsHelp = `Show events as they happen, one line each, until interrupted
 All filters must hold. --where takes the fields, modifiers and wildcards of
 Sigma rules; see holdfast rules explain for the fields that rules use. Unlike
 rules it applies to every class of events. With -o json every line is one event
-that holdfast replay reads back.`
+that holdfast replay reads back.
+
+With --aggregate 10s an event is shown once, and when it repeats within ten
+seconds, one line more follows with how often: ×12, or in JSON count, with time
+and end_time of the first and the last repeat. Every logon is shown.`
+
+// maxWindow bounds --aggregate.
+const maxWindow = time.Hour
 
 func (a *app) eventsCommand() *cobra.Command {
 	var flags filterFlags
+	var window time.Duration
 	cmd := &cobra.Command{
 		Use: "events", Short: "Show events as they happen", Long: eventsHelp, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.events(cmd.Context(), flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.events(cmd.Context(), flags, window) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.class, "class", "", "only this class, or class/activity: process, file/rename …")
@@ -37,6 +47,7 @@ func (a *app) eventsCommand() *cobra.Command {
 	f.StringVar(&flags.path, "path", "", "only this executable or file; * and ? are wildcards")
 	f.StringVar(&flags.container, "container", "", "only this container, by id, name or image; * for any")
 	f.StringArrayVar(&flags.where, "where", nil, "only where this holds: Field=value; may be repeated")
+	f.DurationVar(&window, "aggregate", 0, "count repeats of an event within this time instead of showing each: 10s, 1m …; 0 shows each")
 	_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -48,14 +59,22 @@ type eventPrinter struct {
 	style  render.Style
 	json   bool
 
-	mu    sync.Mutex // guards what follows: the pipeline writes, the command asks
-	out   *bufio.Writer
-	shown uint64
-	err   error
+	mu      sync.Mutex // guards what follows: the pipeline writes, the command asks
+	out     *bufio.Writer
+	repeats *aggregate.Aggregator // nil shows each event
+	due     []event.Event
+	passed  uint64 // by the filters
+	err     error
 }
 
-func (a *app) events(ctx context.Context, flags filterFlags) error {
+func (a *app) events(ctx context.Context, flags filterFlags, window time.Duration) error {
+	if window < 0 || window > maxWindow {
+		return usageError{fmt.Errorf("--aggregate %s is not between 0 and %s", window, maxWindow)}
+	}
 	p := &eventPrinter{style: a.style(a.Out), json: a.json(), out: bufio.NewWriter(a.Out)}
+	if window > 0 {
+		p.repeats = aggregate.New(aggregate.Options{Window: window})
+	}
 	var err error
 	if p.filter, err = newFilter(flags); err != nil {
 		return err
@@ -78,7 +97,8 @@ func (a *app) events(ctx context.Context, flags filterFlags) error {
 	}
 	p.wait(ctx)
 	report, err := s.stop(ctx)
-	a.note("%s of %s shown. %s", render.Number(p.count()), render.Plural(report.Ledger.Delivered, "event"), losses(report, a.style(a.Err)))
+	p.settle(func(dst []event.Event) []event.Event { return p.repeats.Flush(dst) })
+	a.note("%s %s", p.summary(report.Ledger.Delivered), losses(report, a.style(a.Err)))
 	return err
 }
 
@@ -87,17 +107,47 @@ func (p *eventPrinter) handle(events []*event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range events {
-		if p.err == nil && p.filter.shows(e) && (p.where == nil || p.where(e)) {
-			p.shown++
+		if !p.filter.shows(e) || p.where != nil && !p.where(e) {
+			continue
+		}
+		p.passed++
+		if p.repeats == nil {
 			p.write(e)
+		} else {
+			p.writeDue(p.repeats.Add(p.due[:0], *e))
 		}
 	}
+	p.flush()
+}
+
+// settle writes what add appends of the repeats that are held.
+func (p *eventPrinter) settle(add func(dst []event.Event) []event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.repeats != nil {
+		p.writeDue(add(p.due[:0]))
+		p.flush()
+	}
+}
+
+func (p *eventPrinter) writeDue(events []event.Event) {
+	for i := range events {
+		p.write(&events[i])
+	}
+	clear(events)
+	p.due = events[:0]
+}
+
+func (p *eventPrinter) flush() {
 	if err := p.out.Flush(); p.err == nil {
 		p.err = err
 	}
 }
 
 func (p *eventPrinter) write(e *event.Event) {
+	if p.err != nil {
+		return
+	}
 	if !p.json {
 		_, p.err = p.out.WriteString(render.EventLine(e, p.style))
 		return
@@ -105,10 +155,17 @@ func (p *eventPrinter) write(e *event.Event) {
 	p.err = newEncoder(p.out).Encode(e)
 }
 
-func (p *eventPrinter) count() uint64 {
+// summary says how many of the events are shown, and how many of these share a
+// line with others.
+func (p *eventPrinter) summary(delivered uint64) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.shown
+	text := render.Number(p.passed) + " of " + render.Plural(delivered, "event") + " shown"
+	if p.repeats != nil {
+		s := p.repeats.Stats()
+		text += ", " + render.Number(s.Folded) + " of them as repeats in " + render.Plural(s.Summaries, "line")
+	}
+	return text + "."
 }
 
 func (p *eventPrinter) failed() error {
@@ -117,7 +174,10 @@ func (p *eventPrinter) failed() error {
 	return p.err
 }
 
-// wait returns when ctx ends or nobody reads the output any more.
+// lateness is how late an event may come through the pipeline.
+const lateness = 3 * time.Second
+
+// wait shows repeats in time and returns when ctx ends or nobody reads the output any more.
 func (p *eventPrinter) wait(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -125,7 +185,8 @@ func (p *eventPrinter) wait(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			p.settle(func(dst []event.Event) []event.Event { return p.repeats.Advance(dst, now.Add(-lateness)) })
 		}
 	}
 }

@@ -27,13 +27,15 @@ type Options struct {
 	Pass func(*event.Event) bool
 }
 
-// Stats account for the events that an [Aggregator] was given. At any
-// time Received = the sum of Repeats over all delivered events + Held.
+// Stats account for the events that an [Aggregator] was given. At any time
+// Received = Passed + Folded, and the sum of Repeats over all summaries =
+// Folded - Held.
 type Stats struct {
-	Received  uint64 // given to Add, repeats counted
-	Delivered uint64 // returned, summaries included
-	Folded    uint64 // repeats that were not delivered themselves
-	Held      uint64 // of these, waiting for the end of their window
+	Received  uint64 // given to Add, the repeats that they stand for counted
+	Passed    uint64 // of these, returned at once
+	Folded    uint64 // of these, the others: repeats
+	Held      uint64 // of the folded, those that wait for the end of their window
+	Summaries uint64 // events returned in place of folded ones
 }
 
 // Aggregator folds repeats of the same event: same class, activity, status,
@@ -46,8 +48,9 @@ type Stats struct {
 // Count, so that counts add up. After the window the next event passes again.
 //
 // It stands behind whatever must see every process id, like a process table.
-// Windows are measured by the time of events; an Aggregator belongs to one
-// goroutine.
+// Windows are measured by the time of events, which is the host's clock; when
+// it is set back by more than a window, all windows end. An Aggregator belongs
+// to one goroutine.
 type Aggregator struct {
 	opts  Options
 	seed  maphash.Seed
@@ -84,7 +87,7 @@ func (a *Aggregator) Add(dst []event.Event, ev event.Event) []event.Event {
 	dst = a.Advance(dst, ev.Time)
 	a.stats.Received += uint64(ev.Repeats())
 	if a.opts.Pass(&ev) {
-		return a.deliver(dst, ev)
+		return a.pass(dst, ev)
 	}
 	hash := a.hash(&ev)
 	if w := a.open[hash]; w != nil && same(&w.first, &ev) {
@@ -100,14 +103,22 @@ func (a *Aggregator) Add(dst []event.Event, ev event.Event) []event.Event {
 		a.open[hash] = w
 		a.order = append(a.order, w)
 	}
-	return a.deliver(dst, ev)
+	return a.pass(dst, ev)
+}
+
+func (a *Aggregator) pass(dst []event.Event, ev event.Event) []event.Event {
+	a.stats.Passed += uint64(ev.Repeats())
+	return append(dst, ev)
 }
 
 // Advance appends the summaries of windows that ended by now. Callers whose
-// stream may fall silent call it about once per second. A time before the
-// latest one is ignored, so that a clock that steps back delays summaries but
-// loses none.
+// stream may fall silent call it about once per second. A time a little before
+// the latest one is that of a late event and changes nothing.
 func (a *Aggregator) Advance(dst []event.Event, now time.Time) []event.Event {
+	if now.Before(a.now.Add(-a.opts.Window)) {
+		a.now = now
+		return a.Flush(dst)
+	}
 	if !now.After(a.now) {
 		return dst
 	}
@@ -131,16 +142,12 @@ func (a *Aggregator) end(dst []event.Event, n int) []event.Event {
 		delete(a.open, w.hash)
 		if w.summary.Count > 0 {
 			a.stats.Held -= uint64(w.summary.Count)
-			dst = a.deliver(dst, w.summary)
+			a.stats.Summaries++
+			dst = append(dst, w.summary)
 		}
 	}
 	a.order = slices.Delete(a.order, 0, n)
 	return dst
-}
-
-func (a *Aggregator) deliver(dst []event.Event, ev event.Event) []event.Event {
-	a.stats.Delivered++
-	return append(dst, ev)
 }
 
 func (w *window) hold(ev event.Event) {
@@ -180,6 +187,9 @@ func (a *Aggregator) hash(ev *event.Event) uint64 {
 		text(ev.File.Path)
 		text(ev.File.NewPath)
 	}
+	if ev.Network != nil {
+		text(ev.Network.Remote.Addr().String())
+	}
 	if ev.Kernel != nil {
 		text(ev.Kernel.Name)
 		text(ev.Kernel.Syscall)
@@ -194,7 +204,7 @@ func same(a, b *event.Event) bool {
 		a.Host == b.Host && a.Key == b.Key && a.Message == b.Message &&
 		sameProcess(a.Process, b.Process) && sameProcess(a.Target, b.Target) &&
 		equal(a.User, b.User) && equal(a.Group, b.Group) && sameFile(a.File, b.File) && equal(a.Logon, b.Logon) &&
-		equal(a.Network, b.Network) && sameKernel(a.Kernel, b.Kernel) && equal(a.Exit, b.Exit)
+		sameNetwork(a.Network, b.Network) && sameKernel(a.Kernel, b.Kernel) && equal(a.Exit, b.Exit)
 }
 
 // equal compares what two pointers point to; nil equals nil only.
@@ -220,6 +230,17 @@ func sameFile(a, b *event.File) bool {
 		return a == b
 	}
 	return a.Path == b.Path && a.NewPath == b.NewPath && a.Mode == b.Mode && a.UID == b.UID && a.Truncated == b.Truncated
+}
+
+// sameNetwork leaves out the port that the side which connects gets by chance,
+// and what tells apart connections between the same two services.
+func sameNetwork(a, b *event.Network) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Protocol == b.Protocol && a.Direction == b.Direction &&
+		a.Local.Addr() == b.Local.Addr() && (a.Local.Port() == b.Local.Port() || a.Direction == "outbound") &&
+		a.Remote.Addr() == b.Remote.Addr() && (a.Remote.Port() == b.Remote.Port() || a.Direction == "inbound")
 }
 
 func sameKernel(a, b *event.Kernel) bool {

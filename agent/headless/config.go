@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,6 +20,9 @@ const (
 	defaultMaxFiles = 5
 	minBytes        = 1 << 20
 	maxConfig       = 1 << 20 // bytes of a configuration file
+
+	defaultWindow = 10 * time.Second // in which repeats of an event are held
+	maxWindow     = time.Hour
 )
 
 // Config is the configuration of an agent without a server, as a YAML or JSON
@@ -36,6 +40,11 @@ type Config struct {
 	OutputMaxFiles int `yaml:"output_max_files"`
 	// Events adds every event to the output, not only alerts.
 	Events bool `yaml:"events"`
+	// EventsWindowSeconds is how long an event's repeats are held and then
+	// written as one event with count, time of the first and end_time of the
+	// last; 0 means 10 seconds, -1 writes every event. The first of its kind
+	// is written at once, and so is every logon.
+	EventsWindowSeconds int `yaml:"events_window_seconds"`
 	// Severity is the lowest severity of alerts to write; "" means
 	// informational, which is all.
 	Severity string `yaml:"severity"`
@@ -100,6 +109,9 @@ func (c *Config) Validate() error {
 	if c.OutputMaxFiles < 0 || c.OutputMaxFiles > 1000 {
 		return fmt.Errorf("output_max_files: %d is not between 1 and 1000", c.OutputMaxFiles)
 	}
+	if most := int(maxWindow / time.Second); c.EventsWindowSeconds < -1 || c.EventsWindowSeconds > most {
+		return fmt.Errorf("events_window_seconds: %d is not between -1 and %d", c.EventsWindowSeconds, most)
+	}
 	for _, dir := range []struct{ name, value string }{{"state_dir", c.StateDir}, {"run_dir", c.RunDir}} {
 		if dir.value != "" && !filepath.IsAbs(dir.value) {
 			return fmt.Errorf("%s: %q is not an absolute path", dir.name, dir.value)
@@ -113,6 +125,17 @@ func (c *Config) lowest() (finding.Severity, error) {
 		return finding.Informational, nil
 	}
 	return finding.ParseSeverity(c.Severity)
+}
+
+// window returns how long repeats of an event are held, zero for not at all.
+func (c *Config) window() time.Duration {
+	switch {
+	case c.EventsWindowSeconds < 0:
+		return 0
+	case c.EventsWindowSeconds == 0:
+		return defaultWindow
+	}
+	return time.Duration(c.EventsWindowSeconds) * time.Second
 }
 
 // toFile reports whether the output is a file.

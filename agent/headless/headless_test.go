@@ -39,6 +39,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		"severity: grave":            "severity",
 		"output_max_bytes: 5":        "output_max_bytes",
 		"output_max_files: -1":       "output_max_files",
+		"events_window_seconds: -2":  "events_window_seconds",
+		"events_window_seconds: 1e9": "events_window_seconds",
 		"state_dir: var":             "state_dir",
 		"run_dir: ./x":               "run_dir",
 		"events: perhaps":            "bool",

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
@@ -23,6 +25,7 @@ import (
 const (
 	stopPatience = 20 * time.Second // for the sensors to undo what they changed
 	complainGap  = time.Minute      // between messages about an output that fails
+	lateness     = 3 * time.Second  // how late an event may come through the pipeline
 )
 
 // Run runs sensors and detection until ctx ends, writing JSON lines to the
@@ -33,6 +36,9 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (e
 		return fmt.Errorf("severity: %w", err)
 	}
 	out := &output{w: stdout, log: log, lowest: lowest, events: cfg.Events}
+	if window := cfg.window(); cfg.Events && window > 0 {
+		out.repeats = aggregate.New(aggregate.Options{Window: window})
+	}
 	if out.detector, err = newDetector(cfg.Rules, log, out.raise); err != nil {
 		return err
 	}
@@ -60,37 +66,107 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (e
 		return err
 	}
 	log.Info("watching", "features", len(a.Report().Features))
-	<-ctx.Done()
+	out.attend(ctx)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	err = a.Stop(stopping)
-	report := a.Report()
-	log.Info("stopped", "events", report.Ledger.Delivered, "alerts", out.alerts, "unwritten", out.unwritten)
+	out.close()
+	log.Info("stopped", "events", a.Report().Ledger.Delivered, "alerts", out.alerts,
+		"events_written", out.passed(), "events_aggregated", out.folded(), "unwritten", out.unwritten)
 	return err
 }
 
-// output writes what the pipeline hands it; it runs on the pipeline's
-// goroutine alone.
+// output writes what the pipeline hands it.
 type output struct {
 	w        io.Writer
 	log      *slog.Logger
 	lowest   finding.Severity
-	events   bool
+	events   bool // are written too
 	detector *alert.Detector
 
+	mu         sync.Mutex            // guards what follows: the pipeline writes, and so does the clock
+	repeats    *aggregate.Aggregator // nil writes every event
+	due        []event.Event
 	buffer     bytes.Buffer
 	alerts     int
+	whole      uint64    // events written where nothing is aggregated
 	unwritten  int       // lines that could not be written
 	complained time.Time // when that was last said
 }
 
+// handle takes events from the pipeline. Detection sees every one.
 func (o *output) handle(events []*event.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.events {
 		for _, e := range events {
-			o.write(e)
+			o.event(e)
 		}
 	}
 	o.detector.Handle(events)
+}
+
+func (o *output) event(e *event.Event) {
+	if o.repeats == nil {
+		o.whole++
+		o.write(e)
+		return
+	}
+	o.writeDue(o.repeats.Add(o.due[:0], *e))
+}
+
+// attend writes what repeated when its window ends, also while nothing
+// happens, until ctx ends.
+func (o *output) attend(ctx context.Context) {
+	if o.repeats == nil {
+		<-ctx.Done()
+		return
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			o.mu.Lock()
+			o.writeDue(o.repeats.Advance(o.due[:0], now.Add(-lateness)))
+			o.mu.Unlock()
+		}
+	}
+}
+
+// close writes what is held. The pipeline has ended.
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.repeats != nil {
+		o.writeDue(o.repeats.Flush(o.due[:0]))
+	}
+}
+
+func (o *output) writeDue(events []event.Event) {
+	for i := range events {
+		o.write(&events[i])
+	}
+	clear(events)
+	o.due = events[:0]
+}
+
+// passed returns how many events were written at once, folded how many were
+// counted in another one's line. Together they are all.
+func (o *output) passed() uint64 {
+	if o.repeats == nil {
+		return o.whole
+	}
+	return o.repeats.Stats().Passed
+}
+
+func (o *output) folded() uint64 {
+	if o.repeats == nil {
+		return 0
+	}
+	return o.repeats.Stats().Folded
 }
 
 func (o *output) raise(a finding.Alert, repeat bool) {

@@ -78,7 +78,7 @@ func begin(t *testing.T, dir string, command ...string) *running {
 	t.Helper()
 	r := &running{dir: dir}
 	config := filepath.Join(dir, "agent.yaml")
-	text := "events: true\noutput: " + r.output() + "\nstate_dir: " + dir + "\nrun_dir: " + dir + "\n"
+	text := "events: true\nevents_window_seconds: -1\noutput: " + r.output() + "\nstate_dir: " + dir + "\nrun_dir: " + dir + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
