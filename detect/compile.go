@@ -109,8 +109,12 @@ const (
 	matchesValue // anything else, by the plain evaluation of one value
 )
 
-// longList is from how many literals on a list is a group.
-const longList = 25
+// From how many literals on a list is a group, and from how many where all are
+// looked for anyway.
+const (
+	longList    = 25
+	watchedList = 8
+)
 
 // node is a condition in negation normal form.
 type node struct {
@@ -645,11 +649,15 @@ func (c *compiler) bindPredicates() {
 			p.weight += c.weights[lit]
 		}
 		slices.SortFunc(p.literals, func(a, b literalSet) int { return c.tierCost(a.scanner) - c.tierCost(b.scanner) })
-		if len(p.wanted) >= longList {
+		if len(p.wanted) >= longList || len(p.wanted) >= watchedList && c.allWatched(p) {
 			c.group(p)
 		}
 		p.wanted = nil
 	}
+}
+
+func (c *compiler) allWatched(p *predicate) bool {
+	return !slices.ContainsFunc(p.literals, func(set literalSet) bool { return c.part.scanners[set.scanner].tier != watched })
 }
 
 // tierCost ranks scanners by what asking them costs.
@@ -793,15 +801,12 @@ func weight(place sigma.Place, text string) float64 {
 	case n < len(byLength):
 		w = byLength[n]
 	}
-	for _, sample := range everyday {
-		if strings.Contains(sample, text) {
-			w = max(w, 0.1) * 2
-			break
-		}
+	if strings.Contains(everydayText, text) {
+		w = max(w, 0.1) * 2
 	}
 	switch place {
 	case sigma.PlaceWhole:
-		if len(text) <= 8 && !strings.ContainsAny(text, `\/.`) {
+		if len(text) <= 8 && !strings.ContainsAny(text, `\/. `) {
 			return 0.3 // one of few possible values, as a rule
 		}
 		return w / 10
@@ -816,6 +821,9 @@ var byLength = [...]float64{1, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003,
 
 // rare is the characters that few values have.
 const rare = "`^~{}[]#$!<>|\x00"
+
+// everydayText is all of everyday in a row; no literal that matters spans two.
+var everydayText = strings.Join(everyday, "\x01")
 
 // everyday is text that many harmless events hold.
 var everyday = []string{

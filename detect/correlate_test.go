@@ -282,3 +282,24 @@ func TestCompileRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestLaterStepsAloneAreNotRemembered(t *testing.T) {
+	set := compile(t, rule("s: {a: x}\ncondition: s")+"name: one\n", rule("s: {b|exists: true}\ncondition: s")+"name: two\n",
+		"title: c\ncorrelation: {type: temporal_ordered, rules: [one, two], group-by: [b], timespan: 1m}\n")
+	m, d := set.NewMatcher(detect.Limits{Groups: 2}), set.NewDocument()
+	matches := 0
+	at := time.Unix(0, 0)
+	match := func(values map[string]any) {
+		at = at.Add(time.Second)
+		fillAt(d, set, at, values)
+		m.Match(d, func(detect.Match) { matches++ })
+	}
+	match(map[string]any{"a": "x", "b": "file"})
+	for i := range 20 { // would push the first out
+		match(map[string]any{"b": i})
+	}
+	match(map[string]any{"b": "file"})
+	if c := m.Counters().Rules[0]; matches != 1 || c.Evicted != 0 || c.Groups != 0 {
+		t.Errorf("%d matches, %+v; want 1 and nothing left or evicted", matches, c)
+	}
+}

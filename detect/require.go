@@ -16,11 +16,13 @@ import (
 
 // Bounds of what is taken from a regular expression.
 const (
-	maxTexts  = 96 // alternative texts
-	maxInner  = 6  // lists of such texts that a part of an expression keeps
-	maxClass  = 8  // runes of a class that is written out
-	maxSets   = 3  // sets of literals of which each must be there
-	minRun    = 8  // characters of one class in a row that are worth looking for
+	maxTexts  = 96      // alternative texts
+	maxBytes  = 4 << 10 // of all of these
+	maxInner  = 6       // lists of such texts that a part of an expression keeps
+	maxClass  = 8       // runes of a class that is written out
+	maxSets   = 3       // sets of literals of which each must be there
+	maxSteps  = 500     // parts of an expression that are looked at
+	minRun    = 8       // characters of one class in a row that are worth looking for
 	maxLength = 1 << 16
 )
 
@@ -48,7 +50,7 @@ func requirementOf(expr string) *requirement {
 	r := &requirement{length: leastLength(re)}
 	r.findRun(re)
 	re = re.Simplify()
-	f := factsOf(re)
+	f := (&analyst{steps: maxSteps}).factsOf(re)
 	r.sets = f.sets()
 	r.plain = f.exact != nil && len(r.sets) == 1 && caseless(re) && unconditional(re)
 	return r
@@ -146,7 +148,13 @@ type facts struct {
 // anything is what is known of an expression that is not understood.
 func anything() facts { return facts{heads: []string{""}, tails: []string{""}} }
 
-func factsOf(re *syntax.Regexp) facts {
+// analyst works out facts, taking no more than so many steps.
+type analyst struct{ steps int }
+
+func (a *analyst) factsOf(re *syntax.Regexp) facts {
+	if a.steps--; a.steps < 0 {
+		return anything()
+	}
 	switch re.Op {
 	case syntax.OpLiteral:
 		return facts{exact: []string{fold(string(re.Rune))}}
@@ -157,26 +165,39 @@ func factsOf(re *syntax.Regexp) facts {
 	case syntax.OpEndText:
 		return facts{exact: []string{""}, end: true}
 	case syntax.OpCapture:
-		return factsOf(re.Sub[0])
+		return a.factsOf(re.Sub[0])
 	case syntax.OpCharClass:
 		if texts := runesOf(re.Rune); texts != nil {
 			return facts{exact: texts}
 		}
-	case syntax.OpQuest:
-		if f := factsOf(re.Sub[0]); f.exact != nil {
-			return facts{exact: union(f.exact, []string{""})}
-		}
+	case syntax.OpQuest, syntax.OpStar:
+		return optional(re, a.factsOf(re.Sub[0]))
 	case syntax.OpPlus:
-		f := factsOf(re.Sub[0])
-		return facts{heads: f.head(), tails: f.tail(), inner: f.inner}
+		return a.factsOf(re.Sub[0]).repeated()
 	case syntax.OpConcat:
-		return factsOfConcat(re.Sub)
+		return a.factsOfConcat(re.Sub)
 	case syntax.OpAlternate:
-		f := factsOf(re.Sub[0])
+		f := a.factsOf(re.Sub[0])
 		for _, sub := range re.Sub[1:] {
-			f = f.or(factsOf(sub))
+			f = f.or(a.factsOf(sub))
 		}
 		return f
+	}
+	return anything()
+}
+
+// repeated returns the facts of one or more of f.
+func (f facts) repeated() facts {
+	return facts{heads: f.head(), tails: f.tail(), inner: f.inner}
+}
+
+// optional returns the facts of an expression that may match nothing, from
+// those of what it repeats.
+func optional(re *syntax.Regexp, once facts) facts {
+	if re.Op == syntax.OpQuest && once.exact != nil {
+		if texts := union(once.exact, []string{""}); texts != nil {
+			return facts{exact: texts}
+		}
 	}
 	return anything()
 }
@@ -184,18 +205,23 @@ func factsOf(re *syntax.Regexp) facts {
 // factsOfConcat joins parts. Where a part may be missing, what comes before
 // and after it is looked at with and without it, for what these have in common
 // at the seams.
-func factsOfConcat(parts []*syntax.Regexp) facts {
-	f := facts{exact: []string{""}, begin: factsOf(parts[0]).begin}
-	for i := 0; i < len(parts); i++ {
-		optional := parts[i].Op == syntax.OpStar || parts[i].Op == syntax.OpQuest
-		if !optional || i+1 == len(parts) || factsOf(parts[i]).exact != nil {
-			f = f.then(factsOf(parts[i]))
+func (a *analyst) factsOfConcat(parts []*syntax.Regexp) facts {
+	f := a.factsOf(parts[0])
+	for i := 1; i < len(parts); i++ {
+		part := parts[i]
+		if part.Op != syntax.OpStar && part.Op != syntax.OpQuest {
+			f = f.then(a.factsOf(part))
 			continue
 		}
-		once, next := factsOf(parts[i].Sub[0]), factsOf(parts[i+1])
-		some := facts{heads: once.head(), tails: once.tail(), inner: once.inner}
-		f = f.then(some).then(next).or(f.then(next))
+		once := a.factsOf(part.Sub[0])
+		maybe := optional(part, once)
+		if maybe.exact != nil || i+1 == len(parts) {
+			f = f.then(maybe)
+			continue
+		}
 		i++
+		next := a.factsOf(parts[i])
+		f = f.then(once.repeated()).then(next).or(f.then(next))
 	}
 	return f
 }
@@ -443,16 +469,21 @@ func runesOf(ranges []rune) []string {
 	return texts
 }
 
-// cross returns every head with every tail, or nil where these are too many.
+// cross returns every head with every tail, or nil where these are too many or
+// too long.
 func cross(heads, tails []string) []string {
 	if len(heads)*len(tails) > maxTexts {
 		return nil
 	}
-	out := make([]string, 0, len(heads)*len(tails))
+	out, size := make([]string, 0, len(heads)*len(tails)), 0
 	for _, head := range heads {
 		for _, tail := range tails {
 			out = append(out, head+tail)
+			size += len(head) + len(tail)
 		}
+	}
+	if size > maxBytes {
+		return nil
 	}
 	return out
 }

@@ -45,8 +45,10 @@ func toolOf(base string, argv []string) (*tool, []string) {
 	if t := tools[base]; t != nil {
 		return t, argv[1:]
 	}
-	if t := tools[path.Base(argv[0])]; t != nil {
-		return t, argv[1:]
+	if name := path.Base(argv[0]); name != base {
+		if t := tools[name]; t != nil {
+			return t, argv[1:]
+		}
 	}
 	if (base == "busybox" || base == "toybox") && len(argv) > 1 {
 		return tools[path.Base(argv[1])], argv[2:]
