@@ -140,8 +140,8 @@ func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, byName map[
 		}
 		c.members = append(c.members, m)
 	}
-	for _, m := range templateField.FindAllStringSubmatch(rule.Holdfast.Story, -1) {
-		c.capture = append(c.capture, r.Field(m[1]))
+	for _, name := range shown(rule) {
+		c.capture = append(c.capture, r.Field(name))
 	}
 	return c
 }

@@ -174,3 +174,12 @@ func FuzzRulesAgree(f *testing.F) {
 		}
 	})
 }
+
+func TestRemediationShowsFieldsThatNothingElseNames(t *testing.T) {
+	set := compile(t, rule("s: {a: x}\ncondition: s")+"holdfast: {remediation: ['kill {Pid}']}\n")
+	d := set.NewDocument()
+	fill(d, set, map[string]any{"a": "x", "Pid": 12})
+	if got := detect.Expand(set.Rules()[0].Holdfast.Remediation[0], d); got != "kill 12" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -87,38 +87,62 @@ func ruleError(rule *sigma.Rule, line int, format string, args ...any) error {
 
 // addFields gives ids to the fields that a rule uses.
 func (r *Ruleset) addFields(rule *sigma.Rule) {
+	for _, name := range FieldsOf(rule) {
+		r.addField(name)
+	}
+}
+
+// FieldsOf returns the names of the fields that a rule looks at, or shows in
+// its story and remediation steps, in the order of their first use. What a
+// correlation's aliases stand for is among them, but the aliases are not:
+// documents have no such fields.
+func FieldsOf(rule *sigma.Rule) []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	if rule.Detection != nil {
 		for _, s := range rule.Detection.Selections {
-			for _, group := range s.Groups {
-				for i := range group {
-					r.addItemFields(&group[i])
+			for _, item := range slices.Concat(s.Groups...) {
+				add(item.Field)
+				if item.Op == sigma.OpFieldRef {
+					for _, v := range item.Values {
+						add(v.Text)
+					}
 				}
 			}
 		}
 	}
 	if c := rule.Correlation; c != nil {
-		for _, name := range c.GroupBy {
-			r.addField(name)
-			for _, field := range c.Aliases[name] {
-				r.addField(field)
+		for _, name := range append(slices.Clone(c.GroupBy), c.Field) {
+			meant := c.Aliases[name]
+			for _, rule := range slices.Sorted(maps.Keys(meant)) {
+				add(meant[rule])
+			}
+			if len(meant) < len(c.Rules) {
+				add(name) // in documents of the other rules
 			}
 		}
-		r.addField(c.Field)
 	}
-	for _, text := range append([]string{rule.Holdfast.Story}, rule.Holdfast.Remediation...) {
-		for _, m := range templateField.FindAllStringSubmatch(text, -1) {
-			r.addField(m[1])
-		}
+	for _, name := range shown(rule) {
+		add(name)
 	}
+	return names
 }
 
-func (r *Ruleset) addItemFields(item *sigma.Item) {
-	r.addField(item.Field)
-	if item.Op == sigma.OpFieldRef {
-		for _, v := range item.Values {
-			r.addField(v.Text)
+// shown returns the fields in the templates of a rule.
+func shown(rule *sigma.Rule) []string {
+	var names []string
+	for _, template := range append([]string{rule.Holdfast.Story}, rule.Holdfast.Remediation...) {
+		for _, m := range templateField.FindAllStringSubmatch(template, -1) {
+			if !slices.Contains(names, m[1]) {
+				names = append(names, m[1])
+			}
 		}
 	}
+	return names
 }
 
 func (r *Ruleset) addField(name string) {
@@ -232,5 +256,5 @@ func (r *Ruleset) AlwaysEvaluated() []*sigma.Rule {
 	return rules
 }
 
-// templateField is a {Field} of a story.
+// templateField is a {Field} of a story or remediation step.
 var templateField = regexp.MustCompile(`\{([A-Za-z0-9_.@-]+)\}`)

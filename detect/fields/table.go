@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
 )
 
@@ -26,6 +27,27 @@ type Field struct {
 // Table returns all fields that documents made from events can have, in the
 // order of the reference documentation.
 func Table() []Field { return slices.Clone(table) }
+
+// Unknown returns the fields that a rule looks at or shows and that no event of
+// its log source has, so that a rule with a slip of the pen is not silently
+// dead. It is empty for rules whose log source is not one of events: audit
+// records and other products have fields of their own.
+func Unknown(rule *sigma.Rule) []string {
+	log := rule.LogSource
+	if log.Service != "" || log.Product != "" && log.Product != "linux" {
+		return nil
+	}
+	var unknown []string
+	for _, name := range detect.FieldsOf(rule) {
+		known := slices.ContainsFunc(table, func(f Field) bool {
+			return f.Name == name && (log.Category == "" || f.Categories == nil || slices.Contains(f.Categories, log.Category))
+		})
+		if !known {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
 
 // Categories returns the log source categories of events, sorted.
 func Categories() []string {
