@@ -13,10 +13,10 @@ import (
 type Mapper struct {
 	set      *detect.Ruleset
 	document *detect.Document
-	getters  []getter // by field id; nil for fields that the table does not have
-	sources  map[sort]detect.Source
-	services map[string]detect.Source
-	auditd   detect.Source
+	getters  []getter                  // by field id; nil for fields that the table does not have
+	sources  map[uint32]*detect.Source // by class and activity
+	services map[string]*detect.Source
+	auditd   *detect.Source
 	record   recordProvider
 
 	event     *event.Event // being matched
@@ -38,9 +38,10 @@ var (
 func NewMapper(set *detect.Ruleset) *Mapper {
 	m := &Mapper{
 		set: set, document: set.NewDocument(), getters: make([]getter, set.FieldCount()),
-		sources: make(map[sort]detect.Source), services: make(map[string]detect.Source),
-		auditd: set.Source(sigma.LogSource{Product: "linux", Service: "auditd"}),
+		sources: make(map[uint32]*detect.Source), services: make(map[string]*detect.Source),
 	}
+	auditd := set.Source(sigma.LogSource{Product: "linux", Service: "auditd"})
+	m.auditd = &auditd
 	m.record.set = set
 	for i := range table {
 		if id := set.Field(table[i].Name); id != detect.NoField {
@@ -81,30 +82,26 @@ func (m *Mapper) Each(ev *event.Event, f func(*detect.Document)) {
 	}
 }
 
-// sort is what decides the category of an event.
-type sort struct {
-	class    event.Class
-	activity event.Activity
-}
-
 // source returns the log source of an event's category, or none.
-func (m *Mapper) source(ev *event.Event) detect.Source {
-	key := sort{ev.Class, ev.Activity}
-	source, ok := m.sources[key]
-	if !ok {
-		if category := Category(ev); category != "" {
-			source = m.set.Source(sigma.LogSource{Product: "linux", Category: category})
-		}
-		m.sources[key] = source
+func (m *Mapper) source(ev *event.Event) *detect.Source {
+	sort := uint32(ev.Class)<<8 | uint32(ev.Activity)
+	if source := m.sources[sort]; source != nil {
+		return source
 	}
-	return source
+	category := Category(ev)
+	if category == "" {
+		return &detect.Source{}
+	}
+	source := m.set.Source(sigma.LogSource{Product: "linux", Category: category})
+	m.sources[sort] = &source
+	return &source
 }
 
-func (m *Mapper) each(source detect.Source, provider detect.Provider, f func(*detect.Document)) {
+func (m *Mapper) each(source *detect.Source, provider detect.Provider, f func(*detect.Document)) {
 	if source.Rules() == 0 {
 		return
 	}
-	m.document.Reset(source, m.event.Time, m.event, provider)
+	m.document.Reset(*source, m.event.Time, m.event, provider)
 	m.document.SetRepeats(int(m.event.Repeats()))
 	f(m.document)
 }
@@ -138,7 +135,7 @@ var authPrograms = []string{
 
 // service returns the source of log lines of a program: the program itself,
 // the log it goes to, and syslog as a whole.
-func (m *Mapper) service(program string) detect.Source {
+func (m *Mapper) service(program string) *detect.Source {
 	source, ok := m.services[program]
 	if ok {
 		return source
@@ -153,11 +150,11 @@ func (m *Mapper) service(program string) detect.Source {
 			logs = append(logs, sigma.LogSource{Product: "linux", Service: "auth"})
 		}
 	}
-	source = m.set.Source(logs...)
+	resolved := m.set.Source(logs...)
 	if len(m.services) < maxServices {
-		m.services[program] = source
+		m.services[program] = &resolved
 	}
-	return source
+	return &resolved
 }
 
 // maxServices bounds the cache of log programs, whose names a host chooses.
