@@ -164,6 +164,9 @@ func matchPattern(p sigma.Pattern, text string) bool {
 	if p.Cased {
 		return matchTokens(p.Tokens, text)
 	}
+	if len(p.Tokens) == 1 && p.Tokens[0].Wild == sigma.Literal && len(p.Tokens[0].Text) != len(text) && isASCII(p.Tokens[0].Text) && isASCII(text) {
+		return false // most of the names in a list
+	}
 	return matchTokens(foldTokens(p.Tokens), fold(text))
 }
 
