@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,7 +34,9 @@ var _ control = (*kernel.Client)(nil)
 //
 // Several running instances with one state directory share the rules: each
 // holds the users file locked shared as long as it lives, which the kernel
-// ends for a killed one, and the last one takes the rules out.
+// ends for a killed one, and the last one takes the rules out. While there are
+// several, each adds what it wants and removes nothing: instances of different
+// versions would undo each other's work without end.
 type keeper struct {
 	ctl   control
 	dir   string
@@ -67,9 +70,9 @@ const (
 
 // newKeeper joins the instances that keep rules under dir. taken says that a
 // dead run's changes were found.
-func newKeeper(ctl control, dir, boot string) (k *keeper, taken bool, err error) {
+func newKeeper(ctx context.Context, ctl control, dir, boot string) (k *keeper, taken bool, err error) {
 	k = &keeper{ctl: ctl, dir: dir, boot: boot}
-	unlock, err := k.lock()
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -77,10 +80,10 @@ func newKeeper(ctl control, dir, boot string) (k *keeper, taken bool, err error)
 	if k.users, err = os.OpenFile(filepath.Join(dir, usersFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, false, err
 	}
-	alone := k.alone()
-	if err := flock(k.users, unix.LOCK_SH); err != nil {
+	alone, err := k.alone()
+	if err != nil {
 		k.users.Close()
-		return nil, false, fmt.Errorf("lock %s: %w", k.users.Name(), err)
+		return nil, false, err
 	}
 	if err := k.read(); err != nil {
 		k.users.Close()
@@ -89,17 +92,33 @@ func newKeeper(ctl control, dir, boot string) (k *keeper, taken bool, err error)
 	return k, alone && (len(k.state.Rules) > 0 || k.state.Before != nil), nil
 }
 
-// lock holds the other instances off until unlock is called.
-func (k *keeper) lock() (unlock func(), err error) {
+// lockEvery is how often a lock that another instance holds is tried again.
+const lockEvery = 10 * time.Millisecond
+
+// lock holds the other instances off until unlock is called. One that takes
+// its rules out holds the lock for seconds; ctx bounds the wait.
+func (k *keeper) lock(ctx context.Context) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(k.dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, unix.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	for {
+		err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("wait for another agent to unlock %s: %w", f.Name(), ctx.Err())
+		case <-time.After(lockEvery):
+		}
 	}
-	return func() { f.Close() }, nil
+	f.Close()
+	return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 }
 
 func flock(f *os.File, how int) error {
@@ -110,9 +129,16 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// alone reports whether no other instance lives, and then holds the users
-// file for itself.
-func (k *keeper) alone() bool { return flock(k.users, unix.LOCK_EX|unix.LOCK_NB) == nil }
+// alone reports whether no other instance lives, and locks the users file
+// shared. It is called under [keeper.lock]: to ask, the shared lock is given up
+// (flock(2), conversion), which no other instance may see.
+func (k *keeper) alone() (bool, error) {
+	alone := flock(k.users, unix.LOCK_EX|unix.LOCK_NB) == nil
+	if err := flock(k.users, unix.LOCK_SH); err != nil {
+		return false, fmt.Errorf("lock %s: %w", k.users.Name(), err)
+	}
+	return alone, nil
+}
 
 func (k *keeper) read() error {
 	name := filepath.Join(k.dir, stateFile)
@@ -171,9 +197,10 @@ type report struct {
 
 // ensure makes the kernel hold the wanted rules: it adds what is missing, and
 // then deletes rules of ours that are wanted no more, so that nothing goes
-// unwatched in between. Rules of the owner are used as they are.
+// unwatched in between. Rules of the owner are used as they are, and so are
+// those of other instances.
 func (k *keeper) ensure(ctx context.Context, wanted []rule.Rule) (report, error) {
-	unlock, err := k.lock()
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return report{}, err
 	}
@@ -207,6 +234,9 @@ func (k *keeper) ensure(ctx context.Context, wanted []rule.Rule) (report, error)
 	}
 	r.Stale = stale(present, ours, goal)
 	if err := k.add(ctx, missing, &r); err != nil {
+		return r, err
+	}
+	if alone, err := k.alone(); err != nil || !alone {
 		return r, err
 	}
 	return r, k.drop(ctx, func(data []byte) bool { return !goal[string(data)] }, &r)
@@ -360,7 +390,7 @@ func settings(was before) kernel.Status {
 // configure sets the status for the owner of the records, and returns what
 // it is set to. In immutable mode it changes nothing.
 func (k *keeper) configure(ctx context.Context) (kernel.Status, error) {
-	unlock, err := k.lock()
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return kernel.Status{}, err
 	}
@@ -429,7 +459,7 @@ func (k *keeper) restore(ctx context.Context) error {
 // yield puts the status back because another program becomes the owner of
 // the records; audit itself stays on, for that program and for us.
 func (k *keeper) yield(ctx context.Context) error {
-	unlock, err := k.lock()
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -447,14 +477,14 @@ func (k *keeper) yield(ctx context.Context) error {
 // status back; an error says what could not be undone, and the state file
 // keeps it for the next run.
 func (k *keeper) close(ctx context.Context) error {
-	unlock, err := k.lock()
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	defer k.users.Close()
-	if !k.alone() {
-		return nil
+	if alone, err := k.alone(); err != nil || !alone {
+		return err
 	}
 	if err := k.read(); err != nil {
 		return err

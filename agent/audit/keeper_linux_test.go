@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-security/holdfast/agent/audit/kernel"
 	"github.com/holdfast-security/holdfast/agent/audit/rule"
@@ -115,7 +116,7 @@ const (
 
 func keep(t *testing.T, f *fakeKernel, dir, boot string) (*keeper, bool) {
 	t.Helper()
-	k, taken, err := newKeeper(f, dir, boot)
+	k, taken, err := newKeeper(t.Context(), f, dir, boot)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,6 +363,53 @@ func TestInstancesShareAndLastOneCleansUp(t *testing.T) {
 		t.Errorf("the last instance left %d rules, %+v", len(f.rules), f.status)
 	}
 	noState(t, dir)
+}
+
+// TestInstancesOfDifferentVersionsAgree lets two instances that want different
+// rules reload in turn, as each does when it sees a rule of ours removed.
+func TestInstancesOfDifferentVersionsAgree(t *testing.T) {
+	wanted, _ := parse(t, execRule, passwdRule)
+	f := &fakeKernel{}
+	dir := t.TempDir()
+	older, _ := keep(t, f, dir, "boot")
+	ensure(t, older, wanted[:1])
+	newer, _ := keep(t, f, dir, "boot")
+	ensure(t, newer, wanted[1:])
+	for range 3 {
+		for k, want := range map[*keeper][]rule.Rule{older: wanted[:1], newer: wanted[1:]} {
+			if r := ensure(t, k, want); r.Added != 0 || r.Removed != 0 {
+				t.Fatalf("the instances undo each other's work: %+v", r)
+			}
+		}
+	}
+	closeKeeper(t, older)
+	if r := ensure(t, newer, wanted[1:]); r.Removed != 1 || len(f.rules) != 1 {
+		t.Errorf("what only the older one wanted stays: %+v, %d rules", r, len(f.rules))
+	}
+	closeKeeper(t, newer)
+	if len(f.rules) != 0 {
+		t.Errorf("%d rules are left", len(f.rules))
+	}
+	noState(t, dir)
+}
+
+func TestWaitForTheLockEnds(t *testing.T) {
+	f := &fakeKernel{}
+	dir := t.TempDir()
+	first, _ := keep(t, f, dir, "boot")
+	second, _ := keep(t, f, dir, "boot")
+	unlock, err := first.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := second.ensure(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	closeKeeper(t, second)
+	closeKeeper(t, first)
 }
 
 func TestLostStateShowsStaleRules(t *testing.T) {

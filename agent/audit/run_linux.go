@@ -55,7 +55,7 @@ func (f *Feature) Run(ctx context.Context, host feature.Host) (err error) {
 	if err != nil {
 		return unsupported(err)
 	}
-	keep, taken, err := newKeeper(client, host.StateDir, bootID(host))
+	keep, taken, err := newKeeper(ctx, client, host.StateDir, bootID(host))
 	if err != nil {
 		return fmt.Errorf("join the audit state in %q: %w", host.StateDir, err)
 	}
