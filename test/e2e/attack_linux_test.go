@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,18 +40,19 @@ func typeInto(t *testing.T, shell string) (keyboard io.Writer, pid uint32) {
 func TestTypedAttack(t *testing.T) {
 	hosttest.Root(t)
 	p, dir := build(t), t.TempDir()
-	miner := filepath.Join(dir, "xmrig")
+	miner, harmless := filepath.Join(dir, "xmrig"), filepath.Join(dir, "harmless")
 	copyOfTrue(t, miner)
+	copyOfTrue(t, harmless)
 	shell, shellPID := typeInto(t, "bash")
 
 	hosttest.LockAudit(t)
 	w := watch(t, p)
 	filtered := launch(t, exec.Command(p.holdfast, "events", "-o", "json",
-		"--class", "process/launch", "--where", "Image|endswith=/xmrig", "--where", "CommandLine=*"+dir+"*"))
-	awaitInstances(t, 2)
+		"--class", "process/launch", "--where", "Image|startswith="+dir, "--where", "CommandLine=*pool.invalid*"))
+	filtered.awaitSight(t, harmless, "pool.invalid")
 
 	typed := time.Now()
-	if _, err := io.WriteString(shell, "/bin/true\n"+miner+" -o stratum+tcp://pool.invalid:3333\n"); err != nil {
+	if _, err := io.WriteString(shell, harmless+" other\n"+miner+" -o stratum+tcp://pool.invalid:3333\n"); err != nil {
 		t.Fatal(err)
 	}
 	got := w.out.await(t, "the miner", holding("VM_DigitalCurrencyMining", dir))
@@ -66,45 +67,17 @@ func TestTypedAttack(t *testing.T) {
 	checkExplained(t, a)
 	checkLineage(t, a.Process, miner, shellPID)
 
-	filtered.out.await(t, "the miner's start", holding(miner))
+	filtered.out.await(t, "the miner's start", holding(miner, "stratum"))
 	filtered.stop(t, syscall.SIGTERM)
 	w.stop(t, syscall.SIGTERM)
 	for _, l := range filtered.out.all() {
 		var e event.Event
 		if err := json.Unmarshal(l.text, &e); err != nil {
 			t.Errorf("%v in %.300s", err, l.text)
-		} else if e.Class != event.ClassProcessActivity || e.Process.Path() != miner {
+		} else if e.Class != event.ClassProcessActivity || !strings.HasPrefix(e.Process.Path(), dir) || !strings.Contains(e.Process.CommandLine, "pool.invalid") {
 			t.Errorf("the filter let through %.300s", l.text)
 		}
 	}
-}
-
-// awaitInstances returns when n instances of Holdfast share the audit rules:
-// each holds one descriptor of the users file.
-func awaitInstances(t *testing.T, n int) {
-	t.Helper()
-	have := 0
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		locks, err := os.ReadFile("/proc/locks")
-		if err != nil {
-			t.Fatal(err)
-		}
-		info, err := os.Stat(filepath.Join(stateDir, "audit.users"))
-		if err != nil {
-			continue
-		}
-		inode := strconv.FormatUint(info.Sys().(*syscall.Stat_t).Ino, 10)
-		have = 0
-		for l := range bytes.Lines(locks) {
-			if bytes.Contains(l, []byte("READ")) && bytes.Contains(l, []byte(":"+inode+" ")) {
-				have++
-			}
-		}
-		if have == n {
-			return
-		}
-	}
-	t.Fatalf("%d instances share the audit rules, want %d", have, n)
 }
 
 // checkExplained wants an alert that answers what, why and what now.

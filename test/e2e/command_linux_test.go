@@ -131,8 +131,25 @@ func launch(t *testing.T, cmd *exec.Cmd) *command {
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 			_ = cmd.Wait()
 		}
+		if t.Failed() {
+			t.Logf("%v said:\n%.4000s", cmd.Args, c.notes.text())
+		}
 	})
 	return c
+}
+
+// awaitSight runs a harmless program until the command shows it: from then on
+// the command sees everything. The control socket cannot tell, for it belongs
+// to the first of several commands.
+func (c *command) awaitSight(t *testing.T, program, argument string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		execute(t, program, argument)
+		if bytes.Contains(c.out.text(), []byte(argument)) {
+			return
+		}
+	}
+	t.Fatalf("%v does not show %s %s", c.cmd.Args, program, argument)
 }
 
 // stop ends the command with a signal; it must end well.

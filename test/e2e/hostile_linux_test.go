@@ -50,7 +50,8 @@ func TestHostileValues(t *testing.T) {
 	screen := openTerminal(t, exec.Command(p.holdfast, "watch"))
 	table := launch(t, exec.Command(p.holdfast, "events", "--class", "process"))
 	recorder := launch(t, exec.Command(p.holdfast, "events", "-o", "json"))
-	awaitInstances(t, 3)
+	table.awaitSight(t, "/bin/true", "first-look")
+	recorder.awaitSight(t, "/bin/true", "second-look")
 	cmd := exec.Command(program, hostileArguments()...)
 	cmd.Dir = cwd
 	if out, err := cmd.CombinedOutput(); err != nil {
