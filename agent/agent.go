@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +41,7 @@ type Config struct {
 	Disable []string // names of features not to run
 
 	Root     string       // the host's file system; "" means "/"
-	StateDir string       // "" means DefaultStateDir; as an ordinary user, a directory under the user cache
+	StateDir string       // "" means DefaultStateDir; as an ordinary user, a directory under the user cache or a temporary one
 	Host     event.HostID // "" means the machine id
 
 	RawRecords bool // see [features.Options]
@@ -63,6 +62,7 @@ type Agent struct {
 	table    *process.Table
 	pipeline *pipeline
 	began    time.Time
+	scratch  string // the state directory, if it goes with the agent
 
 	cancelFeatures context.CancelFunc
 	cancelPipeline context.CancelFunc
@@ -78,7 +78,11 @@ func New(cfg Config) (*Agent, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: cfg.Log, queue: newQueue(cfg.QueueEvents, cfg.QueueBytes)}
+	scratch, err := cfg.makeStateDir()
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{cfg: cfg, log: cfg.Log, queue: newQueue(cfg.QueueEvents, cfg.QueueBytes), scratch: scratch}
 	fs := hostfs.New(cfg.Root)
 	a.table = process.NewTable(process.Options{FS: fs})
 	for _, entry := range cfg.list(features.Options{RawRecords: cfg.RawRecords}) {
@@ -121,12 +125,6 @@ func (c *Config) complete() error {
 	if err := c.knowFeatures(); err != nil {
 		return err
 	}
-	if c.StateDir == "" {
-		c.StateDir = defaultStateDir()
-	}
-	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return fmt.Errorf("make the state directory: %w; choose another one or run as root", err)
-	}
 	if c.Host == "" {
 		c.Host = machineID(hostfs.New(c.Root))
 	}
@@ -154,16 +152,6 @@ func (c *Config) wants(d feature.Definition) bool {
 		return slices.Contains(c.Only, d.Name)
 	}
 	return d.Default
-}
-
-func defaultStateDir() string {
-	if os.Geteuid() == 0 {
-		return DefaultStateDir
-	}
-	if dir, err := os.UserCacheDir(); err == nil {
-		return filepath.Join(dir, "holdfast")
-	}
-	return filepath.Join(os.TempDir(), fmt.Sprintf("holdfast-%d", os.Getuid()))
 }
 
 // machineID identifies the host before it is enrolled: machine-id(5), else the
@@ -284,20 +272,21 @@ func (a *Agent) Stop(ctx context.Context) error {
 
 func (a *Agent) stop(ctx context.Context) error {
 	if a.cancelFeatures == nil {
-		return nil
+		a.table.Close()
+		return a.removeScratch()
 	}
 	a.cancelFeatures()
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
 		a.features.Wait()
 		a.cancelPipeline()
 		a.pipeline.wait()
 		a.table.Close()
-		close(done)
+		done <- a.removeScratch()
 	}()
 	select {
-	case <-done:
-		return nil
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return fmt.Errorf("stop the agent: %w; still stopping: %s", ctx.Err(), a.reasons())
 	}

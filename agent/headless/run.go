@@ -59,7 +59,7 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (e
 	}
 	server, err := control.Listen(cmp.Or(cfg.RunDir, agent.DefaultRunDir), func() any { return a.Report() })
 	if err != nil {
-		return err
+		return errors.Join(err, a.Stop(ctx))
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	if err := a.Start(ctx); err != nil && ctx.Err() == nil { // being stopped while starting is no failure
