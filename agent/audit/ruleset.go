@@ -19,19 +19,15 @@ var callRules = []struct{ key, calls, conditions string }{
 	{"exec", "execve execveat", ""},
 
 	// Requests of ptrace(2): POKETEXT, POKEDATA, POKEUSR, ATTACH, SEIZE.
-	{"ptrace", "ptrace", "-F a0=0x4"},
-	{"ptrace", "ptrace", "-F a0=0x5"},
-	{"ptrace", "ptrace", "-F a0=0x6"},
+	{"ptrace", "ptrace", "-F a0>=0x4 -F a0<=0x6"},
 	{"ptrace", "ptrace", "-F a0=0x10"},
 	{"ptrace", "ptrace", "-F a0=0x4206"},
 	{"inject", "process_vm_writev", ""},
 
-	{"module", "init_module finit_module delete_module", ""},
-	{"kexec", "kexec_load kexec_file_load", ""},
+	{"module", "init_module finit_module delete_module kexec_load kexec_file_load", ""}, // code for the kernel
 	{"bpf", "bpf", "-F a0=0x5"}, // BPF_PROG_LOAD
 	{"memfd", "memfd_create", ""},
-	{"mount", "mount umount umount2 pivot_root move_mount", ""},
-	{"namespace", "unshare setns", ""},
+	{"namespace", "mount umount umount2 pivot_root move_mount unshare setns", ""},
 	{"namespace", "clone", "-F a0&0x7e020000"}, // any CLONE_NEW flag of clone(2)
 
 	// A login user becomes somebody else; services do that all day.
@@ -52,10 +48,9 @@ var callRules = []struct{ key, calls, conditions string }{
 // logRules see log files removed, renamed or emptied. What open takes as its
 // flags is its second argument, for openat the third.
 var logRules = []struct{ calls, conditions string }{
-	{"unlink unlinkat rename renameat renameat2 truncate truncate64", ""},
-	{"open", "-F a1&0x200"}, // O_TRUNC
-	{"openat", "-F a2&0x200"},
-	{"creat", ""},
+	{"unlink unlinkat rename renameat renameat2 truncate truncate64 creat", ""},
+	{"open", " -F a1&0x200"}, // O_TRUNC
+	{"openat", " -F a2&0x200"},
 }
 
 // pathRules are files that are watched, whether they exist yet or not. The
@@ -114,7 +109,7 @@ func ruleSet(fs hostfs.FS, native syscalls.Arch) (rules []rule.Rule, skipped int
 	}
 	if b.isDir("/var/log") {
 		for _, r := range logRules {
-			b.calls("logs", r.calls, r.conditions+b.condition(" -F", "dir", "/var/log")+" -F success=1")
+			b.changes("logs", r.calls, "/var/log", "w", r.conditions+" -F success=1")
 		}
 	}
 	for _, r := range pathRules {
@@ -197,7 +192,27 @@ func (b *builder) dir(key, name string) {
 		b.path(key, name, "wa")
 		return
 	}
-	b.calls(key, changes, b.condition("-F", "dir", name)+" -F perm=wa")
+	b.changes(key, changes, name, "wa", "")
+}
+
+// changes adds one rule for both of the host's architectures on calls below a
+// folder. It holds the numbers that the calls have on either and names no
+// architecture: perm tells by the architecture of the caller what a number
+// means (audit_match_perm in kernel/auditsc.c). That halves the rules that
+// the kernel goes through at the end of every call, and has to take out.
+func (b *builder) changes(key, names, dir, perm, conditions string) {
+	mask := make([]string, 0, 64)
+	for _, arch := range []syscalls.Arch{b.native, b.native.Compat()} {
+		for name := range strings.FieldsSeq(names) {
+			if number, ok := syscalls.Number(arch, name); ok {
+				mask = append(mask, strconv.Itoa(number))
+			}
+		}
+	}
+	if len(mask) > 0 {
+		b.add("-a always,exit -S " + strings.Join(mask, ",") + b.condition(" -F", "dir", dir) +
+			" -F perm=" + perm + conditions + " -F key=" + KeyPrefix + key)
+	}
 }
 
 func (b *builder) isDir(name string) bool { return isDir(b.fs, name) }
