@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -293,12 +294,37 @@ func (d *Document) explainItem(item *sigma.Item) Explanation {
 }
 
 // Expand fills every {Field} of a template with the document's value, bounded
-// in length but not escaped, or with "?" where the document has none.
+// in length but not escaped, or with "?" where the document has none. Text in
+// square brackets with a field in it is left out where the document does not
+// have the field. An actor's account of which only the number is known is
+// "user 33".
 func Expand(template string, d *Document) string {
-	return templateField.ReplaceAllStringFunc(template, func(m string) string {
-		if text, ok := d.Text(m[1 : len(m)-1]); ok {
-			return bound(text)
+	template = templateOption.ReplaceAllStringFunc(template, func(m string) string {
+		for _, field := range templateField.FindAllString(m, -1) {
+			if text, ok := d.Text(field[1 : len(field)-1]); !ok || text == "" {
+				return ""
+			}
 		}
-		return "?"
+		return m[1 : len(m)-1]
 	})
+	return templateField.ReplaceAllStringFunc(template, func(m string) string {
+		name := m[1 : len(m)-1]
+		text, ok := d.Text(name)
+		switch {
+		case !ok:
+			return "?"
+		case actorAccounts[name] && isNumber(text):
+			return "user " + text
+		}
+		return bound(text)
+	})
+}
+
+// actorAccounts are the fields that tell who acted. TargetUser is none: commands
+// in remediation steps name it.
+var actorAccounts = map[string]bool{"User": true, "EffectiveUser": true, "LogonUser": true, "EntryUser": true}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 32)
+	return err == nil
 }

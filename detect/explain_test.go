@@ -76,6 +76,27 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+func TestExpandLeavesOut(t *testing.T) {
+	for template, want := range map[string]string{
+		"process {Pid}[ ({Image})].":                  "process 7 (/bin/sh).",
+		"process {Pid}[ ({Missing})].":                "process 7.",
+		"process {Pid}[ {Image} {Missing}].":          "process 7.",
+		"process {Pid}[ {Empty}].":                    "process 7.",
+		"[no field] {Pid} [[ {Missing}]]":             "[no field] 7 []",
+		"{User} as {EffectiveUser}, not {TargetUser}": "user 33 as root, not 7",
+		"{Brackets}": "[ {Missing}]",
+	} {
+		set := compile(t, strings.Replace(rule("a: {b: c}\ncondition: a"), "title: t", "title: t\nholdfast: {story: '"+template+"'}", 1))
+		d := set.NewDocument()
+		fill(d, set, map[string]any{
+			"User": "33", "EffectiveUser": "root", "TargetUser": "7", "Pid": 7, "Image": "/bin/sh", "Empty": "", "Brackets": "[ {Missing}]",
+		})
+		if got := detect.Expand(set.Rules()[0].Holdfast.Story, d); got != want {
+			t.Errorf("%s: got %q, want %q", template, got, want)
+		}
+	}
+}
+
 // fuzzRules uses every kind of predicate on few fields, so that fuzzed
 // documents meet them.
 const fuzzRules = `title: literals

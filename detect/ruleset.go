@@ -258,3 +258,6 @@ func (r *Ruleset) AlwaysEvaluated() []*sigma.Rule {
 
 // templateField is a {Field} of a story or remediation step.
 var templateField = regexp.MustCompile(`\{([A-Za-z0-9_.@-]+)\}`)
+
+// templateOption is text that stands only with the fields in it.
+var templateOption = regexp.MustCompile(`\[[^][{}]*(\{[A-Za-z0-9_.@-]+\}[^][{}]*)+\]`)

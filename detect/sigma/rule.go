@@ -37,7 +37,7 @@ type Rule struct {
 // Holdfast is the product's own part of a rule, the `holdfast` map.
 type Holdfast struct {
 	AlertType   finding.AlertType // "" for rules that only feed a correlation and for foreign rules
-	Story       string            // what happened, with {Field} to fill in
+	Story       string            // what happened, with {Field} to fill in; [text {Field}] stands only with the field
 	Remediation []string          // what to do, in order
 }
 
