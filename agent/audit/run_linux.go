@@ -102,6 +102,7 @@ type runner struct {
 	lost      uint64 // records that the kernel lost since the start
 	lostAt    time.Time
 	overflows uint64
+	gaps      gaps
 	loaded    int // rules in the kernel
 
 	nextStatus time.Time
@@ -351,6 +352,7 @@ func (r *runner) report(status kernel.Status, now time.Time) {
 	health.CountDropped("kernel_lost", lost)
 	health.CountDropped("socket_overflow", counts.Overflows)
 	health.CountDropped("records_cut", counts.Cut)
+	health.CountDropped("serial_gaps", r.gaps.unexplained(r.pipe.gaps(), lost, r.owner || status.RateLimit > 0))
 	r.pipe.report(health)
 	switch {
 	case !r.lostAt.IsZero() && now.Sub(r.lostAt) < time.Hour && r.owner:
