@@ -1,12 +1,10 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
+	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
@@ -83,10 +81,10 @@ type predicate struct {
 	group    int32        // of all these literals
 	item     *sigma.Item
 	value    *sigma.Value
-	tokens   []sigma.Token // folded unless the pattern is cased
-	needs    *requirement  // of a regular expression
-	wanted   []int32       // while compiling: the literals
-	weight   float64       // likewise: of all of them
+	tokens   []sigma.Token         // folded unless the pattern is cased
+	needs    *literals.Requirement // of a regular expression
+	wanted   []int32               // while compiling: the literals
+	weight   float64               // likewise: of all of them
 }
 
 // literalSet is literals that one scanner finds.
@@ -285,13 +283,13 @@ func (c *compiler) plainLiteral(item *sigma.Item, v *sigma.Value) (int32, bool) 
 
 // literal returns the number of a literal of the item's field.
 func (c *compiler) literal(item *sigma.Item, place sigma.Place, text string) int32 {
-	lit := literal{c.field(item), place, fold(text)}
+	lit := literal{c.field(item), place, literals.Fold(text)}
 	number, ok := c.literalOf[lit]
 	if !ok {
 		number = int32(len(c.literals))
 		c.literalOf[lit] = number
 		c.literals = append(c.literals, lit)
-		c.weights = append(c.weights, weight(lit.place, lit.text))
+		c.weights = append(c.weights, literals.Weight(lit.place, lit.text))
 	}
 	return number
 }
@@ -361,16 +359,16 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 // regexpNode is the test of a regular expression after the tests of what its
 // matches hold, or only those where they say it all.
 func (c *compiler) regexpNode(item *sigma.Item, v *sigma.Value, p predicate) *node {
-	p.kind, p.needs = matchesRegexp, requirementOf(v.Regexp.String())
-	parts := make([]*node, 0, maxSets+1)
-	for _, set := range p.needs.sets {
-		literals := make([]int32, len(set.texts))
-		for i, text := range set.texts {
-			literals[i] = c.literal(item, set.place, text)
+	p.kind, p.needs = matchesRegexp, literals.RequirementOf(v.Regexp.String())
+	parts := make([]*node, 0, len(p.needs.Sets)+1)
+	for _, set := range p.needs.Sets {
+		literals := make([]int32, len(set.Texts))
+		for i, text := range set.Texts {
+			literals[i] = c.literal(item, set.Place, text)
 		}
 		parts = append(parts, c.literalNode(item, literals))
 	}
-	if !p.needs.plain {
+	if !p.needs.Plain {
 		parts = append(parts, c.leaf(fmt.Sprintf("%d re %q", p.field, v.Regexp), p))
 	}
 	return c.join(andNode, len(parts), func(i int) *node { return parts[i] })
@@ -419,133 +417,6 @@ func tokenPlace(i, n int) sigma.Place {
 		return sigma.PlaceEnd
 	}
 	return sigma.PlaceAnywhere
-}
-
-// witness returns literals of which one is there whenever the tree holds, with
-// the least sum of weights that was found, or false if there are none. Literals
-// of banned scanners are left out of account.
-func (c *compiler) witness(n *node) (literals []int32, sum float64, ok bool) {
-	switch n.op {
-	case leafNode:
-		if n.negated || len(n.needs) == 0 {
-			return nil, 0, false
-		}
-		for _, lit := range n.needs {
-			if c.banned[c.watchKey(lit)] || c.weights[lit] >= tooOften {
-				return nil, 0, false
-			}
-			sum += c.weights[lit]
-		}
-		return n.needs, sum, true
-	case andNode:
-		for _, part := range n.parts {
-			if l, s, found := c.witness(part); found && (!ok || s < sum) {
-				literals, sum, ok = l, s, true
-			}
-		}
-		return literals, sum, ok
-	}
-	for _, part := range n.parts {
-		l, s, found := c.witness(part)
-		if !found {
-			return nil, 0, false
-		}
-		literals, sum = append(literals[:len(literals):len(literals)], l...), sum+s
-	}
-	return literals, sum, len(n.parts) > 0
-}
-
-func (c *compiler) watchKey(lit int32) scannerKey {
-	return scannerKey{c.literals[lit].field, c.literals[lit].place, watched}
-}
-
-// witnessed is the witnesses of a rule and what its evaluations cost for each
-// document.
-type witnessed struct {
-	literals []int32
-	cost     float64
-}
-
-// alwaysCost is the cost of a rule without witnesses, which, beside its
-// evaluation, makes scanners run that are not watched.
-const alwaysCost = 3
-
-// tooOften is the estimate from which on a literal is no use as a witness.
-const tooOften = 0.7
-
-func (c *compiler) witnessOf(root *node) witnessed {
-	literals, sum, ok := c.witness(root)
-	if !ok || sum >= alwaysCost {
-		return witnessed{nil, alwaysCost}
-	}
-	return witnessed{literals, sum}
-}
-
-// chooseWitnesses gives every rule the rarest witnesses, and then gives up
-// scanners that serve few rules where others serve these nearly as well.
-func (c *compiler) chooseWitnesses() []witnessed {
-	chosen := make([]witnessed, len(c.pending))
-	users := make(map[scannerKey][]int)
-	use := func(i int) {
-		for _, lit := range chosen[i].literals {
-			if key := c.watchKey(lit); !slices.Contains(users[key], i) {
-				users[key] = append(users[key], i)
-			}
-		}
-	}
-	for i, pending := range c.pending {
-		chosen[i] = c.witnessOf(pending.root)
-		use(i)
-	}
-	keys := slices.SortedFunc(maps.Keys(users), func(a, b scannerKey) int {
-		return cmp.Or(len(users[a])-len(users[b]), int(a.field-b.field), int(a.place)-int(b.place))
-	})
-	for _, key := range keys {
-		for i, without := range c.without(key, users[key], chosen) {
-			chosen[i] = without
-			use(i)
-		}
-	}
-	return chosen
-}
-
-// without bans a scanner and returns what its users choose then, or takes the
-// ban back and returns nothing if they would cost more than the scanner.
-func (c *compiler) without(key scannerKey, users []int, chosen []witnessed) map[int]witnessed {
-	c.banned[key] = true
-	saved := runCost[key.place]
-	changed := make(map[int]witnessed)
-	for _, i := range users {
-		if saved < 0 {
-			break
-		}
-		changed[i] = c.witnessOf(c.pending[i].root)
-		saved -= changed[i].cost - chosen[i].cost
-	}
-	if saved < 0 {
-		delete(c.banned, key)
-		return nil
-	}
-	return changed
-}
-
-// runCost is what running a scanner takes, in evaluations of a rule.
-var runCost = map[sigma.Place]float64{
-	sigma.PlaceWhole: 0.3, sigma.PlaceStart: 0.5, sigma.PlaceEnd: 0.5, sigma.PlaceAnywhere: 2,
-}
-
-// enter makes a rule a candidate wherever one of its witnesses is found.
-func (c *compiler) enter(local int32, w witnessed) {
-	if w.literals == nil {
-		c.part.always = append(c.part.always, local)
-		return
-	}
-	literals := slices.Clone(w.literals)
-	slices.Sort(literals)
-	for _, lit := range slices.Compact(literals) {
-		c.witnesses[lit] = true
-		c.part.hits[lit].rules = append(c.part.hits[lit].rules, local)
-	}
 }
 
 // makeScanners shares the literals out among scanners.
@@ -682,158 +553,4 @@ func (c *compiler) group(p *predicate) {
 		}
 		p.literals[i].literals = nil
 	}
-}
-
-// emit writes the program of a tree that goes on at yes or no, and returns
-// where it starts. Parts come first that settle the matter at little cost.
-func (c *compiler) emit(n *node, yes, no int32) int32 {
-	if n.op == leafNode {
-		if n.negated {
-			yes, no = no, yes
-		}
-		c.part.program = append(c.part.program, instruction{n.predicate, yes, no})
-		return int32(len(c.part.program) - 1)
-	}
-	next := yes
-	if n.op == orNode {
-		next = no
-	}
-	for _, part := range slices.Backward(c.sorted(n)) {
-		if n.op == andNode {
-			next = c.emit(part, next, no)
-		} else {
-			next = c.emit(part, yes, next)
-		}
-	}
-	return next
-}
-
-// estimate is what the evaluation of a tree takes, in nanoseconds or so, and
-// how likely the tree holds.
-type estimate struct{ cost, holds float64 }
-
-// sorted returns the parts of a node in the order of their evaluation: by what
-// each takes for the chance that it ends the evaluation.
-func (c *compiler) sorted(n *node) []*node {
-	price := make(map[*node]float64, len(n.parts))
-	for _, part := range n.parts {
-		e := c.estimate(part)
-		if n.op == andNode {
-			e.holds = 1 - e.holds
-		}
-		price[part] = e.cost / max(e.holds, 0.01)
-	}
-	parts := slices.Clone(n.parts)
-	slices.SortStableFunc(parts, func(a, b *node) int { return cmp.Compare(price[a], price[b]) })
-	return parts
-}
-
-func (c *compiler) estimate(n *node) estimate {
-	if n.op == leafNode {
-		e := c.estimateLeaf(&c.part.predicates[n.predicate])
-		if n.negated {
-			e.holds = 1 - e.holds
-		}
-		return e
-	}
-	cost, goesOn := 0.0, 1.0
-	for _, part := range c.sorted(n) {
-		e := c.estimate(part)
-		cost += goesOn * e.cost
-		if n.op == andNode {
-			goesOn *= e.holds
-		} else {
-			goesOn *= 1 - e.holds
-		}
-	}
-	if n.op == orNode {
-		goesOn = 1 - goesOn
-	}
-	return estimate{cost, goesOn}
-}
-
-func (c *compiler) estimateLeaf(p *predicate) estimate {
-	switch p.kind {
-	case anyLiteral, anyOfGroup:
-		e := estimate{cost: 3}
-		for _, set := range p.literals {
-			e.cost += float64(c.tierCost(set.scanner) + len(set.literals)/2)
-		}
-		e.holds = min(p.weight, 0.9)
-		return e
-	case matchesGlob:
-		return estimate{50, 0.5}
-	case matchesRegexp:
-		return estimate{1500, 0.5}
-	case matchesValue, equalsField:
-		return estimate{100, 0.5}
-	}
-	return estimate{5, 0.5}
-}
-
-// weighWhole corrects the weights of whole values. A field with many different
-// ones in rules has many others, too, and each of them is rare.
-func (c *compiler) weighWhole() {
-	different := make(map[FieldID]int)
-	for _, lit := range c.literals {
-		if lit.place == sigma.PlaceWhole {
-			different[lit.field]++
-		}
-	}
-	for i, lit := range c.literals {
-		if n := different[lit.field]; lit.place == sigma.PlaceWhole && n > fewValues {
-			c.weights[i] = min(c.weights[i], 3/float64(n))
-		}
-	}
-}
-
-// fewValues is up to how many values in rules a field may have hardly others.
-const fewValues = 30
-
-// weight estimates how often a literal turns up in events that no rule
-// matches. Only the order of estimates matters, and only for speed.
-func weight(place sigma.Place, text string) float64 {
-	w := 0.0005
-	switch n := len(text); {
-	case !isASCII(text), strings.ContainsAny(text, "\t\n\r\f\v"):
-	case n <= 2 && strings.Trim(text, rare) == "":
-		w = 0.02
-	case n < len(byLength):
-		w = byLength[n]
-	}
-	if strings.Contains(everydayText, text) {
-		w = max(w, 0.1) * 2
-	}
-	switch place {
-	case sigma.PlaceWhole:
-		if len(text) <= 8 && !strings.ContainsAny(text, `\/. `) {
-			return 0.3 // one of few possible values, as a rule
-		}
-		return w / 10
-	case sigma.PlaceStart, sigma.PlaceEnd:
-		return w / 3
-	}
-	return w
-}
-
-// byLength is the estimate for a text of so many bytes.
-var byLength = [...]float64{1, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
-
-// rare is the characters that few values have.
-const rare = "`^~{}[]#$!<>|\x00"
-
-// everydayText is all of everyday in a row; no literal that matters spans two.
-var everydayText = strings.Join(everyday, "\x01")
-
-// everyday is text that many harmless events hold.
-var everyday = []string{
-	`"c:\windows\system32\cmd.exe" /c `, `c:\windows\system32\windowspowershell\v1.0\powershell.exe -noprofile -noninteractive -executionpolicy bypass -command -file `,
-	`c:\windows\syswow64\rundll32.exe`, `c:\windows\system32\svchost.exe -k netsvcs -p -s`, `c:\windows\explorer.exe`, `c:\program files (x86)\microsoft\`,
-	`c:\program files\`, `c:\programdata\microsoft\windows\`, `c:\users\public\`, `\appdata\local\temp\`, `\appdata\roaming\microsoft\windows\`, `\downloads\`,
-	`regsvr32.exe`, `msiexec.exe /i /q`, `net.exe`, `sc.exe`, `reg.exe add hklm\software\microsoft\windows\currentversion\run`, `schtasks.exe /create`,
-	`wscript.exe`, `mshta.exe`, `pwsh.dll`, `.vbs`, `.bat`, `.ps1`, `.tmp`, `.txt`, `.log`, `.zip`, `https://www.`, `.com`, `microsoft`, `install`, `update`,
-	`/usr/bin/`, `/usr/sbin/`, `/bin/bash -c `, `/bin/sh -c `, `/usr/local/bin/`, `/usr/lib/`, `/usr/bin/python3 -c `, `/etc/`, `/etc/systemd/system/`,
-	`/var/log/`, `/var/lib/dpkg/`, `/tmp/`, `/dev/null`, `/home/`, `/root/`, `/proc/self/`, `grep -e`, ` -r `, ` --`, `sudo `, `systemctl `, `.service`, `.conf`, `.sh`, `.py`, `.so`,
-	`microsoft corporation`, `microsoft windows operating system`, `nt authority\system`, `corp\`, `host process`,
-	`execve`, `syscall`, `path`, `success`, `failure`, `root`, `true`, `false`,
 }

@@ -8,7 +8,7 @@
 // has, where it can, a set of witness literals of which one must be present
 // when the rule matches, so that only rules whose witness turned up are
 // evaluated, as short programs over predicates that the passes have mostly
-// answered already. Of regular expressions it learns what literals their matches
+// answered already. Of regular expressions it learns (package literals) what their matches
 // hold, so that one runs only where these turned up, and not at all where they
 // say everything. The parts of a rule are tested in the order of what they cost
 // for the chance that they settle it. Rules without a witness are evaluated for every event of

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
@@ -255,7 +256,7 @@ func (m *Matcher) ask(part *partition, set *literalSet, d *Document) (held, ok b
 func (m *Matcher) foldedText(id FieldID, text string) []byte {
 	if m.keptEpoch != m.epoch || m.keptField != id {
 		m.keptEpoch, m.keptField = m.epoch, id
-		m.kept = appendFold(m.kept[:0], text)
+		m.kept = literals.AppendFold(m.kept[:0], text)
 	}
 	return m.kept
 }
@@ -287,7 +288,7 @@ func (m *Matcher) testSlowly(p *predicate, d *Document) bool {
 func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) bool {
 	switch p.kind {
 	case matchesRegexp:
-		return p.needs.possible(text) && p.value.Regexp.MatchString(text)
+		return p.needs.Possible(text) && p.value.Regexp.MatchString(text)
 	case equalsField:
 		return m.equalsField(text, d, p.value.Text)
 	case matchesGlob:
@@ -297,7 +298,7 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 		if v.kind != listKind {
 			return matchTokens(p.tokens, m.foldedText(p.field, text))
 		}
-		m.folded = appendFold(m.folded[:0], text)
+		m.folded = literals.AppendFold(m.folded[:0], text)
 		return matchTokens(p.tokens, m.folded)
 	}
 	return d.test(p.item.Op, v, text, p.value)
@@ -305,10 +306,10 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 
 // equalsField compares a text with the values of a field.
 func (m *Matcher) equalsField(text string, d *Document, name string) bool {
-	m.folded = appendFold(m.folded[:0], text)
+	m.folded = literals.AppendFold(m.folded[:0], text)
 	var buffer [1]string
 	for _, other := range d.texts(d.get(d.rules.Field(name)), &buffer) {
-		m.other = appendFold(m.other[:0], other)
+		m.other = literals.AppendFold(m.other[:0], other)
 		if bytes.Equal(m.folded, m.other) {
 			return true
 		}
@@ -336,10 +337,10 @@ func (m *Matcher) pass(part *partition, number int32, d *Document) {
 // scan appends the literals of a scanner that the text holds.
 func (m *Matcher) scan(s *scanner, text string, found []int32) []int32 {
 	from := len(found)
-	if isASCII(text) {
+	if literals.IsASCII(text) {
 		found = ahocorasick.Find(s.automaton, text, found)
 	} else {
-		m.folded = appendFold(m.folded[:0], text)
+		m.folded = literals.AppendFold(m.folded[:0], text)
 		found = ahocorasick.Find(s.automaton, m.folded, found)
 	}
 	for i, n := range found[from:] {

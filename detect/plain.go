@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
@@ -133,12 +134,12 @@ func inPrefix(prefix netip.Prefix, text string) bool {
 func (d *Document) testReference(text string, want *sigma.Value) bool {
 	other := d.get(d.rules.Field(want.Text))
 	if !want.Pattern.Cased {
-		text = fold(text)
+		text = literals.Fold(text)
 	}
 	var buffer [1]string
 	for _, s := range d.texts(other, &buffer) {
 		if !want.Pattern.Cased {
-			s = fold(s)
+			s = literals.Fold(s)
 		}
 		if atPlace(want.Where, text, s) {
 			return true
@@ -164,17 +165,17 @@ func matchPattern(p sigma.Pattern, text string) bool {
 	if p.Cased {
 		return matchTokens(p.Tokens, text)
 	}
-	if len(p.Tokens) == 1 && p.Tokens[0].Wild == sigma.Literal && len(p.Tokens[0].Text) != len(text) && isASCII(p.Tokens[0].Text) && isASCII(text) {
+	if len(p.Tokens) == 1 && p.Tokens[0].Wild == sigma.Literal && len(p.Tokens[0].Text) != len(text) && literals.IsASCII(p.Tokens[0].Text) && literals.IsASCII(text) {
 		return false // most of the names in a list
 	}
-	return matchTokens(foldTokens(p.Tokens), fold(text))
+	return matchTokens(foldTokens(p.Tokens), literals.Fold(text))
 }
 
 // foldTokens returns the tokens with folded literals.
 func foldTokens(tokens []sigma.Token) []sigma.Token {
 	folded := make([]sigma.Token, len(tokens))
 	for i, t := range tokens {
-		folded[i] = sigma.Token{Wild: t.Wild, Text: fold(t.Text)}
+		folded[i] = sigma.Token{Wild: t.Wild, Text: literals.Fold(t.Text)}
 	}
 	return folded
 }

@@ -1,4 +1,12 @@
-package detect
+// Package literals knows what plain text there is in patterns: what literals
+// the matches of a regular expression hold, in which form spellings by case
+// are the same, and how rare a literal is in the events of a host.
+//
+// With it the rule engine finds the literals of all rules in one pass and runs
+// a regular expression only where these leave it in doubt. What it says of an
+// expression is true of every match, for any text, hostile or not; an
+// expression that it does not understand requires nothing.
+package literals
 
 import (
 	"cmp"
@@ -10,9 +18,6 @@ import (
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
-
-// This file learns from a regular expression what a text must have for it to
-// match, so that most texts need not be searched.
 
 // Bounds of what is taken from a regular expression.
 const (
@@ -26,38 +31,40 @@ const (
 	maxLength = 1 << 16
 )
 
-// requirement is what every text that an expression matches has.
-type requirement struct {
-	sets   []needed // one of each, the rarest first
-	plain  bool     // having one of the only set is all that is asked for
-	length int      // at least so many bytes
-	run    int      // so many bytes of class in a row; 0 where none are known
+// Requirement is what every text has that a regular expression finds a match
+// in. The zero value requires nothing.
+type Requirement struct {
+	Sets   []Set // one of each, the rarest first
+	Plain  bool  // having one of the only set is all that is asked for
+	length int   // at least so many bytes
+	run    int   // so many bytes of class in a row; 0 where none are known
 	class  [256]bool
 }
 
-// needed is folded texts of which one is at a place.
-type needed struct {
-	place sigma.Place
-	texts []string
+// Set is folded texts, see [Fold], of which one is at a place of the text.
+type Set struct {
+	Place sigma.Place
+	Texts []string
 }
 
-// requirementOf analyses an expression that compiles.
-func requirementOf(expr string) *requirement {
+// RequirementOf analyses an expression that package regexp compiles.
+func RequirementOf(expr string) *Requirement {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		return &requirement{}
+		return &Requirement{}
 	}
-	r := &requirement{length: leastLength(re)}
+	r := &Requirement{length: leastLength(re)}
 	r.findRun(re)
 	re = re.Simplify()
 	f := (&analyst{steps: maxSteps}).factsOf(re)
-	r.sets = f.sets()
-	r.plain = f.exact != nil && len(r.sets) == 1 && caseless(re) && unconditional(re)
+	r.Sets = f.sets()
+	r.Plain = f.exact != nil && len(r.Sets) == 1 && caseless(re) && unconditional(re)
 	return r
 }
 
-// possible reports whether the text has the length and the run.
-func (r *requirement) possible(text string) bool {
+// Possible reports whether a text is long enough and has what an expression
+// repeats. Sets are left to the caller.
+func (r *Requirement) Possible(text string) bool {
 	if len(text) < r.length {
 		return false
 	}
@@ -103,7 +110,7 @@ func leastLength(re *syntax.Regexp) int {
 }
 
 // findRun notes the longest repetition of one class that a match has.
-func (r *requirement) findRun(re *syntax.Regexp) {
+func (r *Requirement) findRun(re *syntax.Regexp) {
 	switch re.Op {
 	case syntax.OpCapture, syntax.OpPlus:
 		r.findRun(re.Sub[0])
@@ -157,7 +164,7 @@ func (a *analyst) factsOf(re *syntax.Regexp) facts {
 	}
 	switch re.Op {
 	case syntax.OpLiteral:
-		return facts{exact: []string{fold(string(re.Rune))}}
+		return facts{exact: []string{Fold(string(re.Rune))}}
 	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpBeginLine, syntax.OpEndLine:
 		return facts{exact: []string{""}}
 	case syntax.OpBeginText:
@@ -340,8 +347,8 @@ func (f facts) all() [][]string {
 }
 
 // sets returns what a text must hold for a whole expression to match it.
-func (f facts) sets() []needed {
-	var all []needed
+func (f facts) sets() []Set {
+	var all []Set
 	if f.exact != nil {
 		all = append(all, at(f.begin, f.end, f.exact))
 	} else {
@@ -350,10 +357,10 @@ func (f facts) sets() []needed {
 			all = append(all, at(false, false, texts))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b needed) int { return cmp.Compare(rank(a.place, a.texts), rank(b.place, b.texts)) })
-	var kept []needed
+	slices.SortStableFunc(all, func(a, b Set) int { return cmp.Compare(rank(a.Place, a.Texts), rank(b.Place, b.Texts)) })
+	var kept []Set
 	for _, n := range all {
-		if useful(n.texts) == nil || n.everywhere() || slices.ContainsFunc(kept, func(k needed) bool { return k.implies(n) }) {
+		if useful(n.Texts) == nil || n.everywhere() || slices.ContainsFunc(kept, func(k Set) bool { return k.implies(n) }) {
 			continue
 		}
 		if kept = append(kept, n); len(kept) == maxSets {
@@ -364,32 +371,32 @@ func (f facts) sets() []needed {
 }
 
 // at returns the need of texts at the beginning, the end, or both.
-func at(begin, end bool, texts []string) needed {
+func at(begin, end bool, texts []string) Set {
 	switch {
 	case begin && end:
-		return needed{sigma.PlaceWhole, texts}
+		return Set{sigma.PlaceWhole, texts}
 	case begin:
-		return needed{sigma.PlaceStart, least(texts, strings.HasPrefix)}
+		return Set{sigma.PlaceStart, least(texts, strings.HasPrefix)}
 	case end:
-		return needed{sigma.PlaceEnd, least(texts, strings.HasSuffix)}
+		return Set{sigma.PlaceEnd, least(texts, strings.HasSuffix)}
 	}
-	return needed{sigma.PlaceAnywhere, least(texts, strings.Contains)}
+	return Set{sigma.PlaceAnywhere, least(texts, strings.Contains)}
 }
 
 // everywhere reports whether nearly all values have one of the texts.
-func (n needed) everywhere() bool {
-	return slices.ContainsFunc(n.texts, func(text string) bool {
-		return n.place == sigma.PlaceAnywhere && len(text) == 1 && !strings.Contains(rare, text)
+func (n Set) everywhere() bool {
+	return slices.ContainsFunc(n.Texts, func(text string) bool {
+		return n.Place == sigma.PlaceAnywhere && len(text) == 1 && !strings.Contains(rare, text)
 	})
 }
 
 // implies reports whether every text that has one of n has one of other.
-func (n needed) implies(other needed) bool {
-	if other.place != sigma.PlaceAnywhere {
+func (n Set) implies(other Set) bool {
+	if other.Place != sigma.PlaceAnywhere {
 		return false
 	}
-	for _, text := range n.texts {
-		if !slices.ContainsFunc(other.texts, func(part string) bool { return strings.Contains(text, part) }) {
+	for _, text := range n.Texts {
+		if !slices.ContainsFunc(other.Texts, func(part string) bool { return strings.Contains(text, part) }) {
 			return false
 		}
 	}
@@ -458,7 +465,7 @@ func runesOf(ranges []rune) []string {
 	var texts []string
 	for i := 0; i < len(ranges); i += 2 {
 		for r := ranges[i]; r <= ranges[i+1]; r++ {
-			if text := string(foldRune(r)); !slices.Contains(texts, text) {
+			if text := string(FoldRune(r)); !slices.Contains(texts, text) {
 				texts = append(texts, text)
 			}
 			if len(texts) > maxClass {
@@ -527,7 +534,7 @@ func useful(texts []string) []string {
 func rank(place sigma.Place, texts []string) float64 {
 	sum := 0.0
 	for _, text := range texts {
-		sum += weight(place, text)
+		sum += Weight(place, text)
 	}
 	return sum
 }

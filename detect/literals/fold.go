@@ -1,4 +1,4 @@
-package detect
+package literals
 
 import (
 	"unicode"
@@ -7,8 +7,8 @@ import (
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
 
-// isASCII reports whether s has no byte above 0x7f.
-func isASCII(s string) bool {
+// IsASCII reports whether s has no byte above 0x7f.
+func IsASCII(s string) bool {
 	for len(s) >= 8 {
 		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56 // one load
@@ -25,13 +25,13 @@ func isASCII(s string) bool {
 	return true
 }
 
-// fold returns s in the form that all spellings by case have in common. Bytes
+// Fold returns s in the form that all spellings by case have in common. Bytes
 // that are not UTF-8 stay as they are.
-func fold(s string) string { return string(appendFold(nil, s)) }
+func Fold(s string) string { return string(AppendFold(nil, s)) }
 
-// appendFold appends the folded form of s to dst.
-func appendFold(dst []byte, s string) []byte {
-	if isASCII(s) {
+// AppendFold appends the folded form of s to dst.
+func AppendFold(dst []byte, s string) []byte {
+	if IsASCII(s) {
 		return ahocorasick.AppendLower(dst, s)
 	}
 	for i := 0; i < len(s); {
@@ -48,16 +48,16 @@ func appendFold(dst []byte, s string) []byte {
 		if r == utf8.RuneError && size == 1 {
 			dst = append(dst, c)
 		} else {
-			dst = utf8.AppendRune(dst, foldRune(r))
+			dst = utf8.AppendRune(dst, FoldRune(r))
 		}
 		i += size
 	}
 	return dst
 }
 
-// foldRune returns the lower-case ASCII letter among the runes that are equal
+// FoldRune returns the lower-case ASCII letter among the runes that are equal
 // to r but for case, or the least of them. It agrees with (?i) of regexp.
-func foldRune(r rune) rune {
+func FoldRune(r rune) rune {
 	least := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
 		least = min(least, next)

@@ -1,0 +1,55 @@
+package literals
+
+import (
+	"strings"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+)
+
+// Weight estimates how often a literal turns up in events that no rule
+// matches. Only the order of estimates matters, and only for speed.
+func Weight(place sigma.Place, text string) float64 {
+	w := 0.0005
+	switch n := len(text); {
+	case !IsASCII(text), strings.ContainsAny(text, "\t\n\r\f\v"):
+	case n <= 2 && strings.Trim(text, rare) == "":
+		w = 0.02
+	case n < len(byLength):
+		w = byLength[n]
+	}
+	if strings.Contains(everydayText, text) {
+		w = max(w, 0.1) * 2
+	}
+	switch place {
+	case sigma.PlaceWhole:
+		if len(text) <= 8 && !strings.ContainsAny(text, `\/. `) {
+			return 0.3 // one of few possible values, as a rule
+		}
+		return w / 10
+	case sigma.PlaceStart, sigma.PlaceEnd:
+		return w / 3
+	}
+	return w
+}
+
+// byLength is the estimate for a text of so many bytes.
+var byLength = [...]float64{1, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001}
+
+// rare is the characters that few values have.
+const rare = "`^~{}[]#$!<>|\x00"
+
+// everydayText is all of everyday in a row; no literal that matters spans two.
+var everydayText = strings.Join(everyday, "\x01")
+
+// everyday is text that many harmless events hold.
+var everyday = []string{
+	`"c:\windows\system32\cmd.exe" /c `, `c:\windows\system32\windowspowershell\v1.0\powershell.exe -noprofile -noninteractive -executionpolicy bypass -command -file `,
+	`c:\windows\syswow64\rundll32.exe`, `c:\windows\system32\svchost.exe -k netsvcs -p -s`, `c:\windows\explorer.exe`, `c:\program files (x86)\microsoft\`,
+	`c:\program files\`, `c:\programdata\microsoft\windows\`, `c:\users\public\`, `\appdata\local\temp\`, `\appdata\roaming\microsoft\windows\`, `\downloads\`,
+	`regsvr32.exe`, `msiexec.exe /i /q`, `net.exe`, `sc.exe`, `reg.exe add hklm\software\microsoft\windows\currentversion\run`, `schtasks.exe /create`,
+	`wscript.exe`, `mshta.exe`, `pwsh.dll`, `.vbs`, `.bat`, `.ps1`, `.tmp`, `.txt`, `.log`, `.zip`, `https://www.`, `.com`, `microsoft`, `install`, `update`,
+	`/usr/bin/`, `/usr/sbin/`, `/bin/bash -c `, `/bin/sh -c `, `/usr/local/bin/`, `/usr/lib/`, `/usr/bin/python3 -c `, `/etc/`, `/etc/systemd/system/`,
+	`/var/log/`, `/var/lib/dpkg/`, `/tmp/`, `/dev/null`, `/home/`, `/root/`, `/proc/self/`, `grep -e`, ` -r `, ` --`, `sudo `, `systemctl `, `.service`, `.conf`, `.sh`, `.py`, `.so`,
+	`microsoft corporation`, `microsoft windows operating system`, `nt authority\system`, `corp\`, `host process`,
+	`execve`, `syscall`, `path`, `success`, `failure`, `root`, `true`, `false`,
+}
