@@ -60,7 +60,8 @@ type Normalizer struct {
 	stats    Stats
 	attempts attempts
 	changes  changes
-	inodes   inodes
+	inodes   inodes // named by events
+	named    inodes // named by NamePath, which events do not push out
 	lastStep step
 
 	in      *record.Event
@@ -88,7 +89,17 @@ func (n *Normalizer) Stats() Stats {
 // NamePath tells the Normalizer which path an inode has. Audit names files that
 // are changed through a descriptor or relative to a directory's descriptor by
 // inode only; the owner of watches tells the directories it watches.
-func (n *Normalizer) NamePath(device, inode uint64, path string) { n.inodes.put(device, inode, path) }
+//
+// The latest 1024 are kept; what events say later goes before.
+func (n *Normalizer) NamePath(device, inode uint64, path string) { n.named.put(device, inode, path) }
+
+// pathOf returns the known path of an inode, or "".
+func (n *Normalizer) pathOf(device, inode uint64) string {
+	if path := n.inodes.get(device, inode); path != "" {
+		return path
+	}
+	return n.named.get(device, inode)
+}
 
 // Append appends to dst what e says and returns the extended slice. Nothing in
 // the appended events points into e.

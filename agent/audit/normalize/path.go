@@ -112,13 +112,13 @@ func device(value []byte) uint64 {
 func (n *Normalizer) resolve(c *call, items []pathItem, i, parents int) {
 	p := &items[i]
 	if p.name == "" {
-		p.path = n.inodes.get(p.device, p.inode)
+		p.path = n.pathOf(p.device, p.inode)
 		return
 	}
 	dir := n.cwd
 	if c != nil && c.relativeToDescriptor(i, items, parents) {
 		if p.nametype == "PARENT" && (p.name[0] != '/' || p.name == n.cwd) {
-			p.path = n.inodes.get(p.device, p.inode)
+			p.path = n.pathOf(p.device, p.inode)
 			return
 		}
 		dir = parentOf(items, i, parents)
@@ -127,6 +127,7 @@ func (n *Normalizer) resolve(c *call, items []pathItem, i, parents int) {
 	switch {
 	case p.nametype == "DELETE":
 		n.inodes.drop(p.device, p.inode)
+		n.named.drop(p.device, p.inode)
 	case p.path[0] == '/' && c != nil && c.name != "execve" && c.name != "execveat":
 		n.inodes.put(p.device, p.inode, p.path)
 	}
