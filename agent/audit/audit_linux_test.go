@@ -391,6 +391,67 @@ func TestFoldersThatAppear(t *testing.T) {
 	a.stop(t)
 }
 
+// TestRelativeToDescriptor changes watched folders through descriptors of
+// folders, where the kernel names the working directory as the parent.
+func TestRelativeToDescriptor(t *testing.T) {
+	client(t)
+	fs := tree(t, passwd, "/root", "/etc/cron.d/below/deep")
+	cron := fs.Path("/etc/cron.d")
+	for _, name := range []string{"gone", "below/gone", "below/deep/gone", "old", "below/tree"} {
+		if err := os.WriteFile(filepath.Join(cron, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := startOn(t, t.TempDir(), fs)
+	a.await(t, "owns")
+	const program = `
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+os.close(os.open("made", os.O_WRONLY | os.O_CREAT, dir_fd=fd))
+os.unlink("gone", dir_fd=fd)
+os.rename("old", "new", src_dir_fd=fd, dst_dir_fd=fd)
+os.mkdir("folder", dir_fd=fd)
+`
+	if python, err := exec.LookPath("python3"); err == nil {
+		executeIn(t, "/tmp", python, "-c", program, cron)
+		a.waitFile(t, "file_activity/create", cron+"/made", "")
+		a.waitFile(t, "file_activity/delete", cron+"/gone", "")
+		a.waitFile(t, "file_activity/rename", cron+"/old", cron+"/new")
+		a.waitFile(t, "file_activity/create", cron+"/folder", "")
+	}
+	executeIn(t, "/tmp", "cp", "-r", cron+"/below", cron+"/copy")
+	a.waitFile(t, "file_activity/create", cron+"/copy/deep/gone", "")
+	executeIn(t, "/tmp", "rm", "-r", cron+"/below")
+	a.waitFile(t, "file_activity/delete", cron+"/below/gone", "")
+	a.waitFile(t, "file_activity/delete", cron+"/below/deep/gone", "")
+	a.waitFile(t, "file_activity/delete", cron+"/below/deep", "")
+	executeIn(t, "/tmp", "install", "-m", "600", "/dev/null", cron+"/installed")
+	a.waitFile(t, "file_activity/create", cron+"/installed", "")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, ev := range a.events {
+		if ev.File != nil && ev.Key == "holdfast-cron" && !strings.HasPrefix(ev.File.Path, cron) {
+			t.Errorf("%s of %q, outside %s", ev.Name(), ev.File.Path, cron)
+		}
+	}
+}
+
+func executeIn(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+}
+
+func (a *agent) waitFile(t *testing.T, name, path, newPath string) {
+	t.Helper()
+	a.wait(t, name+" "+path, func(ev *event.Event) bool {
+		return ev.Name() == name && ev.File != nil && ev.File.Path == path && ev.File.NewPath == newPath
+	})
+}
+
 func TestBesideAuditd(t *testing.T) {
 	auditd := hosttest.Program(t, "auditd")
 	c := client(t)

@@ -239,6 +239,7 @@ func alive(pid uint32) bool { return !errors.Is(unix.Kill(int(pid), 0), unix.ESR
 // reload makes the kernel hold the rules that this host needs now.
 func (r *runner) reload(ctx context.Context, now time.Time) {
 	r.nextRules = now.Add(rulesEvery)
+	nameFolders(r.host.FS, r.pipe.normalizer.NamePath)
 	wanted, skipped, err := ruleSet(r.host.FS, syscalls.Native())
 	if err != nil {
 		r.host.Log.Error("some audit rules are not possible here", "error", err)
