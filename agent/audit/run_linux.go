@@ -62,7 +62,11 @@ func (f *Feature) Run(ctx context.Context, host feature.Host) (err error) {
 	if taken {
 		host.Log.Info("taking over the audit rules of a run that ended without cleaning up")
 	}
-	r := &runner{client: client, keep: keep, host: host, firstLost: status.Lost, pipe: newPipe(f.opts, host)}
+	first, err := firstOn(host.StateDir, bootID(host), status.Enabled == kernel.Disabled)
+	if err != nil {
+		host.Log.Warn("remember when audit was switched on", "error", err)
+	}
+	r := &runner{client: client, keep: keep, host: host, firstOn: first, firstLost: status.Lost, pipe: newPipe(f.opts, host)}
 	defer func() { err = errors.Join(err, r.stop()) }()
 	return r.run(ctx)
 }
@@ -103,7 +107,9 @@ type runner struct {
 	lostAt    time.Time
 	overflows uint64
 	gaps      gaps
-	loaded    int // rules in the kernel
+	loaded    int           // rules in the kernel
+	firstOn   time.Duration // since boot, when we switched audit on; zero for unknown
+	older     int           // programs older than that
 
 	nextStatus time.Time
 	nextRules  time.Time
@@ -250,6 +256,10 @@ func (r *runner) reload(ctx context.Context, now time.Time) {
 	} else {
 		r.host.Health.Clear("audit-homes")
 	}
+	if r.firstOn > 0 {
+		r.older = countOlder(r.host.FS, r.firstOn)
+		r.host.Health.Count("programs_before_audit", uint64(r.older))
+	}
 	result, err := r.keep.ensure(ctx, wanted)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -374,6 +384,14 @@ func (r *runner) report(status kernel.Status, now time.Time) {
 
 // detail says how the feature works here.
 func (r *runner) detail() string {
+	if r.older == 0 {
+		return r.position()
+	}
+	return fmt.Sprintf("%s; %d programs are older than audit here, so that only what they start is seen (boot with audit=1, or restart them)",
+		r.position(), r.older)
+}
+
+func (r *runner) position() string {
 	switch {
 	case r.owner:
 		return fmt.Sprintf("owns the audit records, %d rules", r.loaded)
