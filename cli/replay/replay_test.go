@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +132,39 @@ func TestJournalFields(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMemoryIsBounded reads on after the process table has filled: what a
+// reader keeps must not grow with the length of the log.
+func TestMemoryIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	r := NewReader(Options{Events: func([]*event.Event) {}})
+	serial := 0
+	heap := func(events int) uint64 {
+		for range events {
+			serial++
+			head := fmt.Sprintf("audit(%d.%03d:%d): ", 1_700_000_000+serial/50, serial%50*20, serial)
+			for _, text := range []string{
+				fmt.Sprintf(`type=SYSCALL msg=%sarch=c000003e syscall=59 success=yes exit=0 ppid=%d pid=%d uid=0 comm="x" exe="/bin/x%d"`, head, serial%999, 300+serial%20_000, serial),
+				fmt.Sprintf(`type=EXECVE msg=%sargc=2 a0="x" a1="%0200d"`, head, serial),
+				fmt.Sprintf(`type=PROCTITLE msg=%sproctitle="x"`, head),
+			} {
+				r.Line(input.Line{Text: []byte(text), Number: 1})
+			}
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	full, later := heap(60_000), heap(90_000)
+	runtime.KeepAlive(r)
+	if later > full+full/4 {
+		t.Errorf("%d KiB after 60,000 events, %d KiB after 150,000", full>>10, later>>10)
+	}
+	t.Logf("%d KiB, %d KiB", full>>10, later>>10)
 }
 
 func FuzzLine(f *testing.F) {
