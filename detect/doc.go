@@ -8,11 +8,12 @@
 // has, where it can, a set of witness literals of which one must be present
 // when the rule matches, so that only rules whose witness turned up are
 // evaluated, as short programs over predicates that the passes have mostly
-// answered already. Of regular expressions it learns (package literals) what their matches
-// hold, so that one runs only where these turned up, and not at all where they
-// say everything. The parts of a rule are tested in the order of what they cost
-// for the chance that they settle it. Rules without a witness are evaluated for every event of
-// their log source, and [Stats] counts them.
+// answered already. Of regular expressions it learns what literals their
+// matches hold (package literals), so that one runs only where these turned up,
+// and not at all where they say everything. The parts of a rule are tested in
+// the order of what they cost for the chance that they settle it. Rules without
+// a witness are evaluated for every event of their log source, and [Stats]
+// counts them.
 //
 // A [Document] is one event as rules see it: named values. A [Matcher] matches
 // documents and holds the bounded state of correlations: counts and sequences
