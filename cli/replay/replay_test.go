@@ -159,10 +159,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	full, later := heap(60_000), heap(90_000)
+	full, later := heap(30_000), heap(45_000)
 	runtime.KeepAlive(r)
 	if later > full+full/4 {
-		t.Errorf("%d KiB after 60,000 events, %d KiB after 150,000", full>>10, later>>10)
+		t.Errorf("%d KiB after 30,000 events, %d KiB after 75,000", full>>10, later>>10)
 	}
 	t.Logf("%d KiB, %d KiB", full>>10, later>>10)
 }
