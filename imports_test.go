@@ -54,7 +54,7 @@ var layers = []layer{
 	{folder: "agent/hostfs", may: []string{"internal/..."}},
 	{folder: "agent/feature", may: append([]string{"agent/hostfs"}, types...)},
 	{
-		folder: "agent/headless", may: append([]string{"agent", "agent/control", "detect/...", "rules/..."}, below...),
+		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/control", "detect/...", "rules/..."}, below...),
 		modules: []string{sys, yaml},
 	},
 	{folder: "agent/authlog/...", may: append([]string{"agent/feature", "agent/hostfs"}, below...), modules: []string{sys, zstd}},
