@@ -36,7 +36,7 @@ var _ control = (*kernel.Client)(nil)
 // holds the users file locked shared as long as it lives, which the kernel
 // ends for a killed one, and the last one takes the rules out. While there are
 // several, each adds what it wants and removes nothing: instances of different
-// versions would undo each other's work without end.
+// versions would undo each other's work.
 type keeper struct {
 	ctl   control
 	dir   string
