@@ -35,7 +35,7 @@ func Alert(a finding.Alert, style Style) string {
 }
 
 // AlertLine returns an alert in one line, for repeats and lists: time,
-// severity, how many, title, process.
+// severity, how many, title, what happened.
 func AlertLine(a finding.Alert, style Style) string {
 	when := a.LastTime
 	if when.IsZero() {
@@ -47,7 +47,10 @@ func AlertLine(a finding.Alert, style Style) string {
 	if a.Count > 1 {
 		rest = fmt.Sprintf("×%d  %s", a.Count, a.Title)
 	}
-	if a.Process != nil {
+	switch {
+	case a.Story != "" && a.Story != a.Title:
+		rest += ": " + a.Story
+	case a.Process != nil:
 		rest += ": " + processLabel(a.Process)
 	}
 	room := style.width() - len(head) - len(severity) - 2
@@ -88,7 +91,9 @@ func (p *page) who(proc *event.Process) []string {
 	}
 	var lines []string
 	add := func(text string) { lines = append(lines, termtext.BoundMiddle(text, p.room())) }
-	add(account(proc))
+	if text := account(proc); text != "" {
+		add(text)
+	}
 	if entry := entryPoint(proc.Entry); entry != "" {
 		add(entry)
 	}
@@ -102,7 +107,10 @@ func (p *page) who(proc *event.Process) []string {
 }
 
 func account(proc *event.Process) string {
-	parts := []string{userLabel(proc.User)}
+	var parts []string
+	if proc.User != (event.User{UID: event.UnsetUID}) { // a log line names no account of the program
+		parts = append(parts, userLabel(proc.User))
+	}
 	if proc.Effective != nil {
 		parts = append(parts, "acting as "+userLabel(*proc.Effective))
 	}

@@ -46,7 +46,7 @@ func NewRaiser(now func() time.Time) *Raiser {
 // or nil.
 func (r *Raiser) Raise(m detect.Match) (a finding.Alert, repeat bool) {
 	a = r.build(m)
-	if first := r.rollup.find(&a); first != nil {
+	if first := r.rollup.find(&a, m.Group); first != nil {
 		first.Count += a.Count
 		if a.LastTime.After(first.LastTime) {
 			first.LastTime = a.LastTime

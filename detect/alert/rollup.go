@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/finding"
 )
 
@@ -34,9 +35,14 @@ type open struct {
 	variants int
 }
 
-// find returns the alert that a repeats, or nil when a is to be raised.
-func (r *rollup) find(a *finding.Alert) *finding.Alert {
+// find returns the alert that a repeats, or nil when a is to be raised. Group
+// is what the events of a correlation have in common: there it alone says what
+// is the same thing.
+func (r *rollup) find(a *finding.Alert, group []detect.Value) *finding.Alert {
 	exact, actor := circumstances(a), actorOf(a)
+	if len(group) > 0 {
+		exact = entity(a, group)
+	}
 	if o := r.alerts[exact]; o != nil && a.Time.Sub(o.alert.LastTime).Abs() <= repeatWindow {
 		return &o.alert
 	}
@@ -84,6 +90,19 @@ func circumstances(a *finding.Alert) uint64 {
 		if e.Kernel != nil {
 			writeField(&h, e.Kernel.Name)
 		}
+	}
+	return h.Sum64()
+}
+
+// entity hashes what the events of a correlation have in common.
+func entity(a *finding.Alert, group []detect.Value) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	writeField(&h, string(a.Host))
+	writeField(&h, a.Rule.ID)
+	for _, v := range group {
+		writeField(&h, v.Name)
+		writeField(&h, v.Text)
 	}
 	return h.Sum64()
 }
