@@ -1,109 +1,30 @@
 package detect
 
 import (
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
-// correlation is a compiled correlation rule.
-type correlation struct {
+// This file connects correlations, which know nothing of documents, to the
+// rules of a set and the documents that match them.
+
+// joining is a compiled correlation rule.
+type joining struct {
 	number  int32 // in Ruleset.rules
 	rule    *sigma.Rule
-	members []member
-	needed  int  // least count that satisfies the bounds
-	atEnd   bool // the bounds have an upper end: judged when the window is over
-	capture []FieldID
-}
-
-// member is one rule of a correlation.
-type member struct {
-	number  int32     // in Ruleset.rules
-	groupBy []FieldID // fields of this rule's documents, in the order of group-by
-	field   FieldID   // whose values are counted
+	members []correlation.Member
+	capture []FieldID // what its templates show
 }
 
 // feed says that a rule is a member of a correlation.
-type feed struct{ correlation, member int32 }
-
-// resolvable leaves out correlations of rules that are not there and those
-// that depend on themselves.
-func resolvable(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
-	r := resolver{byName: rulesByName(rules), state: make(map[*sigma.Rule]visit), errs: make(map[*sigma.Rule]error)}
-	for _, rule := range rules {
-		if err := r.visit(rule); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		kept = append(kept, rule)
-	}
-	return kept, errs
-}
-
-func rulesByName(rules []*sigma.Rule) map[string]*sigma.Rule {
-	byName := make(map[string]*sigma.Rule)
-	for _, rule := range rules {
-		if rule.ID != "" {
-			byName[strings.ToLower(rule.ID)] = rule
-		}
-	}
-	for _, rule := range rules {
-		if rule.Name != "" {
-			byName[strings.ToLower(rule.Name)] = rule
-		}
-	}
-	return byName
-}
-
-type visit uint8
-
-const (
-	visiting visit = iota + 1
-	sound
-	unsound
-)
-
-type resolver struct {
-	byName map[string]*sigma.Rule
-	state  map[*sigma.Rule]visit
-	errs   map[*sigma.Rule]error // of unsound rules
-}
-
-// visit checks a rule and, first, those it joins.
-func (r *resolver) visit(rule *sigma.Rule) error {
-	if rule.Correlation == nil || r.state[rule] != 0 {
-		return r.errs[rule]
-	}
-	r.state[rule] = visiting
-	for i, name := range rule.Correlation.Rules {
-		if err := r.visitMember(rule, name, rule.Correlation.Lines[i]); err != nil {
-			r.state[rule], r.errs[rule] = unsound, err
-			return err
-		}
-	}
-	r.state[rule] = sound
-	return nil
-}
-
-func (r *resolver) visitMember(rule *sigma.Rule, name string, line int) error {
-	joined := r.byName[strings.ToLower(name)]
-	if joined == nil {
-		return ruleError(rule, line, "no rule has the id or name %q: load the rule together with this correlation", name)
-	}
-	r.visit(joined) // its own error is reported when its turn comes
-	switch {
-	case joined.Correlation == nil || r.state[joined] == sound:
-		return nil
-	case r.state[joined] == visiting:
-		return ruleError(rule, line, "the correlation depends on itself through %q", name)
-	}
-	return ruleError(rule, line, "rule %q is refused itself", name)
-}
+type feed struct{ correlation, member int }
 
 // compileCorrelations resolves members and fields.
 func (r *Ruleset) compileCorrelations() {
-	byName := rulesByName(r.rules)
+	names := correlation.NamesOf(r.rules)
 	r.feeds = make([][]feed, len(r.rules))
 	r.reported = make([]bool, len(r.rules))
 	quiet := make(map[int32]bool) // joined by correlations
@@ -112,13 +33,13 @@ func (r *Ruleset) compileCorrelations() {
 		if rule.Correlation == nil {
 			continue
 		}
-		c := r.compileCorrelation(int32(number), rule, byName)
-		for i, m := range c.members {
-			quiet[m.number] = true
-			loud[m.number] = loud[m.number] || rule.Correlation.Generate
-			r.feeds[m.number] = append(r.feeds[m.number], feed{int32(len(r.correlations)), int32(i)})
+		for i, name := range rule.Correlation.Rules {
+			joined := r.numbers[names.Find(name)]
+			quiet[joined] = true
+			loud[joined] = loud[joined] || rule.Correlation.Generate
+			r.feeds[joined] = append(r.feeds[joined], feed{len(r.correlations), i})
 		}
-		r.correlations = append(r.correlations, c)
+		r.correlations = append(r.correlations, r.compileCorrelation(int32(number), rule, names))
 	}
 	for number, rule := range r.rules {
 		n := int32(number)
@@ -126,17 +47,16 @@ func (r *Ruleset) compileCorrelations() {
 	}
 }
 
-func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, byName map[string]*sigma.Rule) *correlation {
+func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, names correlation.Names) *joining {
 	spec := rule.Correlation
-	c := &correlation{number: number, rule: rule, needed: 1, atEnd: !spec.Holds(1 << 30)}
-	for !spec.Holds(c.needed) {
-		c.needed++ // ends: the parser refuses bounds that nothing satisfies
-	}
+	c := &joining{number: number, rule: rule}
 	for _, name := range spec.Rules {
-		joined := byName[strings.ToLower(name)]
-		m := member{number: r.numbers[joined], field: r.Field(aliased(spec, spec.Field, name, joined))}
-		for _, field := range spec.GroupBy {
-			m.groupBy = append(m.groupBy, r.Field(aliased(spec, field, name, joined)))
+		field := func(called string) int32 {
+			return int32(r.Field(correlation.FieldOf(spec, called, name, names.Find(name))))
+		}
+		m := correlation.Member{Counted: field(spec.Field)}
+		for _, called := range spec.GroupBy {
+			m.GroupBy = append(m.GroupBy, field(called))
 		}
 		c.members = append(c.members, m)
 	}
@@ -146,55 +66,87 @@ func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, byName map[
 	return c
 }
 
-// aliased returns the field that a name of the correlation means in documents
-// of a joined rule, which aliases may call by what the correlation calls it, by
-// its id or by its name.
-func aliased(spec *sigma.Correlation, field, as string, joined *sigma.Rule) string {
-	byRule := spec.Aliases[field]
-	for _, key := range []string{as, joined.ID, joined.Name} {
-		if name, ok := byRule[key]; ok && key != "" {
-			return name
+// newState returns the empty state of the set's correlations.
+func (r *Ruleset) newState(limits Limits) *correlation.State[Evidence] {
+	var list []correlation.Correlation
+	for _, c := range r.correlations {
+		list = append(list, correlation.Correlation{Spec: c.rule.Correlation, Members: c.members})
+	}
+	return correlation.NewState[Evidence](list, limits)
+}
+
+// proof is a match of a rule, or of a correlation, as correlations see it. The
+// evidence is put together only where it is kept.
+type proof struct {
+	d    *Document
+	rule *sigma.Rule
+	of   []Evidence // in place of the rule's: of a correlation
+}
+
+var _ correlation.Match[Evidence] = (*proof)(nil)
+
+func (p *proof) Field(number int32) (string, bool) { return p.d.field(FieldID(number)) }
+
+func (p *proof) Repeats() int { return p.d.repeats() }
+
+func (p *proof) Evidence() []Evidence {
+	if p.of != nil {
+		return p.of
+	}
+	return []Evidence{{Ref: p.d.ref, Time: p.d.time, Rule: p.rule, Reasons: p.d.Reasons(p.rule)}}
+}
+
+func (p *proof) Capture(dst []string, number int) []string {
+	for _, id := range p.d.rules.correlations[number].capture {
+		text, _ := p.d.field(id)
+		dst = append(dst, bound(text))
+	}
+	return dst
+}
+
+// advance moves the time of correlations on.
+func (m *Matcher) advance(t time.Time, report func(Match)) {
+	m.state.Advance(t, func(r correlation.Result[Evidence]) {
+		last := r.Evidence[len(r.Evidence)-1]
+		m.later.Reset(Source{}, last.Time, last.Ref, nil)
+		for i, text := range r.Captured {
+			m.later.SetString(m.rules.correlations[r.Correlation].capture[i], text)
+		}
+		m.complete(r, m.later, report)
+	})
+}
+
+// feed gives the match of a rule to the correlations that the rule feeds.
+func (m *Matcher) feed(number int32, d *Document, report func(Match)) {
+	if feeds := m.rules.feeds[number]; len(feeds) > 0 {
+		m.proof = proof{d: d, rule: m.rules.rules[number]}
+		m.add(feeds, &m.proof, report)
+	}
+}
+
+// add goes through the feeds backwards: members in the order that
+// [correlation.State.Add] asks for.
+func (m *Matcher) add(feeds []feed, p *proof, report func(Match)) {
+	for _, f := range slices.Backward(feeds) {
+		if r, complete := m.state.Add(f.correlation, f.member, p); complete {
+			m.complete(r, p.d, report)
 		}
 	}
-	return field
 }
 
-// stepTolerance is how much earlier than the latest a document may be before
-// the host's clock is taken to have been set back.
-const stepTolerance = time.Minute
-
-// clock turns times of documents into a time that hardly goes back: when the
-// host's clock is set back, it goes on from where it was, and when the clock is
-// set right again it does not jump.
-type clock struct {
-	last   time.Time
-	offset time.Duration
-	steps  uint64
-	late   uint64
-}
-
-// read returns the time to use for a document of time t.
-func (c *clock) read(t time.Time) time.Time {
-	if c.last.IsZero() {
-		c.last = t
-		return t
+// complete reports a correlation and feeds it to those that join it.
+func (m *Matcher) complete(r correlation.Result[Evidence], d *Document, report func(Match)) {
+	c := m.rules.correlations[r.Correlation]
+	if m.rules.reported[c.number] {
+		var group []Value
+		for i, text := range r.Group {
+			group = append(group, Value{c.rule.Correlation.GroupBy[i], text})
+		}
+		report(Match{Rule: c.rule, Document: d, Time: d.time, Count: r.Count, First: r.First, Group: group, evidence: r.Evidence})
 	}
-	t = t.Add(c.offset)
-	switch ahead := t.Sub(c.last); {
-	case ahead < -stepTolerance:
-		c.offset -= ahead
-		c.steps++
-		return c.last
-	case ahead < 0:
-		c.late++
-		return t
-	case ahead > stepTolerance && c.offset > 0:
-		back := min(c.offset, ahead)
-		c.offset -= back
-		t = t.Add(-back)
+	if feeds := m.rules.feeds[c.number]; len(feeds) > 0 {
+		m.add(feeds, &proof{d: d, of: r.Evidence}, report)
 	}
-	c.last = t
-	return t
 }
 
 // Counters say what a matcher has done and what it had to leave out.
@@ -218,13 +170,13 @@ type RuleCounter struct {
 
 // Counters returns the counters since the matcher was made.
 func (m *Matcher) Counters() Counters {
+	state := m.state.Counters()
 	c := Counters{
-		Documents: m.documents, Evaluated: m.evaluated, Late: m.state.clock.late, ClockSteps: m.state.clock.steps,
-		Ungrouped: m.state.ungrouped,
+		Documents: m.documents, Evaluated: m.evaluated, Late: state.Late, ClockSteps: state.ClockSteps, Ungrouped: state.Ungrouped,
 	}
-	for _, s := range m.state.tables {
-		rule := s.c.rule
-		c.Rules = append(c.Rules, RuleCounter{rule, rule.ID, len(s.groups), s.evicted, s.dropped})
+	for i, fill := range state.Fill {
+		rule := m.rules.correlations[i].rule
+		c.Rules = append(c.Rules, RuleCounter{rule, rule.ID, fill.Groups, fill.Evicted, fill.Dropped})
 	}
 	return c
 }

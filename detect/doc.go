@@ -16,8 +16,8 @@
 // counts them.
 //
 // A [Document] is one event as rules see it: named values. A [Matcher] matches
-// documents and holds the bounded state of correlations: counts and sequences
-// within a time. [Document.Explain] tells for any rule and document which tests
+// documents and holds the bounded state of correlations (package correlation):
+// counts and sequences within a time. [Document.Explain] tells for any rule and document which tests
 // hold and which do not; it is a plain, separate evaluation, which the tests
 // hold the index against.
 //

@@ -6,35 +6,20 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
 
-// Limits bound what a [Matcher] remembers. Zero fields mean the defaults.
-type Limits struct {
-	Groups   int // entities a correlation tells apart at a time: 4096
-	Values   int // distinct values a value_count keeps for each entity: 1024
-	Evidence int // documents remembered for each entity: 16
-}
-
-func (l Limits) withDefaults() Limits {
-	set := func(n *int, def int) {
-		if *n <= 0 {
-			*n = def
-		}
-	}
-	set(&l.Groups, 4096)
-	set(&l.Values, 1024)
-	set(&l.Evidence, 16)
-	return l
-}
+// Limits bound what a [Matcher] remembers for correlations. Zero fields mean
+// the defaults.
+type Limits = correlation.Limits
 
 // Matcher matches documents one after the other and keeps the state of
 // correlations. It is for one goroutine.
 type Matcher struct {
-	rules  *Ruleset
-	limits Limits
+	rules *Ruleset
 
 	epoch  uint32
 	seen   []uint32 // by literal: the epoch in which it was found
@@ -56,20 +41,20 @@ type Matcher struct {
 	other      []byte // scratch
 	evaluated  uint64
 	documents  uint64
-	state      correlator
+	state      *correlation.State[Evidence]
+	proof      proof     // scratch: of the rule being fed
+	later      *Document // stands for a document that is gone
 }
 
 // NewMatcher returns a matcher without any state.
 func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
-	m := &Matcher{
-		rules: r, limits: limits.withDefaults(),
+	return &Matcher{
+		rules: r, state: r.newState(limits), later: r.NewDocument(),
 		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
 		asked:  make([]asking, r.size.scanners),
 		caches: make([]cache, r.size.watched), seed: maphash.MakeSeed(),
 	}
-	m.state = newCorrelator(r, m.limits)
-	return m
 }
 
 // Match is one rule that a document matched, or a correlation that it
@@ -119,13 +104,13 @@ func (m *Matcher) Match(d *Document, report func(Match)) {
 	if len(m.matched) > 1 {
 		slices.Sort(m.matched)
 	}
-	m.state.advance(d.time, report)
+	m.advance(d.time, report)
 	for _, number := range m.matched {
 		rule := m.rules.rules[number]
 		if m.rules.reported[number] {
 			report(Match{Rule: rule, Document: d, Time: d.time, Count: 1, First: d.time})
 		}
-		m.state.feed(number, d, report)
+		m.feed(number, d, report)
 	}
 }
 

@@ -2,12 +2,12 @@ package detect
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
@@ -20,7 +20,7 @@ type Ruleset struct {
 	fields       map[string]FieldID
 	parts        map[sigma.LogSource]*partition
 	ordered      []*partition // by log source
-	correlations []*correlation
+	correlations []*joining
 	feeds        [][]feed // by rule: the correlations it takes part in
 	reported     []bool   // by rule: whether its matches are handed out
 	size         sizes
@@ -38,7 +38,7 @@ func Compile(rules []*sigma.Rule) (*Ruleset, []error) {
 		names: []string{"", ""}, fields: make(map[string]FieldID),
 	}
 	kept, errs := uniqueRules(rules)
-	kept, more := resolvable(kept)
+	kept, more := correlation.Resolve(kept)
 	errs = append(errs, more...)
 	bySource := make(map[sigma.LogSource][]*sigma.Rule)
 	for _, rule := range kept {
@@ -67,7 +67,7 @@ func uniqueRules(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
 	ids := make(map[string]*sigma.Rule)
 	for _, rule := range rules {
 		if first := cmp.Or(ids[strings.ToLower(rule.ID)], ids["name "+rule.Name]); first != nil {
-			errs = append(errs, ruleError(rule, rule.Line, "the id or name of this rule is that of %s:%d, too: give it its own", first.Path, first.Line))
+			errs = append(errs, rule.Errorf(rule.Line, "the id or name of this rule is that of %s:%d, too: give it its own", first.Path, first.Line))
 			continue
 		}
 		if rule.ID != "" {
@@ -79,10 +79,6 @@ func uniqueRules(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
 		kept = append(kept, rule)
 	}
 	return kept, errs
-}
-
-func ruleError(rule *sigma.Rule, line int, format string, args ...any) error {
-	return &sigma.Error{Path: rule.Path, Line: line, Reason: fmt.Sprintf(format, args...)}
 }
 
 // addFields gives ids to the fields that a rule uses.

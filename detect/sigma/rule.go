@@ -236,6 +236,11 @@ func (b Bound) Holds(n int) bool {
 	return n == b.N
 }
 
+// Errorf returns an [*Error] in the file of r.
+func (r *Rule) Errorf(line int, format string, args ...any) error {
+	return &Error{Path: r.Path, Line: line, Reason: fmt.Sprintf(format, args...)}
+}
+
 // Error is what is wrong with a rule file, and where.
 type Error struct {
 	Path   string

@@ -1,0 +1,101 @@
+package correlation
+
+import (
+	"strings"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+)
+
+// Names finds rules by what correlations call them.
+type Names map[string]*sigma.Rule
+
+// NamesOf returns the ids and names of rules. A name goes before an id.
+func NamesOf(rules []*sigma.Rule) Names {
+	names := make(Names)
+	for _, rule := range rules {
+		if rule.ID != "" {
+			names[strings.ToLower(rule.ID)] = rule
+		}
+	}
+	for _, rule := range rules {
+		if rule.Name != "" {
+			names[strings.ToLower(rule.Name)] = rule
+		}
+	}
+	return names
+}
+
+// Find returns the rule with an id or name, in any case, or nil.
+func (n Names) Find(name string) *sigma.Rule { return n[strings.ToLower(name)] }
+
+// Resolve leaves out correlations of rules that are not there and those that
+// depend on themselves. For each it gives an error of type [*sigma.Error].
+func Resolve(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
+	r := resolver{names: NamesOf(rules), state: make(map[*sigma.Rule]visit), errs: make(map[*sigma.Rule]error)}
+	for _, rule := range rules {
+		if err := r.visit(rule); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		kept = append(kept, rule)
+	}
+	return kept, errs
+}
+
+type visit uint8
+
+const (
+	visiting visit = iota + 1
+	sound
+	unsound
+)
+
+type resolver struct {
+	names Names
+	state map[*sigma.Rule]visit
+	errs  map[*sigma.Rule]error // of unsound rules
+}
+
+// visit checks a rule and, first, those it joins.
+func (r *resolver) visit(rule *sigma.Rule) error {
+	if rule.Correlation == nil || r.state[rule] != 0 {
+		return r.errs[rule]
+	}
+	r.state[rule] = visiting
+	for i, name := range rule.Correlation.Rules {
+		if err := r.visitMember(rule, name, rule.Correlation.Lines[i]); err != nil {
+			r.state[rule], r.errs[rule] = unsound, err
+			return err
+		}
+	}
+	r.state[rule] = sound
+	return nil
+}
+
+func (r *resolver) visitMember(rule *sigma.Rule, name string, line int) error {
+	joined := r.names.Find(name)
+	if joined == nil {
+		return rule.Errorf(line, "no rule has the id or name %q: load the rule together with this correlation", name)
+	}
+	r.visit(joined) // its own error is reported when its turn comes
+	switch {
+	case joined.Correlation == nil || r.state[joined] == sound:
+		return nil
+	case r.state[joined] == visiting:
+		return rule.Errorf(line, "the correlation depends on itself through %q", name)
+	}
+	return rule.Errorf(line, "rule %q is refused itself", name)
+}
+
+// FieldOf returns the field that a name of the correlation means in documents
+// of a rule that it joins, which aliases may call by what the correlation calls
+// it, by its id or by its name.
+func FieldOf(spec *sigma.Correlation, field, as string, joined *sigma.Rule) string {
+	byRule := spec.Aliases[field]
+	for _, key := range []string{as, joined.ID, joined.Name} {
+		if name, ok := byRule[key]; ok && key != "" {
+			return name
+		}
+	}
+	return field
+}

@@ -1,0 +1,447 @@
+package correlation
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
+)
+
+// Limits bound what a [State] remembers. Zero fields mean the defaults.
+type Limits struct {
+	Groups   int // entities a correlation tells apart at a time: 4096
+	Values   int // distinct values a value_count keeps for each entity: 1024
+	Evidence int // pieces of evidence remembered for each entity: 16
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(n *int, def int) {
+		if *n <= 0 {
+			*n = def
+		}
+	}
+	set(&l.Groups, 4096)
+	set(&l.Values, 1024)
+	set(&l.Evidence, 16)
+	return l
+}
+
+// Correlation is a correlation rule with the fields that its names mean, as
+// the numbers by which a [Match] knows them.
+type Correlation struct {
+	Spec    *sigma.Correlation
+	Members []Member // by Spec.Rules
+}
+
+// Member is one of the rules that a correlation joins.
+type Member struct {
+	GroupBy []int32 // in the order of Spec.GroupBy
+	Counted int32   // the field whose values are counted, for a value_count
+}
+
+// Match is a match of a rule that a correlation joins. The state keeps none
+// beyond the call that it is given to. E is what the caller remembers of one.
+type Match[E any] interface {
+	// Field returns the value of a field as text, false where it has none.
+	Field(number int32) (string, bool)
+	// Repeats returns how many equal matches it stands for, at least one.
+	Repeats() int
+	// Evidence returns what to remember of it, oldest first. It is asked only
+	// where that is kept: most matches of a later step of a sequence lead
+	// nowhere.
+	Evidence() []E
+	// Capture appends what the caller wants back with the [Result] of a window
+	// of the correlation that ends without a match, should this be its last.
+	Capture(dst []string, correlation int) []string
+}
+
+// Result is a correlation that was completed. Its slices are the caller's.
+type Result[E any] struct {
+	Correlation int // its place among those of the state
+	Count       int // what was counted, or the number of steps
+	First       time.Time
+	Group       []string // the values of the group-by fields
+	Evidence    []E      // oldest first, at most [Limits.Evidence] of it
+	Captured    []string // by the last [Match] of a window that is over
+}
+
+// State is what correlations remember. It is for one goroutine.
+type State[E any] struct {
+	limits    Limits
+	clock     clock
+	now       time.Time // of the matches being added
+	serial    uint64    // of that time
+	tables    []*table[E]
+	key       []byte
+	seed      maphash.Seed
+	ungrouped uint64
+}
+
+// NewState returns the empty state of correlations, which have passed
+// [Resolve].
+func NewState[E any](correlations []Correlation, limits Limits) *State[E] {
+	s := &State[E]{limits: limits.withDefaults(), seed: maphash.MakeSeed()}
+	for i, c := range correlations {
+		s.tables = append(s.tables, newTable[E](i, c, s.limits))
+	}
+	return s
+}
+
+// Counters say what a state has done and what it had to leave out.
+type Counters struct {
+	Late       uint64 // calls of Advance with a time before the last, by up to a minute
+	ClockSteps uint64 // times the clock went back further
+	Ungrouped  uint64 // matches left out because a group-by field was absent
+	Fill       []Fill // by correlation
+}
+
+// Fill says how full the state of a correlation is.
+type Fill struct {
+	Groups  int    // entities remembered now
+	Evicted uint64 // entities forgotten for lack of room
+	Dropped uint64 // values not counted for lack of room
+}
+
+// Counters returns the counters since the state was made.
+func (s *State[E]) Counters() Counters {
+	c := Counters{Late: s.clock.late, ClockSteps: s.clock.steps, Ungrouped: s.ungrouped}
+	for _, t := range s.tables {
+		c.Fill = append(c.Fill, Fill{len(t.groups), t.evicted, t.dropped})
+	}
+	return c
+}
+
+// maxEntries bounds the times that one correlation remembers over all of its
+// groups.
+const maxEntries = 1 << 20
+
+// table is the state of one correlation: groups in the order in which they
+// are forgotten.
+type table[E any] struct {
+	number  int // of the correlation in the state
+	spec    *sigma.Correlation
+	members []Member
+	needed  int  // least count that satisfies the bounds
+	atEnd   bool // the bounds have an upper end: judged when the window is over
+	limit   int
+	values  int
+	groups  map[string]*group[E]
+	list    group[E] // sentinel: next is the first to be forgotten
+	fired   uint64   // serial of the event that last completed a group
+	evicted uint64
+	dropped uint64
+}
+
+// group is the state of one entity of a correlation.
+type group[E any] struct {
+	key        string
+	next, prev *group[E]
+	values     []string // of the group-by fields
+
+	start    time.Time            // of the earliest contribution that counts
+	times    []time.Time          // event_count, in order
+	distinct map[string]time.Time // value_count: the last time of each value
+	count    int                  // event_count judged at the end of the window
+	stages   []stage[E]           // temporal types, by member
+	evidence []E
+	captured []string // by the latest match, for counts judged at the end
+}
+
+// stage is the latest match of a member or, in an ordered correlation, the
+// latest chain of matches up to that member.
+type stage[E any] struct {
+	start, at time.Time
+	serial    uint64
+	evidence  []E
+}
+
+func newTable[E any](number int, c Correlation, limits Limits) *table[E] {
+	t := &table[E]{number: number, spec: c.Spec, members: c.Members, needed: 1, groups: make(map[string]*group[E])}
+	t.atEnd = !c.Spec.Holds(1 << 30)
+	for !c.Spec.Holds(t.needed) {
+		t.needed++ // ends: the parser refuses bounds that nothing satisfies
+	}
+	t.values = max(limits.Values, t.needed)
+	t.limit = max(1, min(limits.Groups, maxEntries/t.needed))
+	t.list.next, t.list.prev = &t.list, &t.list
+	return t
+}
+
+func (t *table[E]) unlink(g *group[E]) {
+	g.prev.next, g.next.prev = g.next, g.prev
+}
+
+func (t *table[E]) append(g *group[E]) {
+	g.prev, g.next = t.list.prev, &t.list
+	g.prev.next, t.list.prev = g, g
+}
+
+func (t *table[E]) forget(g *group[E]) {
+	t.unlink(g)
+	delete(t.groups, g.key)
+}
+
+// group returns the group with a key and makes it the last to be forgotten,
+// except where groups are judged in the order of their beginning.
+func (t *table[E]) group(key []byte) (g *group[E], isNew bool) {
+	g = t.groups[string(key)]
+	if g == nil {
+		if len(t.groups) >= t.limit {
+			t.forget(t.list.next)
+			t.evicted++
+		}
+		g = &group[E]{key: string(key)}
+		t.groups[g.key] = g
+		t.append(g)
+		return g, true
+	}
+	if !t.atEnd {
+		t.unlink(g)
+		t.append(g)
+	}
+	return g, false
+}
+
+// Advance begins a new event at time t, whose matches are added next, and
+// reports the counts that have an upper bound and whose window is over. A time
+// that is more than a minute before the last means that the host's clock was
+// set back: time goes on from where it was.
+func (s *State[E]) Advance(t time.Time, report func(Result[E])) {
+	if len(s.tables) == 0 {
+		return
+	}
+	s.serial++
+	s.now = s.clock.read(t)
+	for _, t := range s.tables {
+		if t.atEnd {
+			s.closeWindows(t, report)
+		}
+	}
+}
+
+// closeWindows judges counts whose window is over.
+func (s *State[E]) closeWindows(t *table[E], report func(Result[E])) {
+	for g := t.list.next; g != &t.list && s.now.Sub(g.start) > t.spec.Timespan; g = t.list.next {
+		t.forget(g)
+		if count := max(g.count, len(g.distinct)); t.spec.Holds(count) {
+			report(s.result(t.number, g, count))
+		}
+	}
+}
+
+// Add adds a match of a member of a correlation to the current event and
+// reports whether that completed the correlation, which then begins anew with
+// the next event. Of a rule that is a member of a sequence twice the later
+// place is to be added first, so that one match does not take two steps.
+func (s *State[E]) Add(correlation, member int, match Match[E]) (Result[E], bool) {
+	t := s.tables[correlation]
+	if t.fired == s.serial {
+		return Result[E]{}, false
+	}
+	m := &t.members[member]
+	if !s.groupKey(m, match) {
+		s.ungrouped++
+		return Result[E]{}, false
+	}
+	if member > 0 && t.spec.Type == sigma.TemporalOrdered && t.groups[string(s.key)] == nil {
+		return Result[E]{}, false // no step came before
+	}
+	g, isNew := t.group(s.key)
+	if isNew {
+		g.start = s.now
+		for _, field := range m.GroupBy {
+			text, _ := match.Field(field)
+			g.values = append(g.values, text)
+		}
+	}
+	count := s.contribute(t, g, member, match)
+	if count == 0 {
+		return Result[E]{}, false
+	}
+	t.forget(g)
+	t.fired = s.serial
+	return s.result(t.number, g, count), true
+}
+
+func (s *State[E]) result(correlation int, g *group[E], count int) Result[E] {
+	first := g.start
+	if len(g.times) > 0 {
+		first = g.times[0]
+	}
+	return Result[E]{
+		Correlation: correlation, Count: count, First: first.Add(-s.clock.offset), Group: g.values,
+		Evidence: g.evidence, Captured: g.captured,
+	}
+}
+
+// maxKeyText bounds what a group remembers of one value; longer values are
+// told apart by a hash.
+const maxKeyText = 256
+
+// groupKey writes the values of the group-by fields to key, or reports that
+// one is absent.
+func (s *State[E]) groupKey(m *Member, match Match[E]) bool {
+	s.key = s.key[:0]
+	for _, id := range m.GroupBy {
+		text, ok := match.Field(id)
+		if !ok {
+			return false
+		}
+		if len(text) > maxKeyText {
+			s.key = binary.LittleEndian.AppendUint64(s.key, maphash.String(s.seed, text))
+			text = text[:maxKeyText]
+		}
+		s.key = binary.AppendUvarint(s.key, uint64(len(text)))
+		s.key = append(s.key, text...)
+	}
+	return true
+}
+
+// contribute adds one match to a group and returns the count or the number of
+// steps that completes the correlation, or 0.
+func (s *State[E]) contribute(t *table[E], g *group[E], member int, match Match[E]) int {
+	switch {
+	case t.spec.Type == sigma.Temporal:
+		return s.together(t, g, member, match)
+	case t.spec.Type == sigma.TemporalOrdered:
+		return s.inOrder(t, g, member, match)
+	}
+	g.keep(match.Evidence(), s.limits.Evidence)
+	switch {
+	case t.atEnd:
+		s.countToEnd(t, g, member, match)
+		return 0
+	case t.spec.Type == sigma.ValueCount:
+		return s.countValues(t, g, member, match)
+	}
+	return s.countEvents(t, g, match)
+}
+
+// countEvents is complete when enough events lie within the timespan.
+func (s *State[E]) countEvents(t *table[E], g *group[E], match Match[E]) int {
+	at, _ := slices.BinarySearchFunc(g.times, s.now, func(a, b time.Time) int {
+		if a.After(b) {
+			return 1
+		}
+		return -1 // equal times go after those that are there
+	})
+	for range min(match.Repeats(), t.needed) {
+		g.times = slices.Insert(g.times, at, s.now)
+	}
+	oldest := g.times[len(g.times)-1].Add(-t.spec.Timespan)
+	drop := 0
+	for g.times[drop].Before(oldest) {
+		drop++
+	}
+	g.times = slices.Delete(g.times, 0, drop)
+	return t.enough(len(g.times))
+}
+
+// enough returns a count that satisfies the bounds, else 0.
+func (t *table[E]) enough(count int) int {
+	if count < t.needed {
+		return 0
+	}
+	return count
+}
+
+// countValues is complete when enough distinct values lie within the timespan.
+func (s *State[E]) countValues(t *table[E], g *group[E], member int, match Match[E]) int {
+	if !s.addValue(t, g, member, match) || len(g.distinct) < t.needed {
+		return 0
+	}
+	oldest := s.now.Add(-t.spec.Timespan)
+	for value, at := range g.distinct {
+		if at.Before(oldest) {
+			delete(g.distinct, value)
+		}
+	}
+	return t.enough(len(g.distinct))
+}
+
+// addValue notes the counted value of a match.
+func (s *State[E]) addValue(t *table[E], g *group[E], member int, match Match[E]) bool {
+	text, ok := match.Field(t.members[member].Counted)
+	if !ok {
+		return false
+	}
+	if g.distinct == nil {
+		g.distinct = make(map[string]time.Time)
+	}
+	value := strings.Clone(text[:min(len(text), maxKeyText)])
+	if _, known := g.distinct[value]; !known && len(g.distinct) >= t.values {
+		t.dropped++
+		return false
+	}
+	g.distinct[value] = s.now
+	return true
+}
+
+// countToEnd counts until the window is over.
+func (s *State[E]) countToEnd(t *table[E], g *group[E], member int, match Match[E]) {
+	if t.spec.Type == sigma.ValueCount {
+		s.addValue(t, g, member, match)
+	} else {
+		g.count += match.Repeats()
+	}
+	g.captured = match.Capture(g.captured[:0], t.number)
+}
+
+// together is complete when every member matched within the timespan.
+func (s *State[E]) together(t *table[E], g *group[E], member int, match Match[E]) int {
+	if g.stages == nil {
+		g.stages = make([]stage[E], len(t.members))
+	}
+	g.stages[member] = stage[E]{start: s.now, at: s.now, serial: s.serial, evidence: match.Evidence()}
+	oldest := s.now.Add(-t.spec.Timespan)
+	for _, stage := range g.stages {
+		if stage.serial == 0 || stage.at.Before(oldest) {
+			return 0
+		}
+	}
+	slices.SortStableFunc(g.stages, func(a, b stage[E]) int { return a.at.Compare(b.at) })
+	g.start = g.stages[0].at
+	for _, stage := range g.stages {
+		g.keep(stage.evidence, s.limits.Evidence)
+	}
+	return len(g.stages)
+}
+
+// inOrder is complete when the members matched one after the other, in
+// different events, within the timespan. Of all chains that reach a member the
+// one that began last is kept: whatever another could complete, it can, too.
+func (s *State[E]) inOrder(t *table[E], g *group[E], member int, match Match[E]) int {
+	if g.stages == nil {
+		g.stages = make([]stage[E], len(t.members))
+	}
+	next := stage[E]{start: s.now, at: s.now, serial: s.serial}
+	if member == 0 {
+		next.evidence = match.Evidence()
+	} else {
+		before := &g.stages[member-1]
+		if before.serial == 0 || before.serial == s.serial || before.at.After(s.now) ||
+			s.now.Sub(before.start) > t.spec.Timespan {
+			return 0
+		}
+		next.start = before.start
+		next.evidence = append(slices.Clone(before.evidence), match.Evidence()...)
+	}
+	if member < len(g.stages)-1 {
+		g.stages[member] = next
+		return 0
+	}
+	g.start = next.start
+	g.keep(next.evidence, s.limits.Evidence)
+	return len(g.stages)
+}
+
+// keep remembers evidence, forgetting the oldest beyond the limit.
+func (g *group[E]) keep(evidence []E, limit int) {
+	g.evidence = append(g.evidence, evidence...)
+	if over := len(g.evidence) - limit; over > 0 {
+		g.evidence = slices.Delete(g.evidence, 0, over)
+	}
+}
