@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -192,6 +194,79 @@ func TestPIDReuse(t *testing.T) {
 	}
 	if len(starts) < 2 { // another process may have had it in between
 		t.Errorf("pid %d was born %d times, want two or more", pid, len(starts))
+	}
+}
+
+// TestBellRingsForTheFirstRecord holds the doorbell of a CPU to its word: it
+// rings while armed, and only then.
+func TestBellRingsForTheFirstRecord(t *testing.T) {
+	hosttest.Root(t)
+	runtime.LockOSThread() // never unlocked: the thread keeps its affinity to itself
+	var one unix.CPUSet
+	one.Set(0)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Skipf("CPU 0 is not to be had: %v", err)
+	}
+	b, err := openBell(0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	rings := func() bool {
+		mem, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Munmap(mem)
+		fds := []unix.PollFd{{Fd: int32(b.fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 50)
+		if err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+		return n > 0
+	}
+	for _, armed := range []bool{false, true, true, false, true} {
+		if err := b.arm(armed); err != nil {
+			t.Fatal(err)
+		}
+		if rings() != armed {
+			t.Fatalf("armed is %t, but the bell did otherwise", armed)
+		}
+	}
+}
+
+// TestLoneExecIsPrompt has single processes wake a sensor that waits for its
+// doorbells.
+func TestLoneExecIsPrompt(t *testing.T) {
+	const most = time.Second // on a busy machine; else about one nap
+	hosttest.Root(t)
+	truth := hosttest.Program(t, "true")
+	sink, health := &collector{}, feature.NewHealth("perf")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- New(Options{}).Run(ctx, feature.Host{Log: slog.New(slog.DiscardHandler), Sink: sink, Health: health})
+	}()
+	for range 5 {
+		time.Sleep(200 * time.Millisecond)
+		cmd := exec.Command(truth)
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for !slices.ContainsFunc(sink.all(), func(e event.Event) bool {
+			return e.Activity == event.ProcessTerminate && int(e.Process.PID) == cmd.Process.Pid
+		}) {
+			if time.Since(began) > most {
+				t.Fatalf("the end of a process was not reported within %v", most)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Logf("reported after %v", time.Since(began))
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("the sensor ended with %v", err)
 	}
 }
 

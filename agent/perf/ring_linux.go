@@ -12,6 +12,9 @@ import (
 // include/uapi/linux/perf_event.h.
 const bitBPFEvent = 1 << 30
 
+// bellPages is the buffer of a doorbell, the smallest that there is.
+const bellPages = 1
+
 // sampleType makes the trailer that [batch.add] expects.
 const sampleType = unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_TIME | unix.PERF_SAMPLE_CPU
 
@@ -23,12 +26,29 @@ type ring struct {
 	mem  []byte
 	data []byte // power of two long
 	wrap []byte // for a record that goes around the end
+	bell *bell  // nil where there is none
 }
 
 // openRing opens the event of one CPU with a buffer of the given number of
 // pages, a power of two. bpf asks for records of BPF programs, which kernels
-// before 5.1 refuse.
+// before 5.1 refuse. A ring whose doorbell cannot be opened is good without.
 func openRing(cpu, pages int, bpf bool) (*ring, error) {
+	fd, mem, err := openEvent(cpu, pages, uint32(pages*unix.Getpagesize()/4), unix.PROT_READ|unix.PROT_WRITE, bpf)
+	if err != nil {
+		return nil, err
+	}
+	r := &ring{cpu: cpu, fd: fd, mem: mem, data: mem[unix.Getpagesize():], meta: (*unix.PerfEventMmapPage)(unsafe.Pointer(&mem[0]))}
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+		r.close()
+		return nil, fmt.Errorf("enable the side-band of CPU %d: %w", cpu, err)
+	}
+	r.bell, _ = openBell(cpu, bpf)
+	return r, nil
+}
+
+// openEvent opens and maps an event that counts nothing and makes side-band
+// records. Its descriptor becomes readable with every wakeup bytes.
+func openEvent(cpu, pages int, wakeup uint32, prot int, bpf bool) (fd int, mem []byte, err error) {
 	attr := unix.PerfEventAttr{
 		Type:        unix.PERF_TYPE_SOFTWARE,
 		Size:        uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
@@ -36,28 +56,62 @@ func openRing(cpu, pages int, bpf bool) (*ring, error) {
 		Sample_type: sampleType,
 		Bits: unix.PerfBitDisabled | unix.PerfBitMmap | unix.PerfBitMmap2 | unix.PerfBitComm | unix.PerfBitCommExec |
 			unix.PerfBitTask | unix.PerfBitWatermark | unix.PerfBitSampleIDAll | unix.PerfBitUseClockID,
-		Wakeup:  uint32(pages * unix.Getpagesize() / 4),
+		Wakeup:  wakeup,
 		Clockid: unix.CLOCK_BOOTTIME,
 	}
 	if bpf {
 		attr.Bits |= bitBPFEvent
 	}
-	fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	fd, err = unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("open the side-band event of CPU %d: %w", cpu, err)
+		return -1, nil, fmt.Errorf("open the side-band event of CPU %d: %w", cpu, err)
 	}
-	page := unix.Getpagesize()
-	mem, err := unix.Mmap(fd, 0, (1+pages)*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	size := (1 + pages) * unix.Getpagesize()
+	mem, err = unix.Mmap(fd, 0, size, prot, unix.MAP_SHARED)
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("map %d KiB for the side-band of CPU %d: %w", (1+pages)*page>>10, cpu, err)
+		return -1, nil, fmt.Errorf("map %d KiB for the side-band of CPU %d: %w", size>>10, cpu, err)
 	}
-	r := &ring{cpu: cpu, fd: fd, mem: mem, data: mem[page:], meta: (*unix.PerfEventMmapPage)(unsafe.Pointer(&mem[0]))}
-	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
-		r.close()
-		return nil, fmt.Errorf("enable the side-band of CPU %d: %w", cpu, err)
+	return fd, mem, nil
+}
+
+// bell is a second event of a CPU that wakes its waiter with the first record.
+// Nobody reads its buffer, which is mapped read-only so that the kernel writes
+// around it. It rings only while armed, by letting its buffer take records:
+// that is a store in the kernel, where enabling an event would interrupt the
+// CPU it belongs to (perf_event_open(2), PERF_EVENT_IOC_PAUSE_OUTPUT).
+type bell struct {
+	fd  int
+	mem []byte
+}
+
+func openBell(cpu int, bpf bool) (*bell, error) {
+	fd, mem, err := openEvent(cpu, bellPages, 1, unix.PROT_READ, bpf)
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	b := &bell{fd: fd, mem: mem}
+	if err = b.arm(false); err == nil {
+		err = unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0)
+	}
+	if err != nil {
+		b.close()
+		return nil, fmt.Errorf("enable the doorbell of CPU %d: %w", cpu, err)
+	}
+	return b, nil
+}
+
+func (b *bell) arm(on bool) error {
+	pause := 1
+	if on {
+		pause = 0
+	}
+	return unix.IoctlSetInt(b.fd, unix.PERF_EVENT_IOC_PAUSE_OUTPUT, pause)
+}
+
+func (b *bell) close() {
+	unix.Munmap(b.mem)
+	unix.Close(b.fd)
 }
 
 // read adds what the ring holds to b and gives the space back to the kernel.
@@ -93,6 +147,9 @@ func (r *ring) record(at, size uint64) []byte {
 }
 
 func (r *ring) close() {
+	if r.bell != nil {
+		r.bell.close()
+	}
 	unix.Munmap(r.mem)
 	unix.Close(r.fd)
 }

@@ -18,10 +18,10 @@ import (
 
 // Pace of the reader. A ring that fills to a quarter ends any nap.
 const (
-	idlePasses   = 10                     // empty passes before the long nap
-	idleNap      = 100 * time.Millisecond // far below the second that an alert may take
-	hotplugEvery = 5 * time.Second
-	ringBudget   = 8 << 20 // bytes for the rings of all CPUs
+	idlePasses   = 10                     // empty passes before the long nap, on a host without doorbells
+	idleNap      = 100 * time.Millisecond // that nap; far below the second that an alert may take
+	hotplugEvery = 5 * time.Second        // also the longest wait for a doorbell
+	ringBudget   = 8 << 20                // bytes for the rings of all CPUs
 	minRing      = 64 << 10
 	maxRing      = 512 << 10
 )
@@ -47,6 +47,7 @@ type session struct {
 	rings   map[int]*ring // by CPU
 	online  string        // the list of CPUs that rings were opened for
 	epollFD int
+	ready   [64]unix.EpollEvent
 	epoll   *os.File // owns epollFD
 	wake    syscall.RawConn
 
@@ -112,12 +113,20 @@ func (s *session) openRings(cpus []int) error {
 			continue
 		}
 		s.rings[cpu] = r
-		ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(cpu)}
-		if err := unix.EpollCtl(s.epollFD, unix.EPOLL_CTL_ADD, r.fd, &ev); err != nil {
+		if err := s.watch(r); err != nil {
 			return fmt.Errorf("watch the ring of CPU %d: %w", cpu, err)
 		}
 	}
 	return nil
+}
+
+func (s *session) watch(r *ring) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(r.cpu)}
+	err := unix.EpollCtl(s.epollFD, unix.EPOLL_CTL_ADD, r.fd, &ev)
+	if err == nil && r.bell != nil {
+		err = unix.EpollCtl(s.epollFD, unix.EPOLL_CTL_ADD, r.bell.fd, &ev)
+	}
+	return err
 }
 
 // unsupported explains why this host does not let us read the side-band.
@@ -133,7 +142,10 @@ func (s *session) unsupported(err error) error {
 	return err
 }
 
-// run drains the rings at a pace that follows the load.
+// run drains the rings at a pace that follows the load: while records come,
+// after naps that let them gather; after a pass that found none, when a
+// doorbell rings. What came before the doorbells were armed, the pass after it
+// finds.
 func (s *session) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.epoll.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -148,14 +160,46 @@ func (s *session) run(ctx context.Context) error {
 			checked = now
 			s.hotplug()
 		}
-		nap := s.nap
-		if quiet > idlePasses {
-			nap = max(idleNap, s.nap)
+		switch {
+		case quiet == 0:
+			s.sleep(ctx, s.nap)
+		case s.arm():
+			if s.drain() == 0 {
+				s.sleep(ctx, hotplugEvery)
+			}
+			s.disarm()
+			s.sleep(ctx, s.nap)
+		case quiet > idlePasses:
+			s.sleep(ctx, max(idleNap, s.nap))
+		default:
+			s.sleep(ctx, s.nap)
 		}
-		s.sleep(ctx, nap)
 	}
 	s.drain()
 	return nil
+}
+
+// arm makes the doorbells ring. It reports false when a CPU has none: then
+// the host needs naps anyway.
+func (s *session) arm() bool {
+	for _, r := range s.rings {
+		if r.bell == nil {
+			return false
+		}
+	}
+	for _, r := range s.rings {
+		r.bell.arm(true)
+	}
+	return true
+}
+
+// disarm silences the doorbells and forgets those that rang, which would cut
+// the next nap short.
+func (s *session) disarm() {
+	for _, r := range s.rings {
+		r.bell.arm(false)
+	}
+	s.rang()
 }
 
 // sleep waits until the nap is over, a ring has filled to its watermark, or
@@ -165,11 +209,14 @@ func (s *session) sleep(ctx context.Context, nap time.Duration) {
 	if ctx.Err() != nil { // the deadline set when ctx ended is gone
 		return
 	}
-	s.wake.Read(func(fd uintptr) bool {
-		var ready [16]unix.EpollEvent
-		n, err := unix.EpollWait(int(fd), ready[:], 0)
-		return n > 0 || err != nil && err != unix.EINTR
-	})
+	s.wake.Read(func(uintptr) bool { return s.rang() })
+}
+
+// rang reports whether a ring has filled to its watermark or a doorbell rung
+// since the last call.
+func (s *session) rang() bool {
+	n, err := unix.EpollWait(s.epollFD, s.ready[:], 0)
+	return n > 0 || err != nil && err != unix.EINTR
 }
 
 // drain emits what the rings hold and returns how many records that were.
