@@ -71,12 +71,43 @@ func TestQueueCountsWhatDoesNotFit(t *testing.T) {
 	if dropped := q.put(make([]event.Event, 5), base); dropped != 2 {
 		t.Errorf("dropped %d of 5 with room for 3, want 2", dropped)
 	}
-	if n := len(q.take(nil)); n != 3 {
+	if n := len(q.take(nil, base)); n != 3 {
 		t.Errorf("took %d, want 3", n)
 	}
 	huge := event.Event{Message: string(make([]byte, 1<<20))}
 	if dropped := q.put([]event.Event{huge, {}}, base); dropped != 1 {
 		t.Errorf("dropped %d, want only the event that exceeds the byte bound", dropped)
+	}
+}
+
+func TestQueueWakesTheConsumerOnce(t *testing.T) {
+	woken := func(q *queue) bool {
+		select {
+		case <-q.ready:
+			return true
+		default:
+			return false
+		}
+	}
+	q := newQueue(1<<16, 1<<30)
+	put := func(n int, after time.Duration) { q.put(make([]event.Event, n), base.Add(after)) }
+	if put(1, 0); !woken(q) {
+		t.Fatal("a consumer at rest was not woken")
+	}
+	q.take(nil, base)
+	if put(1, signalEvery-1); woken(q) {
+		t.Error("woken although it would have come by itself")
+	}
+	if put(signalFull, signalEvery-1); !woken(q) {
+		t.Error("not woken although much waits")
+	}
+	if put(1, signalEvery); !woken(q) {
+		t.Error("not woken by the batch after the pause")
+	}
+	q.take(nil, base.Add(signalEvery))
+	q.take(nil, base.Add(signalEvery))
+	if put(1, signalEvery); !woken(q) {
+		t.Error("not woken although it found nothing and rests")
 	}
 }
 

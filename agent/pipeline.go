@@ -9,9 +9,13 @@ import (
 )
 
 const (
-	busyTick = 500 * time.Millisecond // housekeeping while events come
-	idleTick = 10 * time.Second       // and when none came since the last one
-	batchNap = 10 * time.Millisecond  // lets a burst collect before the pipeline wakes for it
+	busyTick = 500 * time.Millisecond // housekeeping while events come or wait in the process table
+	idleTick = 10 * time.Second       // and while none do
+	batchNap = 10 * time.Millisecond  // the shortest time between two turns, however much comes
+	// patience is how much longer than it has to an event waits for the turn
+	// that the next batch brings anyway. It is the nap of a busy sensor: while
+	// events come, no turn needs a timer.
+	patience = 40 * time.Millisecond
 )
 
 // pipeline orders, enriches and hands on. All fields belong to its goroutine.
@@ -24,6 +28,8 @@ type pipeline struct {
 	incoming  []queued
 	outgoing  []*event.Event
 	stats     pipelineStats
+	turned    time.Time // when the latest turn began
+	kept      time.Time // when the latest housekeeping was done
 	done      chan struct{}
 }
 
@@ -47,54 +53,53 @@ func (p *pipeline) start(ctx context.Context) {
 func (p *pipeline) wait() { <-p.done }
 
 func (p *pipeline) run(ctx context.Context) {
-	release := time.NewTimer(time.Hour)
-	tick := time.NewTimer(busyTick)
-	defer release.Stop()
-	defer tick.Stop()
-	busy := false
+	timer := time.NewTimer(busyTick)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			p.collect()
+			p.collect(time.Now())
 			p.release(time.Now(), true)
 			return
 		case <-p.agent.queue.ready:
-			if !busy {
-				busy = true
-				tick.Reset(busyTick)
-			}
-			time.Sleep(batchNap)
-			p.collect()
-			if wait := p.release(time.Now(), false); wait > 0 {
-				release.Reset(wait)
-			}
-		case <-release.C:
-			if wait := p.release(time.Now(), false); wait > 0 {
-				release.Reset(wait)
-			}
-		case <-tick.C:
-			p.expire(time.Now())
-			tick.Reset(nextTick(busy))
-			busy = false
+			time.Sleep(batchNap - time.Since(p.turned))
+		case <-timer.C:
 		}
+		timer.Reset(p.turn(time.Now()))
 	}
 }
 
-func nextTick(busy bool) time.Duration {
-	if busy {
+// turn takes what is queued and hands on what is due, and returns when the
+// next turn has to come if no batch brings it sooner.
+func (p *pipeline) turn(now time.Time) time.Duration {
+	p.turned = now
+	took := p.collect(now)
+	if now.Sub(p.kept) >= busyTick {
+		p.kept = now
+		p.checkSensors()
+	}
+	wait := p.release(now, false)
+	switch {
+	case took || wait > 0:
+		return wait + patience
+	case p.table.Stats().Waiting > 0:
 		return busyTick
 	}
 	return idleTick
 }
 
-// collect moves what the sensors queued into the sequencer.
-func (p *pipeline) collect() {
-	p.incoming = p.agent.queue.take(p.incoming[:0])
+// collect moves what the sensors queued into the sequencer and reports whether
+// that was anything.
+func (p *pipeline) collect(now time.Time) bool {
+	p.incoming = p.agent.queue.take(p.incoming[:0], now)
 	p.sequencer.add(p.incoming)
 	clear(p.incoming)
+	return len(p.incoming) > 0
 }
 
-// release hands on every event whose turn has come.
+// release hands on every event whose turn has come, and returns how long the
+// next has to wait; zero when none is held. The housekeeping of the process
+// table may complete execs that one sensor missed.
 func (p *pipeline) release(now time.Time, all bool) time.Duration {
 	wait := p.sequencer.release(now, all, p.process)
 	if all {
@@ -121,16 +126,14 @@ func (p *pipeline) process(e *event.Event) {
 	p.outgoing = append(p.outgoing, &out)
 }
 
-// expire does the housekeeping of the process table, which may complete execs
-// that one sensor missed.
-func (p *pipeline) expire(now time.Time) {
+// checkSensors tells the process table which sensors do not work, so that it
+// does not wait for what they would report.
+func (p *pipeline) checkSensors() {
 	for _, r := range p.agent.runners {
 		if !r.works() {
 			p.table.SetActive(event.Source(r.entry.Name), false)
 		}
 	}
-	p.table.Expire(now, p.add)
-	p.flush()
 }
 
 func (p *pipeline) add(e event.Event) {

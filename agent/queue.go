@@ -22,22 +22,31 @@ type queued struct {
 	size    int
 }
 
+// The consumer is woken at most this often, unless much waits: it comes by
+// itself soon after it took something.
+const (
+	signalEvery = 30 * time.Millisecond // below the nap of a busy sensor, so that one sensor's batches each wake it
+	signalFull  = 1024                  // events
+)
+
 // queue is the bounded hand-over from all sensors to the one pipeline
 // goroutine.
 type queue struct {
 	maxEvents, maxBytes int
-	ready               chan struct{} // capacity 1; holds a token while items is not empty
+	ready               chan struct{} // capacity 1; holds a token when the consumer should come
 
-	mu    sync.Mutex // guards items and bytes
+	mu    sync.Mutex // guards the rest
 	items []queued
 	bytes int
+	taken time.Time // when the consumer last took something; zero when it will not come by itself
 }
 
 func newQueue(maxEvents, maxBytes int) *queue {
 	return &queue{maxEvents: maxEvents, maxBytes: maxBytes, ready: make(chan struct{}, 1)}
 }
 
-// put appends what fits and returns how many events did not.
+// put appends what fits and returns how many events did not. now has a
+// monotonic reading.
 func (q *queue) put(events []event.Event, now time.Time) (dropped int) {
 	q.mu.Lock()
 	for i := range events {
@@ -49,10 +58,13 @@ func (q *queue) put(events []event.Event, now time.Time) (dropped int) {
 		q.items = append(q.items, queued{event: events[i], arrived: now, size: size})
 		q.bytes += size
 	}
+	signal := len(q.items) >= signalFull || now.Sub(q.taken) >= signalEvery
 	q.mu.Unlock()
-	select {
-	case q.ready <- struct{}{}:
-	default:
+	if signal {
+		select {
+		case q.ready <- struct{}{}:
+		default:
+		}
 	}
 	return dropped
 }
@@ -64,10 +76,15 @@ func (q *queue) len() int {
 	return len(q.items)
 }
 
-// take copies everything queued to the end of dst and empties the queue.
-func (q *queue) take(dst []queued) []queued {
+// take copies everything queued to the end of dst and empties the queue. A
+// consumer that takes something comes again within a moment, without a signal.
+func (q *queue) take(dst []queued, now time.Time) []queued {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.taken = time.Time{}
+	if len(q.items) > 0 {
+		q.taken = now
+	}
 	dst = append(dst, q.items...)
 	clear(q.items)
 	q.items, q.bytes = q.items[:0], 0
