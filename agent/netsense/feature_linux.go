@@ -25,10 +25,15 @@ const (
 	slowestEver = 10 * time.Second
 	// soonest is the shortest time between two looks when something stirs.
 	soonest = 200 * time.Millisecond
-	// probeEvery is how often the counts of sockets are read.
-	probeEvery = 250 * time.Millisecond
-	// listEvery is how often /proc is searched for namespaces.
-	listEvery = 2 * time.Second
+	// probeEvery is how often the counts of sockets are read, and probeAtRest
+	// how often when nothing stirred for restAfter.
+	probeEvery  = 250 * time.Millisecond
+	probeAtRest = time.Second
+	restAfter   = 10 * time.Second
+	// listSoon and listEvery are how often /proc is searched for namespaces
+	// while processes are born, and otherwise.
+	listSoon  = 2 * time.Second
+	listEvery = 10 * time.Second
 	// addressesFor is how long the list of the host's addresses holds.
 	addressesFor = 10 * time.Second
 )
@@ -45,6 +50,7 @@ type sensor struct {
 	conntrack  *netlink.Conn
 
 	probe  *probe
+	births *births
 	listed time.Time // when /proc was searched for namespaces
 
 	addresses   map[netip.Addr]struct{}
@@ -59,7 +65,7 @@ func (*Feature) Run(ctx context.Context, host feature.Host) error {
 	}
 	s := &sensor{
 		host: host, said: newAnnouncer(), table: newTable(), owners: newOwners(host.FS),
-		namespaces: make(map[uint64]*namespace), probe: newProbe(host.FS),
+		namespaces: make(map[uint64]*namespace), probe: newProbe(host.FS), births: newBirths(host.FS),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.close()
@@ -102,6 +108,7 @@ func (s *sensor) add(ctx context.Context, n *namespace) {
 
 func (s *sensor) close() {
 	s.probe.close()
+	s.births.close()
 	for _, n := range s.namespaces {
 		n.close()
 	}
@@ -145,7 +152,7 @@ func (s *sensor) loop(ctx context.Context) error {
 
 // turn is one look with what belongs to it.
 func (s *sensor) turn(ctx context.Context, now time.Time) error {
-	if now.Sub(s.listed) >= listEvery {
+	if age := now.Sub(s.listed); age >= listEvery || age >= listSoon && s.births.changed() {
 		s.listNamespaces(ctx, now)
 		s.listed = now
 	}
@@ -163,6 +170,7 @@ type rhythm struct {
 	pause   time.Duration // until the next, if nothing stirs
 	least   time.Duration // until the next at the earliest
 	stirred bool          // something changed since
+	active  time.Time     // when a look last followed from that, or found something new
 	cost    costs
 }
 
@@ -177,6 +185,9 @@ func (r *rhythm) wait(now time.Time) time.Duration {
 	if r.stirred {
 		return max(r.least-now.Sub(r.last), time.Millisecond)
 	}
+	if now.Sub(r.active) >= restAfter {
+		return probeAtRest
+	}
 	return probeEvery
 }
 
@@ -189,6 +200,9 @@ func (r *rhythm) looked(at time.Time, cost time.Duration, changed bool) {
 	pause := fastest
 	if !changed {
 		pause = min(max(r.pause, fastest)*3/2, slowest)
+	}
+	if r.stirred || changed {
+		r.active = at
 	}
 	r.last, r.stirred = at, false
 	r.pause = min(max(pause, fair), slowestEver)

@@ -424,12 +424,49 @@ func TestProbe(t *testing.T) {
 	t.Log("the machine is too busy to tell")
 }
 
+func TestProbeAtRest(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	var r rhythm
+	r.looked(now, time.Millisecond, true)
+	if wait := r.wait(now.Add(restAfter - 1)); wait != probeEvery {
+		t.Errorf("after a change probes every %v", wait)
+	}
+	r.looked(now.Add(restAfter), time.Millisecond, false)
+	if wait := r.wait(now.Add(restAfter)); wait != probeAtRest {
+		t.Errorf("at rest probes every %v", wait)
+	}
+	r.stirred = true
+	r.looked(now.Add(restAfter), time.Millisecond, false)
+	if wait := r.wait(now.Add(restAfter)); wait != probeEvery {
+		t.Errorf("when something stirred probes every %v", wait)
+	}
+}
+
+func TestBirths(t *testing.T) {
+	b := newBirths(hostfs.FS{})
+	defer b.close()
+	b.changed()
+	if err := exec.Command(hosttest.Program(t, "true")).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if !b.changed() {
+		t.Error("a new process went unnoticed")
+	}
+}
+
+func TestParseSockstat(t *testing.T) {
+	const text = "sockets: used 4\nTCP: inuse 5 orphan 0 tw 2 alloc 9 mem 1\nUDP: inuse 3 mem 1\nUDPLITE: inuse 7\nRAW: inuse 8\n"
+	if got, want := parseSockstat([]byte(text)), (sockstat{tcp: 5, udp: 3, tcpAlloc: 9}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func FuzzParseSockstat(f *testing.F) {
 	f.Add([]byte("sockets: used 4\nTCP: inuse 5 orphan 0 tw 2 alloc 9 mem 1\nUDP: inuse 3 mem 1\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) { parseSockstat(data) })
 }
 
-// BenchmarkProbe is what the sensor does four times a second.
+// BenchmarkProbe is what the sensor does up to four times a second.
 func BenchmarkProbe(b *testing.B) {
 	p := newProbe(hostfs.FS{})
 	defer p.close()

@@ -102,11 +102,16 @@ func openBell(cpu int, bpf bool) (*bell, error) {
 }
 
 func (b *bell) arm(on bool) error {
-	pause := 1
+	var pause uintptr = 1
 	if on {
 		pause = 0
 	}
-	return unix.IoctlSetInt(b.fd, unix.PERF_EVENT_IOC_PAUSE_OUTPUT, pause)
+	// It does not block: Go's scheduler need not know.
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(b.fd), unix.PERF_EVENT_IOC_PAUSE_OUTPUT, pause)
+	if errno != 0 {
+		return fmt.Errorf("pause the output of a perf event: %w", errno)
+	}
+	return nil
 }
 
 func (b *bell) close() {

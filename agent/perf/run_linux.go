@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -214,9 +215,12 @@ func (s *session) sleep(ctx context.Context, nap time.Duration) {
 
 // rang reports whether a ring has filled to its watermark or a doorbell rung
 // since the last call.
+// It does not block, so it can do without telling Go's scheduler, which would
+// wake its monitor thread.
 func (s *session) rang() bool {
-	n, err := unix.EpollWait(s.epollFD, s.ready[:], 0)
-	return n > 0 || err != nil && err != unix.EINTR
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epollFD),
+		uintptr(unsafe.Pointer(&s.ready[0])), uintptr(len(s.ready)), 0, 0, 0)
+	return errno == 0 && n > 0 || errno != 0 && errno != unix.EINTR
 }
 
 // drain emits what the rings hold and returns how many records that were.
@@ -340,10 +344,10 @@ type clock struct {
 // sync takes the present offset. The host's clock may have been set since the
 // last time; records from before that keep the old offset.
 func (c *clock) sync() {
-	var boot, wall unix.Timespec
-	unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
-	unix.ClockGettime(unix.CLOCK_REALTIME, &wall)
-	c.update(uint64(boot.Nano()), wall.Nano())
+	wall := time.Now().UnixNano() // from the vDSO
+	var boot unix.Timespec
+	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&boot)), 0)
+	c.update(uint64(boot.Nano()), wall)
 }
 
 func (c *clock) update(boot uint64, wall int64) {
