@@ -189,6 +189,9 @@ func (a *Agent) Start(ctx context.Context) error {
 			a.log.Warn("process snapshot is incomplete", "error", err)
 		}
 	}
+	if err := loosenTimers(); err != nil {
+		a.log.Debug("timers stay precise, which costs wake-ups", "error", err)
+	}
 	a.pipeline.start(pipelineCtx)
 	if err != nil {
 		return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
