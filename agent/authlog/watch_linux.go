@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,7 @@ func (w *watcher) read() {
 		case w.signal <- struct{}{}:
 		default:
 		}
+		time.Sleep(calm) // lets what else is written gather
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 // maxAnnounced bounds the announcements that wait for the loop.
 const maxAnnounced = 8192
 
+// gatherFor is how long announcements gather after some were read. The first
+// after a pause is read at once; looks are further apart anyway.
+const gatherFor = soonest / 2
+
 // announcement is what the kernel said unasked: a socket ended, or a tracked
 // flow began or ended.
 type announcement struct {
@@ -53,8 +57,23 @@ func (a *announcer) follow(ctx context.Context, conn *netlink.Conn, parse func(n
 				data, _ := batch.Datagram(i)
 				a.take(data, parse)
 			}
+			if !batch.Full() && !pause(ctx, gatherFor) {
+				return
+			}
 		}
 	})
+}
+
+// pause waits and reports whether ctx still runs.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 func (a *announcer) take(data []byte, parse func(netlink.Message) (announcement, bool)) {

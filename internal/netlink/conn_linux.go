@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -279,20 +280,40 @@ func (c *Conn) wait() error {
 	var err error
 	arm := func(sock uintptr) {
 		ctlErr := c.ready.Control(func(epoll uintptr) {
-			err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, int(sock), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT})
+			err = armOnce(epoll, sock)
 		})
 		err = errors.Join(ctlErr, err)
 	}
 	if err = errors.Join(c.raw.Control(arm), err); err != nil {
 		return err
 	}
-	var event [1]unix.EpollEvent
 	pollErr := c.ready.Read(func(epoll uintptr) bool {
-		var n int
-		n, err = unix.EpollWait(int(epoll), event[:], 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+		var ready bool
+		ready, err = isReady(epoll)
+		return ready || err != nil
 	})
 	return errors.Join(pollErr, err)
+}
+
+// armOnce and isReady do not block, so they can do without telling Go's
+// scheduler, which would wake its monitor thread each time.
+
+func armOnce(epoll, sock uintptr) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_MOD, sock, uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("arm epoll: %w", errno)
+	}
+	return nil
+}
+
+func isReady(epoll uintptr) (bool, error) {
+	var event unix.EpollEvent
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&event)), 1, 0, 0, 0)
+	if errno != 0 && errno != unix.EINTR {
+		return false, fmt.Errorf("poll epoll: %w", errno)
+	}
+	return errno == 0 && n > 0, nil
 }
 
 // read receives one datagram of the kernel into c.reply.
