@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-security/holdfast/agent/features"
+	"github.com/holdfast-security/holdfast/internal/hosttest"
 )
 
 // An ordinary user has a home to write to, or the state goes with the agent.
@@ -15,8 +16,8 @@ func TestStateDirOfAnOrdinaryUser(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the homes of this system are elsewhere")
 	}
-	if os.Geteuid() == 0 {
-		t.Skip("root has a directory of its own")
+	if !hosttest.Unprivileged(t) { // root has a directory of its own
+		return
 	}
 	home := t.TempDir()
 	closed := t.TempDir()
