@@ -130,7 +130,7 @@ func checkAlert(t *testing.T, r *sigma.Rule, known map[string]bool) {
 }
 
 // own are our alert types that the catalogue of the original does not have.
-var own = []finding.AlertType{"HF_SudoersModified", "HF_LdPreloadModified", "HF_PtraceInjection"}
+var own = []finding.AlertType{"HF_SudoersModified", "HF_LdPreloadModified", "HF_PtraceInjection", "HF_MemoryFileExecuted"}
 
 func TestAlertTypesAreInTheCatalogue(t *testing.T) {
 	file, err := os.Open(filepath.Join(filepath.Dir(hosttest.Data(t)), "catalog", "alerts.csv"))

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"os/exec"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,5 +47,26 @@ var processInjection = Scenario{
 	Needs:     []Need{NeedProgram("perl")},
 	Run: func(ctx context.Context, s *Stage) error {
 		return s.Exec(ctx, "perl", "-e", fmt.Sprintf(injection, unix.SYS_PROCESS_VM_WRITEV), s.Token)
+	},
+}
+
+// fromMemory writes true(1) to an anonymous memory file and executes it there.
+const fromMemory = `my $name = "holdfast"; my $fd = syscall(%d, $name, 0); exit 1 if $fd < 0; ` +
+	`open my $memory, ">&=", $fd or exit 1; open my $program, "<", $ARGV[0] or exit 1; ` +
+	`binmode $_ for $memory, $program; local $/; print {$memory} readline($program); $memory->flush; ` +
+	`$^F = 1000; exec { "/proc/self/fd/$fd" } "true", $ARGV[1]; exit 1`
+
+var memoryProgram = Scenario{
+	Name:      "memory-program",
+	Title:     "a program is run from memory",
+	AlertType: "HF_MemoryFileExecuted",
+	Summary:   "A perl writes a copy of true(1) to a memory file and executes it there.",
+	Needs:     []Need{NeedProgram("perl"), NeedProgram("true")},
+	Run: func(ctx context.Context, s *Stage) error {
+		program, err := exec.LookPath("true")
+		if err != nil {
+			return err
+		}
+		return s.Exec(ctx, "perl", "-MIO::Handle", "-e", fmt.Sprintf(fromMemory, unix.SYS_MEMFD_CREATE), program, s.Token)
 	},
 }

@@ -14,7 +14,7 @@ func Scenarios() []Scenario {
 		webShell, reverseShell, reverseShellText,
 		reconnaissanceScript, reconnaissanceBurst,
 		suspiciousDownload, downloadAndRun, downloadedProgram, downloadedScript,
-		hiddenFile, sharedMemoryProgram, nohupTemporary,
+		hiddenFile, sharedMemoryProgram, memoryProgram, nohupTemporary,
 		suspiciousCompilation, processInjection, privilegedContainer,
 		kernelModuleLoaded, kernelModuleRemoved,
 		rootAccount, lookalikeAccount, newSudoer, sudoersModified,
