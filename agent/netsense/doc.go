@@ -3,7 +3,7 @@
 //
 // It asks the kernel for its TCP and connected UDP sockets (sock_diag(7)) and
 // reports the difference to its last look. It looks when the kernel's counts of
-// sockets, read four times a second, have changed, and at intervals of one to
+// sockets, read up to four times a second, have changed, and at intervals of one to
 // five seconds otherwise. Between two looks the kernel itself announces sockets
 // that end, so that connections too short to be seen are still reported,
 // without their process; where the host tracks connections, conntrack's
