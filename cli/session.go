@@ -25,6 +25,7 @@ type session struct {
 // startSession starts the sensors and answers `holdfast health`. That socket
 // is a convenience: a session goes on without it.
 func startSession(ctx context.Context, cfg agent.Config) (*session, error) {
+	agent.Frugal()
 	a, err := agent.New(cfg)
 	if err != nil {
 		return nil, err

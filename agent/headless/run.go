@@ -50,6 +50,7 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (e
 		defer file.Close()
 		out.w = file
 	}
+	agent.Frugal()
 	a, err := agent.New(agent.Config{
 		Handler: out.handle, Log: log, Only: cfg.Only, Disable: cfg.Disable, StateDir: cfg.StateDir,
 		RawRecords: out.detector.NeedsRecords(),
