@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/internal/spelling"
 )
 
 // Streams are the standard streams of the command. Out and Err are drawn on
@@ -87,7 +88,7 @@ func unknownCommand(parent *cobra.Command, given string) error {
 			names = append(names, c.Name())
 		}
 	}
-	if near := nearest(given, names); near != "" {
+	if near := spelling.Nearest(given, names); near != "" {
 		return usagef("%s has no command %q; did you mean %s?", parent.CommandPath(), given, near)
 	}
 	return usagef("%s has no command %q", parent.CommandPath(), given)

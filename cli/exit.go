@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/holdfast-security/holdfast/internal/spelling"
 	"github.com/holdfast-security/holdfast/internal/termtext"
 )
 
@@ -89,41 +90,5 @@ func dashes(flag string) string {
 func nearestFlag(flags *pflag.FlagSet, given string) string {
 	var names []string
 	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return nearest(given, names)
-}
-
-// nearest returns the name that given is most likely a slip of, or "".
-func nearest(given string, names []string) string {
-	best, limit := "", 1+len(given)/3 // edits that still count as a slip
-	for _, name := range names {
-		switch d := distance(strings.ToLower(given), strings.ToLower(name)); {
-		case d <= limit:
-			best, limit = name, d-1
-		case best == "" && len(given) > 2 && strings.HasPrefix(name, given):
-			best = name
-		}
-	}
-	return best
-}
-
-// distance is the number of single-character edits between a and b
-// (Levenshtein), for short names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(given, names)
 }

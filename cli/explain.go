@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/spelling"
 	"github.com/holdfast-security/holdfast/rules/rulefiles"
 )
 
@@ -113,7 +114,7 @@ func findRules(set *rulefiles.Set, name string) ([]*sigma.Rule, error) {
 		return set.Rules[before:], nil
 	}
 	names, _ := ruleNames(nil, nil, "")
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return nil, usagef("there is no rule %q; did you mean %s?", name, near)
 	}
 	return nil, usagef("there is no rule %q; holdfast rules list names them", name)

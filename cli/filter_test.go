@@ -124,12 +124,3 @@ func TestWhereBecomesARule(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"severity", "output", "rules", "no-color", "help"}
-	for given, want := range map[string]string{"sevrity": "severity", "Output": "output", "rule": "rules", "nocolor": "no-color", "xyz": "", "seve": "severity"} {
-		if got := nearest(given, names); got != want {
-			t.Errorf("nearest to %q is %q, want %q", given, got, want)
-		}
-	}
-}

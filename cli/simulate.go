@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/internal/spelling"
 	"github.com/holdfast-security/holdfast/simulate"
 )
 
@@ -94,7 +95,7 @@ func chooseScenarios(all []simulate.Scenario, names []string, opts simulateOptio
 }
 
 func unknownScenario(all []simulate.Scenario, name string) error {
-	if near := nearest(name, scenarioNames(all)); near != "" {
+	if near := spelling.Nearest(name, scenarioNames(all)); near != "" {
 		return usagef("there is no scenario %q; did you mean %s?", name, near)
 	}
 	return usagef("there is no scenario %q; holdfast simulate --list names them", name)

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/spelling"
 )
 
 // newWhere returns a function that reports whether an event satisfies all
@@ -72,7 +73,7 @@ func knowField(key string) error {
 	if slices.Contains(names, field) {
 		return nil
 	}
-	if near := nearest(field, names); near != "" {
+	if near := spelling.Nearest(field, names); near != "" {
 		return usagef("events have no field %q; did you mean %s?", field, near)
 	}
 	return usagef("events have no field %q; holdfast rules fields lists them", field)

@@ -3,6 +3,8 @@ package rule
 import (
 	"slices"
 	"strings"
+
+	"github.com/holdfast-security/holdfast/internal/spelling"
 )
 
 // kind is how the value of a field is written.
@@ -292,46 +294,14 @@ var families = []struct {
 
 const maxFamily = 46 // AF_MAX of Linux 6; older kernels refuse the last few themselves
 
-// nearest returns the candidate that differs from word by at most two edits,
-// quoted as a question, or "".
-func nearest(word string, candidates []string) string {
-	best, least := "", 6
-	for _, c := range candidates {
-		d := 2 * distance(word, c)
-		if strings.HasPrefix(c, word) {
-			d-- // what only lacks its end is likelier
-		}
-		if d < least {
-			best, least = c, d
-		}
-	}
-	if best == "" {
+// suggest asks whether the candidate nearest to word was meant; it is "" where
+// none comes near.
+func suggest(word string, candidates []string) string {
+	near := spelling.Nearest(word, candidates)
+	if near == "" {
 		return ""
 	}
-	return "; did you mean \"" + best + "\"?"
-}
-
-// distance is the number of single-byte edits between a and b.
-func distance(a, b string) int {
-	if len(a) > 32 || len(b) > 32 {
-		return 32
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = min(diagonal, row[j], row[j+1]) + 1
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return "; did you mean \"" + near + "\"?"
 }
 
 func fieldNames() string {

@@ -241,7 +241,7 @@ func (l *draft) field(text string) error {
 	}
 	known := fieldNamed(name)
 	if known == nil {
-		return fmt.Errorf("%s is no field%s; write one of %s", quote(name), nearest(name, allFieldNames), fieldNames())
+		return fmt.Errorf("%s is no field%s; write one of %s", quote(name), suggest(name, allFieldNames), fieldNames())
 	}
 	if known.id == FieldKey {
 		if op != Equal {
@@ -361,7 +361,7 @@ func (l *draft) number(arch syscalls.Arch, name string) (int, error) {
 	}
 	nr, ok := syscalls.Number(arch, name)
 	if !ok {
-		return 0, fmt.Errorf("%s is no system call of %s%s", quote(name), arch, nearest(name, syscalls.Names(arch)))
+		return 0, fmt.Errorf("%s is no system call of %s%s", quote(name), arch, suggest(name, syscalls.Names(arch)))
 	}
 	return nr, nil
 }
