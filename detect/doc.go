@@ -17,9 +17,9 @@
 //
 // A [Document] is one event as rules see it: named values. A [Matcher] matches
 // documents and holds the bounded state of correlations (package correlation):
-// counts and sequences within a time. [Document.Explain] tells for any rule and document which tests
-// hold and which do not; it is a plain, separate evaluation, which the tests
-// hold the index against.
+// counts and sequences within a time. [Document.Explain] tells for any rule and
+// document which tests hold and which do not; it is a plain, separate
+// evaluation, which the tests hold the index against.
 //
 // Text is compared without regard to case, by the simple case folding of
 // Unicode that regular expressions also use. Everything in a document may come
