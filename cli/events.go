@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/agent/aggregate"
+	"github.com/holdfast-security/holdfast/cli/filter"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -34,28 +35,27 @@ and end_time of the first and the last repeat. Every logon is shown.`
 const maxWindow = time.Hour
 
 func (a *app) eventsCommand() *cobra.Command {
-	var flags filterFlags
+	var flags filter.Options
 	var window time.Duration
 	cmd := &cobra.Command{
 		Use: "events", Short: "Show events as they happen", Long: eventsHelp, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.events(cmd.Context(), flags, window) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.class, "class", "", "only this class, or class/activity: process, file/rename …")
-	f.Uint32Var(&flags.pid, "pid", 0, "only this process, its descendants and what was done to it")
-	f.StringVar(&flags.user, "user", "", "only this account, by name or number: acting, logged in or concerned")
-	f.StringVar(&flags.path, "path", "", "only this executable or file; * and ? are wildcards")
-	f.StringVar(&flags.container, "container", "", "only this container, by id, name or image; * for any")
-	f.StringArrayVar(&flags.where, "where", nil, "only where this holds: Field=value; may be repeated")
+	f.StringVar(&flags.Class, "class", "", "only this class, or class/activity: process, file/rename …")
+	f.Uint32Var(&flags.PID, "pid", 0, "only this process, its descendants and what was done to it")
+	f.StringVar(&flags.User, "user", "", "only this account, by name or number: acting, logged in or concerned")
+	f.StringVar(&flags.Path, "path", "", "only this executable or file; * and ? are wildcards")
+	f.StringVar(&flags.Container, "container", "", "only this container, by id, name or image; * for any")
+	f.StringArrayVar(&flags.Where, "where", nil, "only where this holds: Field=value; may be repeated")
 	f.DurationVar(&window, "aggregate", 0, "count repeats of an event within this time instead of showing each: 10s, 1m …; 0 shows each")
-	_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(filter.ClassNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // eventPrinter writes the events that pass its filters.
 type eventPrinter struct {
-	filter filter
-	where  func(*event.Event) bool // nil for no conditions
+	filter filter.Filter
 	style  render.Style
 	json   bool
 
@@ -67,7 +67,7 @@ type eventPrinter struct {
 	err     error
 }
 
-func (a *app) events(ctx context.Context, flags filterFlags, window time.Duration) error {
+func (a *app) events(ctx context.Context, flags filter.Options, window time.Duration) error {
 	if window < 0 || window > maxWindow {
 		return usageError{fmt.Errorf("--aggregate %s is not between 0 and %s", window, maxWindow)}
 	}
@@ -76,11 +76,8 @@ func (a *app) events(ctx context.Context, flags filterFlags, window time.Duratio
 		p.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
 	var err error
-	if p.filter, err = newFilter(flags); err != nil {
-		return err
-	}
-	if p.where, err = newWhere(flags.where); err != nil {
-		return err
+	if p.filter, err = filter.New(flags); err != nil {
+		return usageError{err}
 	}
 	if !p.json {
 		if err := a.print(render.EventHeader(p.style)); err != nil {
@@ -107,7 +104,7 @@ func (p *eventPrinter) handle(events []*event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range events {
-		if !p.filter.shows(e) || p.where != nil && !p.where(e) {
+		if !p.filter.Shows(e) {
 			continue
 		}
 		p.passed++

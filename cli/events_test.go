@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/agent/aggregate"
+	"github.com/holdfast-security/holdfast/cli/filter"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -58,5 +59,15 @@ func TestEventsShowEach(t *testing.T) {
 	}
 	if got, want := p.summary(5), "5 of 5 events shown."; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestEventsRefusesFilters(t *testing.T) {
+	for _, o := range []filter.Options{{Class: "nonsense"}, {Where: []string{"NoSuchField=x"}}, {Where: []string{"Image"}}} {
+		var out bytes.Buffer
+		a := &app{Streams: Streams{Out: &out, Err: &out}}
+		if err := a.events(t.Context(), o, 0); exitCode(err) != ExitUsage || out.Len() > 0 {
+			t.Errorf("%+v: got %v and %q, want a usage error", o, err, &out)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package filter
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 )
 
 // newWhere returns a function that reports whether an event satisfies all
-// conditions, or nil where there are none. It is for one goroutine.
+// conditions, or nil where there are none.
 func newWhere(conditions []string) (func(*event.Event) bool, error) {
 	if len(conditions) == 0 {
 		return nil, nil
@@ -25,11 +25,11 @@ func newWhere(conditions []string) (func(*event.Event) bool, error) {
 	}
 	rules, err := sigma.Parse("--where", data)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	set, errs := detect.Compile(rules)
 	if len(errs) > 0 {
-		return nil, usageError{errs[0]}
+		return nil, errs[0]
 	}
 	matcher, mapper := set.NewMatcher(detect.Limits{}), fields.NewMapper(set)
 	return func(e *event.Event) bool {
@@ -50,7 +50,7 @@ func whereRule(conditions []string) ([]byte, error) {
 	for i, c := range conditions {
 		key, value, ok := strings.Cut(c, "=")
 		if key = strings.TrimSpace(key); !ok || key == "" {
-			return nil, usagef(`condition %q is not of the form Field=value, for example 'Image|endswith=/bash'`, c)
+			return nil, fmt.Errorf(`condition %q is not of the form Field=value, for example 'Image|endswith=/bash'`, c)
 		}
 		if err := knowField(key); err != nil {
 			return nil, err
@@ -74,9 +74,9 @@ func knowField(key string) error {
 		return nil
 	}
 	if near := spelling.Nearest(field, names); near != "" {
-		return usagef("events have no field %q; did you mean %s?", field, near)
+		return fmt.Errorf("events have no field %q; did you mean %s?", field, near)
 	}
-	return usagef("events have no field %q; holdfast rules fields lists them", field)
+	return fmt.Errorf("events have no field %q; holdfast rules fields lists them", field)
 }
 
 func fieldNames() []string {
