@@ -33,7 +33,7 @@ const module = "github.com/holdfast-security/holdfast"
 const (
 	maxFunctionLines = 60
 	maxFileLines     = 600
-	maxPackageLines  = 2500 // look for a split at 1,000
+	maxPackageLines  = 2000 // look for a split at 1,000
 )
 
 // goFile is one Go file of the repository.
