@@ -25,10 +25,10 @@ var (
 		"sh": shellLanguage, "bash": shellLanguage, "dash": shellLanguage, "ash": shellLanguage, "zsh": shellLanguage,
 		"ksh": shellLanguage, "mksh": shellLanguage, "rbash": shellLanguage, "busybox": shellLanguage,
 		"fish": {inline: "c", values: "C"}, "csh": {inline: "cs"}, "tcsh": {inline: "cs"},
-		"python": {inline: "cm", values: "WX", long: []string{"--check-hash-based-pycs"}}, "pypy": {inline: "cm", values: "WX"},
-		"perl": {inline: "eE", values: "I"}, "ruby": {inline: "e", values: "rIC"},
-		"node": {inline: "ep", values: "rC", long: []string{"--require", "--eval", "--print", "--import"}},
-		"php":  {inline: "r", values: "dcz", file: 'f'},
+		"python": {inline: "cm", values: "WXQ", long: []string{"--check-hash-based-pycs"}}, "pypy": {inline: "cm", values: "WX"},
+		"perl": {inline: "eE", values: "MmI"}, "ruby": {inline: "e", values: "rIEC"},
+		"node": {inline: "epi", values: "rC", long: []string{"--require", "--eval", "--print", "--import"}},
+		"php":  {inline: "rBRES", values: "dczt", file: 'f'},
 		"lua":  {inline: "e", values: "l"}, "tclsh": {}, "expect": {inline: "c", file: 'f'},
 		"Rscript": {inline: "e"}, "pwsh": {inline: "c", long: []string{"-Command"}}, "awk": {file: 'f', inline: "\x00"},
 	}
@@ -99,15 +99,19 @@ func (l language) script(args []string) string {
 			args = args[min(1, len(args)):]
 		case strings.HasPrefix(arg, "--"):
 		case strings.HasPrefix(arg, "-"), strings.HasPrefix(arg, "+"):
-			if strings.ContainsAny(arg[1:], l.inline) && l.inline != "" {
+			at := strings.IndexAny(arg[1:], l.inline+l.values+string(rune(l.file))) + 1
+			switch rest := arg[at+1:]; {
+			case at == 0:
+			case strings.IndexByte(l.values, arg[at]) >= 0:
+				if rest == "" {
+					args = args[min(1, len(args)):]
+				}
+			case arg[at] != l.file:
 				return ""
-			}
-			last := arg[len(arg)-1]
-			if l.file != 0 && last == l.file {
+			case rest != "":
+				return rest
+			default:
 				return first(args)
-			}
-			if strings.IndexByte(l.values, last) >= 0 {
-				args = args[min(1, len(args)):]
 			}
 		case l.inline == "\x00": // awk: the program is the first argument
 			return ""

@@ -26,6 +26,7 @@ func TestScript(t *testing.T) {
 		{"python3", "python3 -c import", ""},
 		{"perl", "perl -w -I lib x.pl", "/w/x.pl"},
 		{"perl", "perl -e print", ""},
+		{"perl", "perl -MExporter -w x.pl", "/w/x.pl"},
 		{"perl5.36", "perl x.pl", "/w/x.pl"},
 		{"node", "node --require a.js app.js", "/w/app.js"},
 		{"nodejs", "node -e x", ""},
