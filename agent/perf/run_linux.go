@@ -203,14 +203,22 @@ func (s *session) disarm() {
 	s.rang()
 }
 
-// sleep waits until the nap is over, a ring has filled to its watermark, or
-// ctx ends.
+// sleep waits until the nap is over, a ring has filled to its watermark, a
+// doorbell has rung, or ctx ends. When the runtime's poller says that our epoll
+// descriptor is ready, that is the news: to learn it the poller asked the perf
+// event, which tells only the first who asks (perf_poll in
+// kernel/events/core.c clears the flag), so that asking again finds nothing.
 func (s *session) sleep(ctx context.Context, nap time.Duration) {
 	s.epoll.SetReadDeadline(time.Now().Add(nap))
 	if ctx.Err() != nil { // the deadline set when ctx ended is gone
 		return
 	}
-	s.wake.Read(func(uintptr) bool { return s.rang() })
+	waited := false
+	s.wake.Read(func(uintptr) bool {
+		rang := s.rang() || waited
+		waited = true
+		return rang
+	})
 }
 
 // rang reports whether a ring has filled to its watermark or a doorbell rung
