@@ -22,11 +22,15 @@ import (
 
 // collector is a Sink that keeps everything.
 type collector struct {
-	mu     sync.Mutex // guards events
+	gate   chan struct{} // unless nil, Emit waits until it is closed
+	mu     sync.Mutex    // guards events
 	events []event.Event
 }
 
 func (c *collector) Emit(events []event.Event) {
+	if c.gate != nil {
+		<-c.gate
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events = append(c.events, events...)
@@ -41,8 +45,13 @@ func (c *collector) all() []event.Event {
 // watch runs the sensor while do runs, and returns its events and health.
 func watch(t *testing.T, opts Options, do func()) ([]event.Event, feature.Status) {
 	t.Helper()
+	return watchInto(t, &collector{}, opts, do)
+}
+
+func watchInto(t *testing.T, sink *collector, opts Options, do func()) ([]event.Event, feature.Status) {
+	t.Helper()
 	hosttest.Root(t)
-	sink, health := &collector{}, feature.NewHealth("perf")
+	health := feature.NewHealth("perf")
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -270,18 +279,21 @@ func TestLoneExecIsPrompt(t *testing.T) {
 	}
 }
 
+// TestLossIsCounted stops the reader with a sink that does not return, however
+// fast the machine, so that rings of one page must overflow.
 func TestLossIsCounted(t *testing.T) {
 	truth := hosttest.Program(t, "true")
-	_, status := watch(t, Options{RingBytes: 4096, Nap: 2 * time.Second}, func() {
-		time.Sleep(50 * time.Millisecond)
-		for range 100 {
+	sink := &collector{gate: make(chan struct{})}
+	_, status := watchInto(t, sink, Options{RingBytes: 4096}, func() {
+		for range 200 {
 			exec.Command(truth).Run()
 		}
-		time.Sleep(2 * time.Second)
+		close(sink.gate)
+		time.Sleep(250 * time.Millisecond) // the kernel reports the loss with the next record
 		exec.Command(truth).Run()
 	})
 	if status.Dropped() == 0 || len(status.Warnings) == 0 {
-		t.Errorf("a ring of one page took 100 processes without loss: %+v", status)
+		t.Errorf("rings of one page took 200 processes without loss: %+v", status)
 	}
 }
 
