@@ -106,7 +106,7 @@ func (p *proof) Capture(dst []string, number int) []string {
 
 // advance moves the time of correlations on.
 func (m *Matcher) advance(t time.Time, report func(Match)) {
-	m.state.Advance(t, func(r correlation.Result[Evidence]) {
+	m.memory.state.Advance(t, func(r correlation.Result[Evidence]) {
 		last := r.Evidence[len(r.Evidence)-1]
 		m.later.Reset(Source{}, last.Time, last.Ref, nil)
 		for i, text := range r.Captured {
@@ -128,7 +128,7 @@ func (m *Matcher) feed(number int32, d *Document, report func(Match)) {
 // [correlation.State.Add] asks for.
 func (m *Matcher) add(feeds []feed, p *proof, report func(Match)) {
 	for _, f := range slices.Backward(feeds) {
-		if r, complete := m.state.Add(f.correlation, f.member, p); complete {
+		if r, complete := m.memory.state.Add(f.correlation, f.member, p); complete {
 			m.complete(r, p.d, report)
 		}
 	}
@@ -168,9 +168,10 @@ type RuleCounter struct {
 	ValuesDropped uint64      `json:"values_dropped"` // values not counted for lack of room
 }
 
-// Counters returns the counters since the matcher was made.
+// Counters returns the counters since the matcher and its present memory were
+// made.
 func (m *Matcher) Counters() Counters {
-	state := m.state.Counters()
+	state := m.memory.state.Counters()
 	c := Counters{
 		Documents: m.documents, Evaluated: m.evaluated, Late: state.Late, ClockSteps: state.ClockSteps, Ungrouped: state.Ungrouped,
 	}

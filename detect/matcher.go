@@ -41,21 +41,36 @@ type Matcher struct {
 	other      []byte // scratch
 	evaluated  uint64
 	documents  uint64
-	state      *correlation.State[Evidence]
+	memory     *Memory
 	proof      proof     // scratch: of the rule being fed
 	later      *Document // stands for a document that is gone
 }
 
-// NewMatcher returns a matcher without any state.
+// Memory is what the correlations of one rule set remember of one origin of
+// documents, such as a host. It is for one goroutine.
+type Memory struct {
+	state *correlation.State[Evidence]
+}
+
+// NewMemory returns an empty memory for matchers of the set.
+func (r *Ruleset) NewMemory(limits Limits) *Memory { return &Memory{r.newState(limits)} }
+
+// NewMatcher returns a matcher with an empty memory.
 func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 	return &Matcher{
-		rules: r, state: r.newState(limits), later: r.NewDocument(),
+		rules: r, memory: r.NewMemory(limits), later: r.NewDocument(),
 		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
 		asked:  make([]asking, r.size.scanners),
 		caches: make([]cache, r.size.watched), seed: maphash.MakeSeed(),
 	}
 }
+
+// Use makes memory, which was made by the same rule set, the one that further
+// documents are correlated in. Documents of hosts whose clocks differ, or that
+// must not affect each other, need a memory each; the rest of a matcher, which
+// is much larger, they can share.
+func (m *Matcher) Use(memory *Memory) { m.memory = memory }
 
 // Match is one rule that a document matched, or a correlation that it
 // completed. It is valid only until the callback returns.

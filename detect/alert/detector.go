@@ -12,6 +12,7 @@ import (
 // Detector runs events through a rule set and hands out alerts. It is for one
 // goroutine.
 type Detector struct {
+	rules   *detect.Ruleset
 	mapper  *fields.Mapper
 	matcher *detect.Matcher
 	raiser  *Raiser
@@ -33,10 +34,32 @@ type Stats struct {
 // goroutine of [Detector.Handle] for each new alert and each repeat of one, see
 // [Raiser.Raise]. Now stamps alerts; nil means [time.Now].
 func NewDetector(rules *detect.Ruleset, limits detect.Limits, now func() time.Time, report func(a finding.Alert, repeat bool)) *Detector {
-	d := &Detector{mapper: fields.NewMapper(rules), matcher: rules.NewMatcher(limits), raiser: NewRaiser(now), report: report}
+	d := &Detector{rules: rules, mapper: fields.NewMapper(rules), matcher: rules.NewMatcher(limits), raiser: NewRaiser(now), report: report}
 	d.raise = d.raiseMatch
 	d.match = func(doc *detect.Document) { d.matcher.Match(doc, d.raise) }
 	return d
+}
+
+// Memory is what detection remembers of one host: correlations under way and
+// alerts that may be repeated. It is for one goroutine, and for the detector
+// that made it.
+type Memory struct {
+	correlations *detect.Memory
+	rollup       rollup
+}
+
+// NewMemory returns an empty memory with room for so many alerts that may be
+// repeated; zero or less means 10,000.
+func (d *Detector) NewMemory(limits detect.Limits, alerts int) *Memory {
+	return &Memory{correlations: d.rules.NewMemory(limits), rollup: rollup{limit: alerts}}
+}
+
+// Use makes m the memory for the events that are handled next. A detector that
+// serves several hosts keeps a memory for each: their clocks differ, and what
+// one does must not hide what another does.
+func (d *Detector) Use(m *Memory) {
+	d.matcher.Use(m.correlations)
+	d.raiser.rollup = &m.rollup
 }
 
 // NeedsRecords reports whether a rule looks at raw audit records, so that

@@ -3,6 +3,7 @@ package alert_test
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,5 +164,50 @@ func TestCorrelationCarriesItsEvidence(t *testing.T) {
 		if m.Event < 0 || m.Event >= len(a.Evidence) {
 			t.Errorf("reason %+v names an event that is not there", m)
 		}
+	}
+}
+
+func TestSameEventsGiveTheSameIDs(t *testing.T) {
+	play := func() []string {
+		d, got := detector(t)
+		for i := range 3 {
+			d.Handle([]*event.Event{failure(time.Duration(i)*time.Second, "192.0.2.1")})
+		}
+		d.Handle([]*event.Event{
+			launch(0, "/tmp/tool"), launch(0, "/opt/tool"), launch(time.Hour, "/tmp/tool"),
+		})
+		var ids []string
+		for _, s := range *got {
+			ids = append(ids, s.alert.ID)
+		}
+		return ids
+	}
+	first, second := play(), play()
+	if len(first) != 4 || !slices.Equal(first, second) {
+		t.Errorf("the same events gave the ids %v and then %v", first, second)
+	}
+	for i, id := range first {
+		if len(id) != 32 || slices.Contains(first[:i], id) {
+			t.Errorf("id %q is not an id of its own among %v", id, first)
+		}
+	}
+}
+
+func TestMemoriesKeepHostsApart(t *testing.T) {
+	d, got := detector(t)
+	one, other := d.NewMemory(detect.Limits{}, 10), d.NewMemory(detect.Limits{}, 10)
+	for range 2 {
+		d.Use(one)
+		d.Handle([]*event.Event{failure(0, "192.0.2.1")})
+		d.Use(other) // whose clock is a day behind
+		d.Handle([]*event.Event{failure(-24*time.Hour, "192.0.2.1")})
+	}
+	if len(*got) != 0 {
+		t.Fatalf("two failures on each of two hosts raised %d alerts", len(*got))
+	}
+	d.Use(one)
+	d.Handle([]*event.Event{failure(time.Second, "192.0.2.1")})
+	if len(*got) != 1 {
+		t.Errorf("three failures on one host raised %d alerts", len(*got))
 	}
 }

@@ -10,7 +10,8 @@
 package alert
 
 import (
-	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"time"
 
@@ -27,8 +28,9 @@ const (
 
 // Raiser turns matches into alerts. Make it with [NewRaiser].
 type Raiser struct {
-	now    func() time.Time
-	rollup rollup
+	now     func() time.Time
+	rollup  *rollup
+	evicted uint64 // over all roll-ups
 }
 
 // NewRaiser returns a Raiser that stamps alerts with the time that now
@@ -37,7 +39,7 @@ func NewRaiser(now func() time.Time) *Raiser {
 	if now == nil {
 		now = time.Now
 	}
-	return &Raiser{now: now}
+	return &Raiser{now: now, rollup: &rollup{}}
 }
 
 // Raise returns the alert of a match. Where it repeats an alert that is out,
@@ -46,7 +48,9 @@ func NewRaiser(now func() time.Time) *Raiser {
 // or nil.
 func (r *Raiser) Raise(m detect.Match) (a finding.Alert, repeat bool) {
 	a = r.build(m)
-	if first := r.rollup.find(&a, m.Group); first != nil {
+	first, evicted := r.rollup.find(&a, m.Group)
+	r.evicted += evicted
+	if first != nil {
 		first.Count += a.Count
 		if a.LastTime.After(first.LastTime) {
 			first.LastTime = a.LastTime
@@ -58,7 +62,7 @@ func (r *Raiser) Raise(m detect.Match) (a finding.Alert, repeat bool) {
 
 // Evicted returns how many alerts were forgotten to keep memory bounded: a
 // match that would have been a repeat of one of them is raised anew.
-func (r *Raiser) Evicted() uint64 { return r.rollup.evicted }
+func (r *Raiser) Evicted() uint64 { return r.evicted }
 
 func (r *Raiser) build(m detect.Match) finding.Alert {
 	rule := m.Rule
@@ -78,7 +82,7 @@ func (r *Raiser) build(m detect.Match) finding.Alert {
 		a.Steps = append(a.Steps, detect.Expand(step, m.Document))
 	}
 	addEvidence(&a, m.Evidence())
-	a.ID = identify()
+	a.ID = identify(&a, m.Group)
 	return a
 }
 
@@ -131,10 +135,28 @@ func addEvidence(a *finding.Alert, evidence []detect.Evidence) {
 	}
 }
 
-// identify returns a new random alert id of 128 bits.
-func identify() string {
-	var id [16]byte
-	// Read never fails: crypto/rand ends the program instead.
-	_, _ = rand.Read(id[:])
-	return hex.EncodeToString(id[:])
+// identify derives the id of an alert from what it is about: the rule, the
+// host, the event that completed the match, and what it is told apart by. The
+// same events read again, after a crash for one, give the same id, so that
+// whoever keeps alerts by their id keeps each once.
+func identify(a *finding.Alert, group []detect.Value) string {
+	key := append([]byte("holdfast alert\x00"), a.Rule.ID...)
+	key = append(append(key, 0), a.Rule.Title...)
+	key = append(append(key, 0), a.Host...)
+	key = binary.BigEndian.AppendUint64(append(key, 0), uint64(a.Time.UnixNano()))
+	if n := len(a.Evidence); n > 0 {
+		last := &a.Evidence[n-1]
+		key = binary.BigEndian.AppendUint64(key, last.Serial)
+		if last.Process != nil {
+			key = append(key, last.Process.UID.String()...)
+		}
+	}
+	h := sha256.New()
+	h.Write(key)
+	if len(group) > 0 {
+		hashGroup(h, group)
+	} else {
+		hashCircumstances(h, a)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }

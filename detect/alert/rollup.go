@@ -2,6 +2,7 @@ package alert
 
 import (
 	"hash/maphash"
+	"io"
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect"
@@ -16,7 +17,8 @@ const (
 	// the window before further ones are folded whatever their arguments: a
 	// loop that varies its arguments must not bury everything else.
 	maxVariants = 20
-	// maxOpen bounds the memory for repeats, in alerts and actors.
+	// maxOpen bounds the memory for repeats, in alerts and actors, unless a
+	// roll-up has a limit of its own.
 	maxOpen = 10_000
 )
 
@@ -26,6 +28,7 @@ var seed = maphash.MakeSeed()
 type rollup struct {
 	alerts  map[uint64]*open // by exact circumstances
 	actors  map[uint64]*open // by rule and actor: counts variants, and holds the alert that further ones fold into
+	limit   int              // of each map; zero means maxOpen
 	evicted uint64
 }
 
@@ -35,10 +38,16 @@ type open struct {
 	variants int
 }
 
-// find returns the alert that a repeats, or nil when a is to be raised. Group
-// is what the events of a correlation have in common: there it alone says what
-// is the same thing.
-func (r *rollup) find(a *finding.Alert, group []detect.Value) *finding.Alert {
+// find returns the alert that a repeats, or nil when a is to be raised, and how
+// many alerts were forgotten to make room. Group is what the events of a
+// correlation have in common: there it alone says what is the same thing.
+func (r *rollup) find(a *finding.Alert, group []detect.Value) (first *finding.Alert, evicted uint64) {
+	before := r.evicted
+	first = r.repeated(a, group)
+	return first, r.evicted - before
+}
+
+func (r *rollup) repeated(a *finding.Alert, group []detect.Value) *finding.Alert {
 	exact, actor := circumstances(a), actorOf(a)
 	if len(group) > 0 {
 		exact = entity(a, group)
@@ -63,7 +72,11 @@ func (r *rollup) find(a *finding.Alert, group []detect.Value) *finding.Alert {
 // put remembers o; a full map is emptied, which at worst raises an alert again
 // that could have been a repeat.
 func (r *rollup) put(m *map[uint64]*open, key uint64, o *open) {
-	if *m == nil || len(*m) >= maxOpen {
+	limit := r.limit
+	if limit <= 0 {
+		limit = maxOpen
+	}
+	if *m == nil || len(*m) >= limit {
 		r.evicted += uint64(len(*m))
 		*m = make(map[uint64]*open)
 	}
@@ -74,24 +87,28 @@ func (r *rollup) put(m *map[uint64]*open, key uint64, o *open) {
 func circumstances(a *finding.Alert) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	hashActor(&h, a)
+	hashCircumstances(&h, a)
+	return h.Sum64()
+}
+
+func hashCircumstances(h io.Writer, a *finding.Alert) {
+	hashActor(h, a)
 	if p := a.Process; p != nil {
-		writeField(&h, p.CommandLine)
-		writeField(&h, p.Script)
+		writeField(h, p.CommandLine)
+		writeField(h, p.Script)
 	}
 	for i := range a.Evidence {
 		e := &a.Evidence[i]
 		if e.File != nil {
-			writeField(&h, e.File.Path)
+			writeField(h, e.File.Path)
 		}
 		if e.User != nil {
-			writeField(&h, e.User.String())
+			writeField(h, e.User.String())
 		}
 		if e.Kernel != nil {
-			writeField(&h, e.Kernel.Name)
+			writeField(h, e.Kernel.Name)
 		}
 	}
-	return h.Sum64()
 }
 
 // entity hashes what the events of a correlation have in common.
@@ -100,11 +117,15 @@ func entity(a *finding.Alert, group []detect.Value) uint64 {
 	h.SetSeed(seed)
 	writeField(&h, string(a.Host))
 	writeField(&h, a.Rule.ID)
-	for _, v := range group {
-		writeField(&h, v.Name)
-		writeField(&h, v.Text)
-	}
+	hashGroup(&h, group)
 	return h.Sum64()
+}
+
+func hashGroup(h io.Writer, group []detect.Value) {
+	for _, v := range group {
+		writeField(h, v.Name)
+		writeField(h, v.Text)
+	}
 }
 
 // actorOf hashes who did it, without the details that an attacker varies.
@@ -115,7 +136,7 @@ func actorOf(a *finding.Alert) uint64 {
 	return h.Sum64()
 }
 
-func hashActor(h *maphash.Hash, a *finding.Alert) {
+func hashActor(h io.Writer, a *finding.Alert) {
 	writeField(h, string(a.Host))
 	writeField(h, a.Rule.ID)
 	if p := a.Process; p != nil {
@@ -135,7 +156,9 @@ func hashActor(h *maphash.Hash, a *finding.Alert) {
 }
 
 // writeField writes s and an end mark, so that "ab","c" differs from "a","bc".
-func writeField(h *maphash.Hash, s string) {
-	_, _ = h.WriteString(s)
-	_ = h.WriteByte(0)
+func writeField(h io.Writer, s string) {
+	_, _ = io.WriteString(h, s)
+	_, _ = h.Write(fieldEnd)
 }
+
+var fieldEnd = []byte{0}

@@ -24,24 +24,24 @@ func curl(offset time.Duration, url string) *finding.Alert {
 
 func TestExactRepeatsFold(t *testing.T) {
 	var r rollup
-	if r.find(curl(0, "a"), nil) != nil {
+	if r.repeated(curl(0, "a"), nil) != nil {
 		t.Fatal("the first alert counts as a repeat")
 	}
-	first := r.find(curl(time.Minute, "a"), nil)
+	first := r.repeated(curl(time.Minute, "a"), nil)
 	if first == nil {
 		t.Fatal("an exact repeat a minute later is a new alert")
 	}
-	if r.find(curl(time.Minute, "b"), nil) != nil {
+	if r.repeated(curl(time.Minute, "b"), nil) != nil {
 		t.Error("another command line is a repeat")
 	}
-	if r.find(curl(time.Hour, "a"), nil) != nil {
+	if r.repeated(curl(time.Hour, "a"), nil) != nil {
 		t.Error("the same an hour later is still a repeat")
 	}
 }
 
 func TestOtherActorsDoNotFold(t *testing.T) {
 	var r rollup
-	r.find(curl(0, "a"), nil)
+	r.repeated(curl(0, "a"), nil)
 	changes := map[string]func(a *finding.Alert){
 		"rule":      func(a *finding.Alert) { a.Rule.ID = "other" },
 		"host":      func(a *finding.Alert) { a.Host = "other" },
@@ -53,7 +53,7 @@ func TestOtherActorsDoNotFold(t *testing.T) {
 	for name, change := range changes {
 		a := curl(0, "a")
 		change(a)
-		if r.find(a, nil) != nil {
+		if r.repeated(a, nil) != nil {
 			t.Errorf("an alert that differs in its %s is a repeat", name)
 		}
 	}
@@ -62,13 +62,13 @@ func TestOtherActorsDoNotFold(t *testing.T) {
 func TestCorrelationsRepeatByTheirEntity(t *testing.T) {
 	var r rollup
 	address := func(text string) []detect.Value { return []detect.Value{{Name: "SourceIp", Text: text}} }
-	if r.find(curl(0, "a"), address("192.0.2.1")) != nil {
+	if r.repeated(curl(0, "a"), address("192.0.2.1")) != nil {
 		t.Fatal("the first alert counts as a repeat")
 	}
-	if r.find(curl(time.Minute, "other circumstances"), address("192.0.2.1")) == nil {
+	if r.repeated(curl(time.Minute, "other circumstances"), address("192.0.2.1")) == nil {
 		t.Error("the same address again is a new alert")
 	}
-	if r.find(curl(time.Minute, "a"), address("192.0.2.2")) != nil {
+	if r.repeated(curl(time.Minute, "a"), address("192.0.2.2")) != nil {
 		t.Error("another address is a repeat")
 	}
 }
@@ -77,7 +77,7 @@ func TestVariedArgumentsCannotFlood(t *testing.T) {
 	var r rollup
 	raised := 0
 	for i := range 1000 {
-		if r.find(curl(time.Duration(i)*time.Millisecond, fmt.Sprint(i)), nil) == nil {
+		if r.repeated(curl(time.Duration(i)*time.Millisecond, fmt.Sprint(i)), nil) == nil {
 			raised++
 		}
 	}
@@ -91,7 +91,7 @@ func TestRollupMemoryIsBounded(t *testing.T) {
 	for i := range 3 * maxOpen {
 		a := curl(0, "a")
 		a.Rule.ID = fmt.Sprint(i)
-		r.find(a, nil)
+		r.repeated(a, nil)
 	}
 	if len(r.alerts) > maxOpen || len(r.actors) > maxOpen || r.evicted == 0 {
 		t.Errorf("%d alerts, %d actors, %d evicted", len(r.alerts), len(r.actors), r.evicted)
