@@ -106,7 +106,7 @@ var layers = []layer{
 	{folder: "simulate/...", may: below, modules: []string{sys}},
 	{
 		folder: "cli/...", may: append([]string{"agent/...", "api/...", "detect/...", "rules/...", "simulate/...", "store"}, below...),
-		modules: []string{sys, cobra, pflag, zstd},
+		modules: []string{sys, cobra, pflag, yaml, zstd},
 	},
 	{folder: "cmd/...", may: []string{"agent", "agent/headless", "server", "cli"}},
 

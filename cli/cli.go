@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/internal/spelling"
 )
@@ -33,7 +34,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 // app is what all subcommands share.
 type app struct {
 	Streams
-	format  string // of the output: formatTable or formatJSON
+	format  output.Format
 	noColor bool
 }
 
@@ -66,9 +67,9 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.format, "output", "o", formatTable, "how to print: table or json")
+	flags.StringVarP((*string)(&a.format), "output", "o", string(output.Table), "how to print: table, json or yaml")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours; so does the environment variable NO_COLOR")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(a.commands()...)
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root

@@ -15,6 +15,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/agent/feature"
+	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/replay"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -153,9 +154,7 @@ func TestDocumentedShapesAreTrue(t *testing.T) {
 func indented(t *testing.T, v any) string {
 	t.Helper()
 	var b bytes.Buffer
-	encoder := newEncoder(&b)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(v); err != nil {
+	if err := output.JSON.Document(&b, v); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

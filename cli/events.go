@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/cli/filter"
+	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -57,7 +58,7 @@ func (a *app) eventsCommand() *cobra.Command {
 type eventPrinter struct {
 	filter filter.Filter
 	style  render.Style
-	json   bool
+	format output.Format
 
 	mu      sync.Mutex // guards what follows: the pipeline writes, the command asks
 	out     *bufio.Writer
@@ -71,7 +72,7 @@ func (a *app) events(ctx context.Context, flags filter.Options, window time.Dura
 	if window < 0 || window > maxWindow {
 		return usageError{fmt.Errorf("--aggregate %s is not between 0 and %s", window, maxWindow)}
 	}
-	p := &eventPrinter{style: a.style(a.Out), json: a.json(), out: bufio.NewWriter(a.Out)}
+	p := &eventPrinter{style: a.style(a.Out), format: a.format, out: bufio.NewWriter(a.Out)}
 	if window > 0 {
 		p.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
@@ -79,7 +80,7 @@ func (a *app) events(ctx context.Context, flags filter.Options, window time.Dura
 	if p.filter, err = filter.New(flags); err != nil {
 		return usageError{err}
 	}
-	if !p.json {
+	if !p.format.Structured() {
 		if err := a.print(render.EventHeader(p.style)); err != nil {
 			return err
 		}
@@ -145,11 +146,11 @@ func (p *eventPrinter) write(e *event.Event) {
 	if p.err != nil {
 		return
 	}
-	if !p.json {
+	if !p.format.Structured() {
 		_, p.err = p.out.WriteString(render.EventLine(e, p.style))
 		return
 	}
-	p.err = newEncoder(p.out).Encode(e)
+	p.err = p.format.Item(p.out, e)
 }
 
 // summary says how many of the events are shown, and how many of these share a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/cli/filter"
+	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -29,10 +30,10 @@ func openings(n int) []*event.Event {
 }
 
 func TestEventsAggregate(t *testing.T) {
-	for format, want := range map[bool]string{false: "×4", true: `"count":4`} {
+	for format, want := range map[output.Format]string{output.Table: "×4", output.JSON: `"count":4`} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			p := &eventPrinter{style: render.Style{Width: 120}, out: bufio.NewWriter(&out), json: format, repeats: aggregate.New(aggregate.Options{Window: 10 * time.Second})}
+			p := &eventPrinter{style: render.Style{Width: 120}, out: bufio.NewWriter(&out), format: format, repeats: aggregate.New(aggregate.Options{Window: 10 * time.Second})}
 			p.handle(openings(5))
 			if n := strings.Count(out.String(), "\n"); n != 1 || strings.Contains(out.String(), want) {
 				t.Errorf("at once:\n%s", &out)

@@ -93,8 +93,8 @@ func (a *app) explain(ctx context.Context, name string, dirs []string, eventFile
 		}
 		list = append(list, a.explainRule(compiled, r, events))
 	}
-	if a.json() {
-		return a.printJSON(list)
+	if a.structured() {
+		return a.printDocument(list)
 	}
 	for _, e := range list {
 		if err := a.print(explainText(e, eventFile != "", a.style(a.Out)) + "\n"); err != nil {

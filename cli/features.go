@@ -18,8 +18,8 @@ func (a *app) featuresCommand() *cobra.Command {
 		Use: "features", Short: "List what the agent can do, what it needs and what it changes", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			definitions := definitions()
-			if a.json() {
-				return a.printJSON(definitions)
+			if a.structured() {
+				return a.printDocument(definitions)
 			}
 			return a.print(featureTable(definitions, runtime.GOOS, a.style(a.Out)))
 		},

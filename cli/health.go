@@ -55,8 +55,8 @@ func (a *app) health(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(result)
+	if a.structured() {
+		return a.printDocument(result)
 	}
 	return a.print(healthText(result, time.Now(), a.style(a.Out)))
 }

@@ -1,37 +1,27 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 )
 
-// The output formats.
-const (
-	formatTable = "table"
-	formatJSON  = "json"
-)
-
 // defaultWidth is the width of output that no terminal shows.
 const defaultWidth = 120
 
 func (a *app) checkFormat() error {
-	if a.format != formatTable && a.format != formatJSON {
-		return usagef("output format %q is not one of table, json", a.format)
+	if err := a.format.Check(); err != nil {
+		return usagef("%w", err)
 	}
 	return nil
 }
 
-func (a *app) json() bool { return a.format == formatJSON }
+// structured reports whether the output is for programs.
+func (a *app) structured() bool { return a.format.Structured() }
 
-// printJSON writes v as one indented document.
-func (a *app) printJSON(v any) error {
-	encoder := newEncoder(a.Out)
-	encoder.SetIndent("", "  ")
-	return written(encoder.Encode(v))
-}
+// printDocument writes v as one indented document.
+func (a *app) printDocument(v any) error { return a.format.Document(a.Out, v) }
 
 // print writes text to standard output.
 func (a *app) print(text string) error {
@@ -49,14 +39,6 @@ func written(err error) error {
 		return fmt.Errorf("write the output: %w", err)
 	}
 	return nil
-}
-
-// newEncoder returns an encoder that leaves <, > and & readable: the output is
-// not for web pages.
-func newEncoder(w io.Writer) *json.Encoder {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder
 }
 
 // colorWanted follows https://no-color.org and the terminals that have none.

@@ -203,8 +203,8 @@ func (r *replaying) summarise() error {
 		Seconds: time.Since(r.began).Round(time.Millisecond).Seconds(), Skips: stats.Skips, Unreadable: r.failed,
 		Alerts: r.tally.Alerts(), Matches: r.tally.Matches(),
 	}
-	if r.app.json() {
-		return written(newEncoder(r.app.Out).Encode(s))
+	if r.app.structured() {
+		return r.app.format.Item(r.app.Out, s)
 	}
 	return r.app.print(replayText(s, r.app.style(r.app.Out)))
 }

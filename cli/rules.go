@@ -84,8 +84,8 @@ func (a *app) rulesListCommand() *cobra.Command {
 			for _, r := range set.Rules {
 				list = append(list, describeRule(r))
 			}
-			if a.json() {
-				return a.printJSON(list)
+			if a.structured() {
+				return a.printDocument(list)
 			}
 			return a.print(ruleTable(list, a.style(a.Out)))
 		},
@@ -168,8 +168,8 @@ func (a *app) reportCheck(set *rulefiles.Set) error {
 }
 
 func (a *app) printCheck(result checkJSON) error {
-	if a.json() {
-		return a.printJSON(result)
+	if a.structured() {
+		return a.printDocument(result)
 	}
 	var b strings.Builder
 	for _, r := range result.Refused {
@@ -201,8 +201,8 @@ func (a *app) rulesFieldsCommand() *cobra.Command {
 				}
 				rows = append(rows, []string{f.Name, f.Text, where})
 			}
-			if a.json() {
-				return a.printJSON(list)
+			if a.structured() {
+				return a.printDocument(list)
 			}
 			return a.print(render.Table([]string{"FIELD", "HOLDS", "CATEGORIES"}, rows, a.style(a.Out)))
 		},

@@ -102,8 +102,8 @@ func unknownScenario(all []simulate.Scenario, name string) error {
 }
 
 func (a *app) listScenarios(list []simulate.Scenario) error {
-	if a.json() {
-		return a.printJSON(append([]simulate.Scenario{}, list...))
+	if a.structured() {
+		return a.printDocument(append([]simulate.Scenario{}, list...))
 	}
 	var rows [][]string
 	for _, s := range list {
@@ -173,8 +173,8 @@ func (a *app) run(ctx context.Context, alerts <-chan finding.Alert, chosen []sim
 }
 
 func (a *app) printResults(results []simulate.Result) error {
-	if a.json() {
-		return a.printJSON(append([]simulate.Result{}, results...))
+	if a.structured() {
+		return a.printDocument(append([]simulate.Result{}, results...))
 	}
 	return a.print(resultText(results, a.style(a.Out)))
 }

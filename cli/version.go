@@ -11,8 +11,8 @@ func (a *app) versionCommand() *cobra.Command {
 		Use: "version", Short: "Say which build this is", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			info := version.Get()
-			if a.json() {
-				return a.printJSON(info)
+			if a.structured() {
+				return a.printDocument(info)
 			}
 			return a.print("holdfast " + info.String() + ", " + info.Go + ", " + info.Platform + "\n")
 		},

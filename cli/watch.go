@@ -192,8 +192,8 @@ func (a *app) newScreen(status func() string) *live.Screen {
 	style := a.style(a.Out)
 	opts.Full = func(f finding.Alert) string { return "\n" + render.Alert(f, style) }
 	opts.Line = func(f finding.Alert) string { return render.AlertLine(f, style) }
-	if a.json() {
-		opts.Full, opts.Line = jsonLine, jsonLine
+	if a.structured() {
+		opts.Full, opts.Line = a.item, a.item
 	}
 	if _, terminal := terminalWidth(a.Err); terminal {
 		opts.Notes = a.Err
@@ -201,10 +201,10 @@ func (a *app) newScreen(status func() string) *live.Screen {
 	return live.NewScreen(opts)
 }
 
-// jsonLine returns an alert as one line of JSON.
-func jsonLine(f finding.Alert) string {
+// item returns an alert as one item of structured output.
+func (a *app) item(f finding.Alert) string {
 	var b bytes.Buffer
-	if err := newEncoder(&b).Encode(f); err != nil {
+	if err := a.format.Item(&b, f); err != nil {
 		return "" // no value in an alert is beyond JSON but a year after 9999
 	}
 	return b.String()
