@@ -2,6 +2,8 @@ module github.com/holdfast-security/holdfast
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/coreos/go-oidc/v3 v3.21.0

@@ -78,7 +78,7 @@ func (s source) at(n ast.Node) string {
 // tree calls f for every file of the checkout that is or could be committed.
 func tree(t *testing.T, f func(name string, data []byte)) {
 	t.Helper()
-	ignored := []string{".git", "bin", "bench/out"}
+	ignored := []string{".git", "bin", "bench/out", "web/node_modules", "web/dist"}
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
