@@ -67,6 +67,13 @@ const (
 	Results   = "result"
 )
 
+// PreviousHeader names the header of a frame's message that holds, in decimal,
+// the sequence number of the frame before it among those the agent still has;
+// "0" when it has none before it. Whoever has taken the frames up to there
+// misses nothing that could still come: what lies between is lost, and is to be
+// counted as a sequence gap instead of being asked for again.
+const PreviousHeader = "Holdfast-Previous"
+
 // Up returns the subject on which a host sends messages of a kind; "*" and ">"
 // make patterns.
 func Up(host event.HostID, kind string) string { return prefixUp + string(host) + "." + kind }
