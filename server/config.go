@@ -1,0 +1,297 @@
+package server
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Defaults of the configuration.
+const (
+	DefaultDataDir      = "/var/lib/holdfast-server"
+	DefaultListen       = ":8443"
+	DefaultStreamListen = ":4222"
+	DefaultStreamBytes  = 4 << 30
+
+	defaultEventDays = 30
+	defaultAlertDays = 365
+	defaultAuditDays = 365
+
+	minStreamBytes = 64 << 20
+	maxDays        = 36_500
+	maxConfig      = 1 << 20 // bytes of a configuration file
+	maxSecretFile  = 64 << 10
+)
+
+// Config is the configuration of a server, as a YAML or JSON file holds it.
+// The zero value is safe and complete: everything embedded, below
+// /var/lib/holdfast-server, with a certificate of the server's own authority.
+type Config struct {
+	// DataDir is the directory for everything that the server keeps; "" means
+	// /var/lib/holdfast-server. It is made if it is not there.
+	DataDir string `yaml:"data_dir"`
+
+	// Listen is the address of console and API, host:port; "" means ":8443",
+	// on every address of the machine. Port 0 takes a free one.
+	Listen string `yaml:"listen"`
+	// Names are the names and addresses under which people and agents reach
+	// the server. They stand in its generated certificate and in what agents
+	// are told at enrolment. Without them it is the name of the machine.
+	Names []string `yaml:"names"`
+	// CertificateFile and KeyFile are a certificate of your own with its
+	// chain, and its key, both PEM, for console and API. They are read again
+	// when they change. "" means one of the server's own authority, renewed
+	// by itself. Agents always use the server's own authority.
+	CertificateFile string `yaml:"certificate_file"`
+	KeyFile         string `yaml:"key_file"`
+
+	// StreamListen is the address on which agents connect, host:port; ""
+	// means ":4222".
+	StreamListen string `yaml:"stream_listen"`
+	// StreamBytes bounds what the stream keeps on disk, in bytes; 0 means
+	// 4 GiB, at least 64 MiB. A full stream makes agents wait; it loses
+	// nothing.
+	StreamBytes int64 `yaml:"stream_bytes"`
+	// StreamURLs are the servers of a NATS cluster with JetStream to use in
+	// place of the embedded one, as tls://host:4222.
+	StreamURLs []string `yaml:"stream_urls"`
+	// StreamCredentialsFile is the file with the server's credentials for
+	// that cluster, as nsc writes it; StreamAccountFile the one with the seed
+	// of the account that agents belong to.
+	StreamCredentialsFile string `yaml:"stream_credentials_file"`
+	StreamAccountFile     string `yaml:"stream_account_file"`
+
+	// DatabaseFile is a file that holds the connection string of a PostgreSQL
+	// database, as postgres://user:password@host/name; "" means SQLite in the
+	// data directory.
+	DatabaseFile string `yaml:"database_file"`
+
+	// Rules are files and directories with Sigma rules to use beside
+	// Holdfast's own.
+	Rules []string `yaml:"rules"`
+
+	// RetentionDays says how long things are kept until the settings page
+	// says otherwise.
+	RetentionDays Retention `yaml:"retention_days"`
+
+	// DownloadDir is the directory whose agent binaries the server offers at
+	// /download; "" means the one that its own program lies in.
+	DownloadDir string `yaml:"download_dir"`
+
+	// LogLevel is debug, info, warn or error; "" means info.
+	LogLevel string `yaml:"log_level"`
+	// MetricsFromLoopback lets /metrics be read from this machine without
+	// logging on; elsewhere it always needs an API token.
+	MetricsFromLoopback bool `yaml:"metrics_from_loopback"`
+}
+
+// Retention is for how many days things are kept. Zero means the default.
+type Retention struct {
+	Events int `yaml:"events" json:"events"` // 30
+	Alerts int `yaml:"alerts" json:"alerts"` // 365, after the latest repeat
+	Audit  int `yaml:"audit" json:"audit"`   // 365
+}
+
+// withDefaults returns r with defaults in place of zeros.
+func (r Retention) withDefaults() Retention {
+	return Retention{cmp.Or(r.Events, defaultEventDays), cmp.Or(r.Alerts, defaultAlertDays), cmp.Or(r.Audit, defaultAuditDays)}
+}
+
+func (r Retention) validate() error {
+	for name, days := range map[string]int{"events": r.Events, "alerts": r.Alerts, "audit": r.Audit} {
+		if days < 0 || days > maxDays {
+			return fmt.Errorf("%s: %d is not between 1 and %d", name, days, maxDays)
+		}
+	}
+	return nil
+}
+
+// LoadConfig reads a configuration file. Unknown settings are errors, so that
+// a slip of the pen is not taken for a wish.
+func LoadConfig(path string) (Config, error) {
+	data, err := readBounded(path, maxConfig)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	cfg, err := ParseConfig(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// ParseConfig reads and checks a configuration. Empty data is the zero value.
+func ParseConfig(data []byte) (Config, error) {
+	var cfg Config
+	if len(data) > maxConfig {
+		return Config{}, fmt.Errorf("larger than %d bytes", maxConfig)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, err
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("more than one document; keep one")
+	}
+	return cfg, cfg.Validate()
+}
+
+// Validate says what is wrong with the configuration, before anything starts.
+// It looks at no file.
+func (c *Config) Validate() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cmp.Or(c.LogLevel, "info"))); err != nil {
+		return fmt.Errorf("log_level: %q is not debug, info, warn or error", c.LogLevel)
+	}
+	if err := c.RetentionDays.validate(); err != nil {
+		return fmt.Errorf("retention_days: %w", err)
+	}
+	if c.StreamBytes != 0 && c.StreamBytes < minStreamBytes {
+		return fmt.Errorf("stream_bytes: %d is less than 64 MiB (%d)", c.StreamBytes, minStreamBytes)
+	}
+	for _, check := range []func() error{c.validatePaths, c.validateAddresses, c.validateStream} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validatePaths() error {
+	for _, p := range []struct{ name, value string }{
+		{"data_dir", c.DataDir},
+		{"certificate_file", c.CertificateFile},
+		{"key_file", c.KeyFile},
+		{"stream_credentials_file", c.StreamCredentialsFile},
+		{"stream_account_file", c.StreamAccountFile},
+		{"database_file", c.DatabaseFile},
+		{"download_dir", c.DownloadDir},
+	} {
+		if p.value != "" && !filepath.IsAbs(p.value) {
+			return fmt.Errorf("%s: %q is not an absolute path", p.name, p.value)
+		}
+	}
+	if (c.CertificateFile == "") != (c.KeyFile == "") {
+		return errors.New("certificate_file, key_file: give both or neither")
+	}
+	return nil
+}
+
+func (c *Config) validateAddresses() error {
+	for _, a := range []struct{ name, value string }{{"listen", c.Listen}, {"stream_listen", c.StreamListen}} {
+		if a.value == "" {
+			continue
+		}
+		_, port, err := net.SplitHostPort(a.value)
+		if err != nil {
+			return fmt.Errorf("%s: %q is not host:port", a.name, a.value)
+		}
+		if _, err := net.LookupPort("tcp", port); err != nil {
+			return fmt.Errorf("%s: %q is not a port", a.name, port)
+		}
+	}
+	for _, name := range c.Names {
+		if net.ParseIP(name) == nil && !validName(name) {
+			return fmt.Errorf("names: %q is neither a host name nor an IP address", name)
+		}
+	}
+	return nil
+}
+
+// validName reports whether s can be a DNS name: RFC 1123, with underscores.
+func validName(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		ok := strings.IndexFunc(label, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+		}) < 0
+		if !ok || label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Config) validateStream() error {
+	for _, text := range c.StreamURLs {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || (u.Scheme != "tls" && u.Scheme != "nats") {
+			return fmt.Errorf("stream_urls: %q is not tls://host:port", text)
+		}
+		if u.User != nil {
+			return errors.New("stream_urls: a URL holds a name or password; put them into stream_credentials_file")
+		}
+	}
+	outside := len(c.StreamURLs) > 0
+	if outside != (c.StreamCredentialsFile != "") || outside != (c.StreamAccountFile != "") {
+		return errors.New("stream_urls, stream_credentials_file, stream_account_file: give all three or none")
+	}
+	if outside && c.StreamListen != "" {
+		return errors.New("stream_listen: there is nothing to listen on with stream_urls; remove one of them")
+	}
+	return nil
+}
+
+func (c *Config) dataDir() string { return cmp.Or(c.DataDir, DefaultDataDir) }
+
+// path returns a path below the data directory.
+func (c *Config) path(elements ...string) string {
+	return filepath.Join(append([]string{c.dataDir()}, elements...)...)
+}
+
+// names returns what the certificate is for.
+func (c *Config) names() []string {
+	if len(c.Names) > 0 {
+		return c.Names
+	}
+	if name, err := os.Hostname(); err == nil && validName(name) {
+		return []string{name}
+	}
+	return []string{"localhost"}
+}
+
+// database returns the connection string of the database, "" for SQLite.
+func (c *Config) database() (string, error) {
+	if c.DatabaseFile == "" {
+		return "", nil
+	}
+	data, err := readBounded(c.DatabaseFile, maxSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("database_file: %w", err)
+	}
+	dsn := strings.TrimSpace(string(data))
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return "", fmt.Errorf("database_file: %s does not hold a string that begins with postgres://", c.DatabaseFile)
+	}
+	return dsn, nil
+}
+
+// readBounded reads a file of at most limit bytes.
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}

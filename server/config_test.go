@@ -1,0 +1,93 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseConfig(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want Config
+	}{
+		"empty":     {"", Config{}},
+		"comment":   {"# nothing\n", Config{}},
+		"addresses": {"listen: 127.0.0.1:0\nstream_listen: '[::1]:4222'\nnames: [holdfast.example, 192.0.2.1]\n", Config{Listen: "127.0.0.1:0", StreamListen: "[::1]:4222", Names: []string{"holdfast.example", "192.0.2.1"}}},
+		"JSON":      {`{"log_level": "debug", "retention_days": {"events": 7}}`, Config{LogLevel: "debug", RetentionDays: Retention{Events: 7}}},
+		"own":       {"certificate_file: /etc/c.pem\nkey_file: /etc/k.pem\n", Config{CertificateFile: "/etc/c.pem", KeyFile: "/etc/k.pem"}},
+		"outside": {
+			"stream_urls: [tls://a:4222]\nstream_credentials_file: /c\nstream_account_file: /a\n",
+			Config{StreamURLs: []string{"tls://a:4222"}, StreamCredentialsFile: "/c", StreamAccountFile: "/a"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseConfig([]byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"lisen: x":                        "lisen",
+		"listen: here":                    "listen",
+		"listen: ':nonsense-port'":        "listen",
+		"stream_listen: '4222'":           "stream_listen",
+		"names: [a b]":                    "names",
+		"names: ['-a.example']":           "names",
+		"data_dir: var":                   "data_dir",
+		"certificate_file: /c":            "key_file",
+		"database_file: db":               "database_file",
+		"log_level: loud":                 "log_level",
+		"stream_bytes: 5":                 "stream_bytes",
+		"retention_days: {events: -1}":    "retention_days: events",
+		"retention_days: {event: 1}":      "event",
+		"stream_urls: [tls://a:4222]":     "stream_credentials_file",
+		"stream_urls: [tls://u:p@a:4222]": "stream_credentials_file",
+		"stream_urls: [http://a]":         "stream_urls",
+		"log_level: info\n---\nb: 2":      "more than one document",
+		strings.Repeat("#", 1<<20+1):      "larger",
+		"{":                               "line 1",
+		"stream_listen: ':1'\nstream_urls: [tls://a:1]\nstream_credentials_file: /c\nstream_account_file: /a": "stream_listen",
+	} {
+		_, err := ParseConfig([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: got %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+func TestConfigErrorsNameTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.yaml")
+	if err := os.WriteFile(path, []byte("nonsense: 1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path, path + ".missing"} {
+		if _, err := LoadConfig(p); err == nil || !strings.Contains(err.Error(), p) {
+			t.Errorf("got %v, want the name of the file", err)
+		}
+	}
+	if _, err := (&Config{DatabaseFile: path}).database(); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("got %v, want the name of the file and nothing of what is in it", err)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte("listen: ':8443'\nnames: [a]\n"))
+	f.Add([]byte(`{"rules": ["a"]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, err := ParseConfig(data)
+		if err == nil && cfg.Validate() != nil {
+			t.Error("an accepted configuration is not valid")
+		}
+	})
+}
