@@ -141,6 +141,12 @@ type Ack struct {
 	Next     uint64  `json:"next,omitempty"`
 }
 
+// EnrolProtocol is the ALPN protocol (RFC 7301) that an agent offers, together
+// with "http/1.1", when it enrols. The server never chooses it: it is the sign
+// to show the certificate of its own CA, which the token pins, also where
+// people gave it another one for browsers.
+const EnrolProtocol = "holdfast-enrol"
+
 // Enrolment, over HTTPS: POST /api/v1/enroll.
 type (
 	// EnrollRequest asks to become a host. The agent has made its key and
