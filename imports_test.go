@@ -93,7 +93,8 @@ var layers = []layer{
 	{folder: "server/auth/...", may: append([]string{"store"}, below...), modules: []string{
 		"golang.org/x/crypto", "golang.org/x/oauth2", "github.com/coreos/go-oidc/v3", "github.com/alexedwards/scs/v2",
 	}},
-	{folder: "server/stream/...", may: append([]string{"store"}, below...), modules: []string{nats, natsServer, nkeys, natsJWT}},
+	{folder: "server/stream/...", may: append([]string{"store"}, below...), modules: []string{nats, natsServer, nkeys, natsJWT, sys}},
+	{folder: "server/pki/...", may: below, modules: []string{nkeys}},
 	{folder: "server/enroll/...", may: append([]string{"store"}, below...), modules: []string{nkeys, natsJWT}},
 	{folder: "server/*/...", may: append([]string{"detect/...", "rules/...", "store"}, below...), modules: []string{prometheus}},
 	{
