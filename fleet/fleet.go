@@ -95,6 +95,7 @@ const (
 	SpoolDamaged   Reason = "spool_damaged"   // a record of the spool no longer matched its checksum
 	Oversized      Reason = "oversized"       // an event too large for a frame
 	MalformedFrame Reason = "malformed"       // the server could not decode it
+	WrongHost      Reason = "wrong_host"      // an event that claims to be another host's
 	MissingFrame   Reason = "sequence_gap"    // sequence numbers the server never saw
 	StoreFailed    Reason = "store_failed"    // could not be stored after every retry
 	AgentDiscarded Reason = "agent_discarded" // unenrolled with events still in the spool

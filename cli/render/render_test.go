@@ -207,6 +207,9 @@ func everything(style render.Style) map[string]string {
 	all["table"] = render.Table([]string{"NAME", "RESULT", "REASON"}, [][]string{
 		{"reverse-shell", "pass", ""}, {hostile().Title, "fail", hostile().Story},
 	}, style)
+	for name, text := range fleetTexts(style) {
+		all[name] = text
+	}
 	return all
 }
 

@@ -31,9 +31,9 @@ func Table(header []string, rows [][]string, style Style) string {
 // wordPaint colours cells that are one of the words that outcomes and states
 // are made of.
 var wordPaint = map[string]paint{
-	"pass": green, "running": green, "ok": green,
+	"pass": green, "running": green, "ok": green, "healthy": green, "resolved": green,
 	"fail": red, "failed": red, "high": red, "refused": red,
-	"degraded": yellow, "medium": yellow, "skip": yellow,
+	"degraded": yellow, "silent": red, "revoked": dim, "dismissed": dim, "medium": yellow, "skip": yellow,
 	"low": cyan, "off": dim, "unsupported": dim, "stopped": dim,
 }
 
