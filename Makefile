@@ -9,8 +9,19 @@ TARGETS := linux/amd64 linux/arm64 windows/amd64
 export CGO_ENABLED = 0
 
 .PHONY: build
-build: ## compile bin/holdfast and bin/holdfast-agent
+build: ## compile the programs into bin/, with the console where Node.js is
+	@command -v npm >/dev/null && $(MAKE) -s console || \
+		{ [ -e web/dist/index.html ] && s=outdated || s='left out'; echo "make: the console could not be built and is $$s; it needs Node.js 20.19 or newer" >&2; }
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: console
+console: web/dist/index.html ## build the web console into web/dist
+
+web/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f)
+	cd web && npm run build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
 
 .PHONY: run
 run: build ## watch this machine: root sees everything, anyone else sees less

@@ -1,0 +1,26 @@
+// Keys of everything that is cached. A change told by the server invalidates
+// by the first words of a key.
+export const keys = {
+  session: ['session'] as const,
+  loginOptions: ['login-options'] as const,
+  overview: ['overview'] as const,
+  alerts: ['alerts'] as const,
+  alertList: (query: object) => ['alerts', 'list', query] as const,
+  alertCounts: (query: object) => ['alerts', 'counts', query] as const,
+  alert: (uid: string) => ['alert', uid] as const,
+  comments: (uid: string) => ['alert', uid, 'comments'] as const,
+  timeline: (uid: string, seconds: number) => ['alert', uid, 'timeline', seconds] as const,
+  similar: (uid: string) => ['alert', uid, 'similar'] as const,
+  hosts: ['hosts'] as const,
+  hostList: (query: object) => ['hosts', 'list', query] as const,
+  host: (uid: string) => ['hosts', 'one', uid] as const,
+  ledger: ['ledger'] as const,
+  simulations: ['simulations'] as const,
+  rules: ['rules'] as const,
+  scenarios: ['scenarios'] as const,
+  views: ['views'] as const,
+  users: ['users'] as const,
+  tokens: ['tokens'] as const,
+  enrolTokens: ['enroll-tokens'] as const,
+  settings: ['settings'] as const,
+};

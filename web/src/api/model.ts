@@ -1,0 +1,39 @@
+// The names under which the console knows the types of the interface.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Session = Schemas['Session'];
+export type User = Schemas['User'];
+export type LoginOptions = Schemas['LoginOptions'];
+export type Alert = Schemas['Case'];
+export type AlertSummary = Schemas['Summary'];
+export type AlertCounts = Schemas['AlertCounts'];
+export type Count = Schemas['Count'];
+export type Comment = Schemas['Comment'];
+export type Match = Schemas['Match'];
+export type Event = Schemas['Event'];
+export type Process = Schemas['Process'];
+export type EntryPoint = Schemas['EntryPoint'];
+export type View = Schemas['View'];
+export type Host = Schemas['Host'];
+export type Heartbeat = Schemas['Heartbeat'];
+export type Feature = Schemas['Feature'];
+export type Balance = Schemas['Balance'];
+export type LedgerReport = Schemas['LedgerReport'];
+export type Overview = Schemas['Overview'];
+export type EnrolToken = Schemas['EnrolToken'];
+export type NewEnrolToken = Schemas['NewEnrolToken'];
+export type RuleSummary = Schemas['RuleSummary'];
+
+/** Severities from the worst down. */
+export const severities = ['high', 'medium', 'low', 'informational'] as const;
+export type Severity = (typeof severities)[number];
+
+/** Statuses in the order of work. */
+export const statuses = ['open', 'acknowledged', 'resolved', 'dismissed'] as const;
+export type Status = (typeof statuses)[number];
+
+/** Roles in ascending order; each may do what the ones before it may. */
+export const roles = ['reader', 'responder', 'approver', 'admin'] as const;
+export type Role = (typeof roles)[number];
