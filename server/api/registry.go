@@ -21,36 +21,37 @@ const schemaPrefix = "#/components/schemas/"
 // schemaNames are the names of schemas that are not those of their Go types,
 // because two packages use one word.
 var schemaNames = map[reflect.Type]string{
-	reflect.TypeFor[event.User]():         "HostUser",
-	reflect.TypeFor[event.Status]():       "EventStatus",
-	reflect.TypeFor[event.Class]():        "EventClass",
-	reflect.TypeFor[event.Source]():       "EventSource",
-	reflect.TypeFor[event.Group]():        "HostGroup",
-	reflect.TypeFor[finding.Status]():     "AlertStatus",
-	reflect.TypeFor[finding.Case]():       "Alert",
-	reflect.TypeFor[finding.Summary]():    "AlertSummary",
-	reflect.TypeFor[finding.Rule]():       "RuleRef",
-	reflect.TypeFor[store.Order]():        "Simulation",
-	reflect.TypeFor[store.Part]():         "SimulationPart",
-	reflect.TypeFor[store.Count]():        "AlertCount",
-	reflect.TypeFor[store.Bucket]():       "AlertBucket",
-	reflect.TypeFor[store.View]():         "View",
-	reflect.TypeFor[account.Token]():      "Token",
-	reflect.TypeFor[account.Entry]():      "AuditEntry",
-	reflect.TypeFor[fleet.EnrolToken]():   "EnrollToken",
-	reflect.TypeFor[huma.ErrorModel]():    "Problem",
-	reflect.TypeFor[huma.ErrorDetail]():   "Fault",
-	reflect.TypeFor[eventBody]():          "Event",
-	reflect.TypeFor[store.AlertCounts]():  "AlertCounts",
-	reflect.TypeFor[store.AlertOrder]():   "AlertOrder",
-	reflect.TypeFor[api.SettingsUpdate](): "SettingsUpdate",
+	reflect.TypeFor[event.User]():       "HostUser",
+	reflect.TypeFor[event.Status]():     "EventStatus",
+	reflect.TypeFor[event.Class]():      "EventClass",
+	reflect.TypeFor[event.Source]():     "EventSource",
+	reflect.TypeFor[event.Group]():      "HostGroup",
+	reflect.TypeFor[finding.Status]():   "AlertStatus",
+	reflect.TypeFor[finding.Case]():     "Alert",
+	reflect.TypeFor[finding.Summary]():  "AlertSummary",
+	reflect.TypeFor[finding.Rule]():     "RuleRef",
+	reflect.TypeFor[store.Order]():      "Simulation",
+	reflect.TypeFor[store.Part]():       "SimulationPart",
+	reflect.TypeFor[store.Count]():      "AlertCount",
+	reflect.TypeFor[store.Bucket]():     "AlertBucket",
+	reflect.TypeFor[account.Entry]():    "AuditEntry",
+	reflect.TypeFor[fleet.EnrolToken](): "EnrollToken",
+	reflect.TypeFor[eventBody]():        "Event",
 }
 
 // aliases are types whose JSON form is that of another.
 var aliases = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[event.Event]():     reflect.TypeFor[eventBody](),
 	reflect.TypeFor[huma.ErrorModel](): reflect.TypeFor[api.Problem](),
+	reflect.TypeFor[severityName]():    reflect.TypeFor[finding.Severity](),
+	reflect.TypeFor[className]():       reflect.TypeFor[event.Class](),
 }
+
+// Names of values that are numbers in Go, for lists of them in a query.
+type (
+	severityName string
+	className    string
+)
 
 // texts are types that are a text in JSON: those with a set of values, which
 // get a schema of their own, and those with a form.
@@ -150,7 +151,6 @@ func (r *registry) named(t reflect.Type, allowRef bool, hint string, build func(
 		r.types[name] = t
 		r.schemas[name] = &huma.Schema{} // so that a type may contain itself
 		s := build()
-		describe(name, s)
 		s.PrecomputeMessages()
 		*r.schemas[name] = *s
 	} else if known != t {
@@ -183,6 +183,11 @@ func alias(t reflect.Type) reflect.Type {
 		return other
 	}
 	return t
+}
+
+// schemaOf returns a reference to the schema of v's type.
+func schemaOf(h huma.API, v any) *huma.Schema {
+	return h.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")
 }
 
 // SchemaFromRef returns the schema that a reference names, or nil.

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+)
+
+// Outcomes of audit log entries.
+const (
+	done      = "done"
+	notDone   = "failed"
+	forbidden = "refused"
+)
+
+// note writes an entry of the audit log about the request of ctx. The caller
+// does so before it answers, and answers with the error if there is one: what
+// cannot be noted does not happen unnoticed.
+func (s *Server) note(ctx context.Context, action, object string, detail any) error {
+	return s.record(ctx, action, object, detail, done)
+}
+
+func (s *Server) record(ctx context.Context, action, object string, detail any, outcome string) error {
+	q := of(ctx)
+	entry := account.Entry{Time: s.now(), Actor: q.identity.Actor(), Action: action, Object: object, Outcome: outcome}
+	if !q.known {
+		entry.Actor = "anonymous"
+	}
+	if q.from.IsValid() {
+		entry.Address = q.from.String()
+	}
+	if detail != nil {
+		text, err := json.Marshal(detail)
+		if err != nil {
+			return err
+		}
+		entry.Detail = string(text)
+	}
+	return s.State.Record(ctx, entry)
+}
+
+// noteRead notes that evidence is about to be shown.
+func (s *Server) noteRead(ctx context.Context, op operation, in any) error {
+	return s.note(ctx, op.evidence, objectOf(in), queryOf(ctx))
+}
+
+// noteRefusal notes that somebody asked for what they may not have. There is
+// nothing to be done when that fails but to say so.
+func (s *Server) noteRefusal(ctx context.Context, op operation, cause error) {
+	if !refused(cause) {
+		return
+	}
+	if err := s.record(ctx, "request.refused", op.id, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
+		s.log.ErrorContext(ctx, "refusal not noted in the audit log", "operation", op.id, "error", err)
+	}
+}
+
+// objectOf returns the uid that an input is about: that in the path, or the
+// host of a query.
+func objectOf(in any) string {
+	v := reflect.ValueOf(in).Elem()
+	for _, name := range []string{"ID", "Host"} {
+		if f := v.FieldByName(name); f.IsValid() && f.Kind() == reflect.String {
+			return f.String()
+		}
+	}
+	return ""
+}
+
+// queryOf returns the query of the request, for the audit log, bounded.
+func queryOf(ctx context.Context) any {
+	q := of(ctx)
+	if q.r == nil || q.r.URL.RawQuery == "" {
+		return nil
+	}
+	const most = 2 << 10
+	query := q.r.URL.RawQuery
+	return map[string]string{"query": strings.ToValidUTF8(query[:min(len(query), most)], "")}
+}
+
+func (s *Server) now() time.Time {
+	if s.Now != nil {
+		return s.Now().UTC()
+	}
+	return time.Now().UTC()
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/wire"
+)
+
+// State is the part of the database that the API uses.
+type State interface {
+	store.Hosts
+	store.EnrolTokens
+	store.Alerts
+	store.Views
+	store.Accounts
+	store.AuditLog
+	store.Settings
+	store.Orders
+}
+
+// People decides who may come in, and keeps the accounts. Its errors wrap
+// those of package account and store.
+type People interface {
+	// Identify says who sends r, by its token or session cookie:
+	// account.ErrUnauthenticated when nobody, account.ErrCSRF when the session
+	// is good and the request may come from elsewhere.
+	Identify(r *http.Request) (account.Identity, error)
+	// Check is Identify without its effects: it does not count as a use of
+	// the session.
+	Check(r *http.Request) error
+	// Logon checks name and password and begins a session, setting its cookie
+	// on w. from is the client's address, for limits.
+	Logon(w http.ResponseWriter, r *http.Request, name, password string, from netip.Addr) (account.Identity, error)
+	// Logoff ends the session of r.
+	Logoff(w http.ResponseWriter, r *http.Request) error
+	// ChangePassword changes the password of who sends r and ends the other
+	// sessions.
+	ChangePassword(r *http.Request, old, new string, from netip.Addr) error
+
+	// Provider returns the name of the OpenID provider, or false without one.
+	Provider(ctx context.Context) (name string, ok bool)
+	// StartProvider returns the URL of the provider to go to, and remembers
+	// the attempt in a cookie on w.
+	StartProvider(w http.ResponseWriter, r *http.Request) (string, error)
+	// FinishProvider begins a session for who comes back with code and state.
+	FinishProvider(w http.ResponseWriter, r *http.Request, code, state string) (account.Identity, error)
+
+	AddUser(ctx context.Context, u account.User, password string) (account.User, error)
+	ChangeUser(ctx context.Context, name string, version int64, change func(*account.User) error) (account.User, error)
+	DropUser(ctx context.Context, name string) error
+	SetPassword(ctx context.Context, name, password string) error
+	// AddToken makes a token of the identity and returns its secret.
+	AddToken(ctx context.Context, by account.Identity, t account.Token) (account.Token, string, error)
+}
+
+// Enroller makes machines hosts and takes that back.
+type Enroller interface {
+	Enroll(ctx context.Context, from netip.Addr, q wire.EnrollRequest) (wire.EnrollReply, error)
+	// NewToken makes an enrolment token and returns the text to be given to
+	// people.
+	NewToken(ctx context.Context, t fleet.EnrolToken) (fleet.EnrolToken, string, error)
+	Revoke(ctx context.Context, host event.HostID) error // ends the connection at once
+	Allow(ctx context.Context, host event.HostID) error
+}
+
+// Fleet knows what the server measures of its hosts.
+type Fleet interface {
+	Ledger(ctx context.Context) (api.LedgerReport, error)
+}
+
+// Simulator plays attacks on hosts.
+type Simulator interface {
+	Scenarios() []api.Scenario
+	// Simulate sends the order; an error that wraps account.ErrInvalid says
+	// what is wrong with it.
+	Simulate(ctx context.Context, host event.HostID, scenarios []string, by string) (store.Order, error)
+}
+
+// Rules are the detection rules in force.
+type Rules interface {
+	List() []api.Rule
+	// Reload reads them again, whole or not at all, and returns how many
+	// there are. An error that wraps account.ErrInvalid is the rules' fault.
+	Reload(ctx context.Context) (int, error)
+}
+
+// ErrNotReady says that the server cannot do its work at the moment.
+var ErrNotReady = errors.New("not ready")
+
+// Config is what the API needs. Fields without a remark must be set.
+type Config struct {
+	Log     *slog.Logger
+	Version string // of the server
+
+	State     State
+	Events    store.Events
+	People    People
+	Enroller  Enroller
+	Fleet     Fleet
+	Simulator Simulator
+	Rules     Rules
+	Changes   *Hub
+	// Backup writes a tar archive of everything that a restore needs.
+	Backup func(ctx context.Context, w io.Writer) error
+	// Ready returns nil when the server can do its work, for /readyz; nil
+	// means always.
+	Ready func(ctx context.Context) error
+	// Metrics serves /metrics; nil for none.
+	Metrics http.Handler
+	// SettingsChanged is called with what was saved; nil for nobody.
+	SettingsChanged func(api.Settings)
+
+	// Console is the built console; nil for none.
+	Console fs.FS
+	// Downloads are the programs that /install fetches, by the names
+	// holdfast-agent-linux-amd64 and the like; nil for none.
+	Downloads fs.FS
+	// PublicURL is how hosts reach the server, https://name:port.
+	PublicURL string
+	// Pin returns the SHA-256 of the public key (SPKI) of the certificate
+	// that the server shows, for curl's --pinnedpubkey; nil without TLS.
+	Pin func() [32]byte
+
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed;
+	// none by default.
+	TrustedProxies []netip.Prefix
+	// TLS says that clients come over TLS, be it ended here or in a proxy.
+	TLS bool
+	// Statuses are the HTTP statuses of errors of packages that this one
+	// does not know. The first that an error is counts.
+	Statuses []ErrorStatus
+	// Now is the clock; nil for the system's.
+	Now func() time.Time
+}
+
+// ErrorStatus is the HTTP status of an error, and of all that wrap it.
+type ErrorStatus struct {
+	Err    error
+	Status int
+}
+
+// Limits of requests.
+const (
+	MaxBody        = 1 << 20          // bytes of a request's body
+	bodyTimeout    = 10 * time.Second // for reading it
+	requestTimeout = 30 * time.Second // for everything that is not a stream
+	silence        = 3 * time.Minute  // without a heartbeat, after which a host counts as silent
+)

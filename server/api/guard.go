@@ -1,0 +1,53 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/holdfast-security/holdfast/account"
+)
+
+// authorise lets those through who may use the operation. It runs before
+// parameters and body are read.
+func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if op.role == public {
+			next(ctx)
+			return
+		}
+		r, w := humago.Unwrap(ctx)
+		q := of(r.Context())
+		if err := s.admit(q, op); err != nil {
+			s.noteRefusal(r.Context(), op, err)
+			s.refuse(w, r, err)
+			return
+		}
+		next(ctx)
+	}
+}
+
+// admit finds out who sends the request and whether they may use op.
+func (s *Server) admit(q *request, op operation) error {
+	identity, err := s.People.Identify(q.r)
+	if err != nil {
+		return err
+	}
+	q.identity, q.known = identity, true
+	switch {
+	case !identity.Role.Includes(op.role):
+		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.id, op.role, identity.Role)
+	case op.person && identity.Token != "":
+		return fmt.Errorf("%w: %s is for people who are logged on, not for tokens", account.ErrForbidden, op.id)
+	}
+	return nil
+}
+
+// refused reports whether err is a refusal that the audit log should know:
+// somebody known who may not, or a request from elsewhere. Requests without a
+// credential are noise that anyone can make without end.
+func refused(err error) bool {
+	return errors.Is(err, account.ErrForbidden) || errors.Is(err, account.ErrCSRF)
+}

@@ -1,0 +1,241 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
+)
+
+func (s *Server) createSession(ctx context.Context, in *body[api.Credentials]) (*sessionBody, error) {
+	q := of(ctx)
+	identity, err := s.People.Logon(q.w, q.r, in.Body.Name, in.Body.Password, q.from)
+	if err != nil {
+		return nil, s.failedLogon(ctx, in.Body.Name, err)
+	}
+	q.identity, q.known = identity, true
+	if err := s.note(ctx, "session.create", identity.User.Name, nil); err != nil {
+		return nil, err
+	}
+	return &sessionBody{session(identity)}, nil
+}
+
+// failedLogon notes a logon that was refused and returns its error.
+func (s *Server) failedLogon(ctx context.Context, name string, cause error) error {
+	if err := s.record(ctx, "session.refused", name, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
+		return err
+	}
+	return cause
+}
+
+func session(i account.Identity) api.Session {
+	return api.Session{User: i.User, CSRF: i.CSRF, Expires: i.Expires}
+}
+
+func (s *Server) getSession(ctx context.Context, _ *empty) (*sessionBody, error) {
+	return &sessionBody{session(of(ctx).identity)}, nil
+}
+
+func (s *Server) deleteSession(ctx context.Context, _ *empty) (*empty, error) {
+	q := of(ctx)
+	if err := s.People.Logoff(q.w, q.r); err != nil {
+		return nil, err
+	}
+	return nil, s.note(ctx, "session.delete", q.identity.User.Name, nil)
+}
+
+func (s *Server) changePassword(ctx context.Context, in *body[api.PasswordChange]) (*empty, error) {
+	q := of(ctx)
+	if err := s.People.ChangePassword(q.r, in.Body.Old, in.Body.New, q.from); err != nil {
+		return nil, err
+	}
+	return nil, s.note(ctx, "user.password", q.identity.User.Name, nil)
+}
+
+func (s *Server) getLoginOptions(ctx context.Context, _ *empty) (*body[api.LoginOptions], error) {
+	name, ok := s.People.Provider(ctx)
+	return &body[api.LoginOptions]{api.LoginOptions{Local: true, OIDC: ok, OIDCName: name, Version: s.Version}}, nil
+}
+
+func (s *Server) startOIDC(ctx context.Context, _ *empty) (*redirectBody, error) {
+	q := of(ctx)
+	target, err := s.People.StartProvider(q.w, q.r)
+	return &redirectBody{target}, err
+}
+
+func (s *Server) finishOIDC(ctx context.Context, in *oidcReply) (*redirectBody, error) {
+	q := of(ctx)
+	if in.Error != "" {
+		return nil, fmt.Errorf("%w: the OpenID provider says %q", account.ErrCredentials, in.Error)
+	}
+	identity, err := s.People.FinishProvider(q.w, q.r, in.Code, in.State)
+	if err != nil {
+		return nil, s.failedLogon(ctx, "", err)
+	}
+	q.identity, q.known = identity, true
+	if err := s.note(ctx, "session.create", identity.User.Name, map[string]bool{"external": true}); err != nil {
+		return nil, err
+	}
+	return &redirectBody{"/"}, nil
+}
+
+func (s *Server) listUsers(ctx context.Context, in *Page) (*userPage, error) {
+	list, err := s.State.Users(ctx, in.store())
+	return &userPage{list}, err
+}
+
+// store returns the page as the store has it.
+func (p Page) store() store.Page { return store.Page{Limit: p.Limit, After: p.After} }
+
+func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versioned[account.User], error) {
+	q := in.Body
+	u, err := s.People.AddUser(ctx, account.User{Name: q.Name, FullName: q.FullName, Role: q.Role, Created: s.now()}, q.Password)
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", q.Name, err)
+	}
+	if err := s.note(ctx, "user.create", u.Name, map[string]any{"role": u.Role}); err != nil {
+		return nil, err
+	}
+	return tagged(u, u.Version), nil
+}
+
+func (s *Server) getUser(ctx context.Context, in *ByName) (*versioned[account.User], error) {
+	u, err := s.State.User(ctx, in.Name)
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+	}
+	return tagged(u, u.Version), nil
+}
+
+func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[account.User], error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.People.ChangeUser(ctx, in.Name, version, func(u *account.User) error {
+		set(&u.FullName, in.Body.FullName)
+		set(&u.Role, in.Body.Role)
+		set(&u.Disabled, in.Body.Disabled)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+	}
+	if err := s.note(ctx, "user.update", u.Name, in.Body); err != nil {
+		return nil, err
+	}
+	return tagged(u, u.Version), nil
+}
+
+// set changes field to value, if there is one.
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func (s *Server) deleteUser(ctx context.Context, in *ByName) (*empty, error) {
+	if err := s.People.DropUser(ctx, in.Name); err != nil {
+		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+	}
+	return nil, s.note(ctx, "user.delete", in.Name, nil)
+}
+
+func (s *Server) setUserPassword(ctx context.Context, in *passwordUpdate) (*empty, error) {
+	if err := s.People.SetPassword(ctx, in.Name, in.Body.Password); err != nil {
+		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+	}
+	return nil, s.note(ctx, "user.password", in.Name, nil)
+}
+
+func (s *Server) listTokens(ctx context.Context, in *Page) (*tokenPage, error) {
+	list, err := s.State.Tokens(ctx, in.store())
+	return &tokenPage{list}, err
+}
+
+func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body[api.CreatedToken], error) {
+	t, secret, err := s.People.AddToken(ctx, of(ctx).identity, account.Token{Note: in.Body.Note, Role: in.Body.Role, Expires: in.Body.Expires})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.note(ctx, "token.create", t.ID, map[string]any{"note": t.Note, "role": t.Role, "expires": t.Expires}); err != nil {
+		return nil, err
+	}
+	return &body[api.CreatedToken]{api.CreatedToken{Token: t, Secret: secret}}, nil
+}
+
+func (s *Server) deleteToken(ctx context.Context, in *ByID) (*empty, error) {
+	if err := s.State.DropToken(ctx, in.ID); err != nil {
+		return nil, fmt.Errorf("token %q: %w", in.ID, err)
+	}
+	return nil, s.note(ctx, "token.delete", in.ID, nil)
+}
+
+func (s *Server) listEnrollTokens(ctx context.Context, in *Page) (*enrollPage, error) {
+	list, err := s.State.EnrolTokens(ctx, in.store())
+	return &enrollPage{list}, err
+}
+
+func (s *Server) createEnrollToken(ctx context.Context, in *body[api.NewEnrollToken]) (*body[api.CreatedEnrollToken], error) {
+	q := in.Body
+	if err := checkLabels(q.Labels); err != nil {
+		return nil, err
+	}
+	life := time.Duration(q.Expires) * time.Second
+	if life == 0 {
+		life = time.Hour
+	}
+	t, secret, err := s.Enroller.NewToken(ctx, fleet.EnrolToken{
+		Note: q.Note, Labels: q.Labels, By: of(ctx).identity.Actor(),
+		Created: s.now(), Expires: s.now().Add(life), MaxUses: q.MaxUses,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.note(ctx, "enroll_token.create", t.ID, map[string]any{"note": t.Note, "labels": t.Labels, "expires": t.Expires, "max_uses": t.MaxUses}); err != nil {
+		return nil, err
+	}
+	return &body[api.CreatedEnrollToken]{api.CreatedEnrollToken{Token: t, Secret: secret, Commands: s.enrollCommands(secret)}}, nil
+}
+
+// checkLabels says what is wrong with labels that people set.
+func checkLabels(labels map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if key == "" || len(key) > 63 || len(labels[key]) > 255 {
+			return fmt.Errorf("%w: label %q: keys have 1 to 63 bytes, values at most 255", account.ErrInvalid, key)
+		}
+	}
+	return nil
+}
+
+func (s *Server) deleteEnrollToken(ctx context.Context, in *ByID) (*empty, error) {
+	if err := s.State.RevokeEnrolToken(ctx, in.ID); err != nil {
+		return nil, fmt.Errorf("enrolment token %q: %w", in.ID, err)
+	}
+	return nil, s.note(ctx, "enroll_token.delete", in.ID, nil)
+}
+
+func (s *Server) enrollHost(ctx context.Context, in *enrollRequest) (*enrollReply, error) {
+	reply, err := s.Enroller.Enroll(ctx, of(ctx).from, in.Body)
+	if err != nil {
+		return nil, s.failedEnrolment(ctx, err)
+	}
+	detail := map[string]string{"hostname": in.Body.Hostname, "public_key": in.Body.PublicKey}
+	if err := s.note(ctx, "host.enroll", string(reply.Host), detail); err != nil {
+		return nil, err
+	}
+	return &enrollReply{reply}, nil
+}
+
+func (s *Server) failedEnrolment(ctx context.Context, cause error) error {
+	if err := s.record(ctx, "host.enroll", "", map[string]string{"reason": cause.Error()}, forbidden); err != nil {
+		return err
+	}
+	return cause
+}

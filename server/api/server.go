@@ -1,0 +1,48 @@
+// Package api serves the REST interface, the console, and the few addresses
+// that hosts and probes use, on net/http.
+//
+// Every operation is one row: name, path, the least role that may use it, and
+// a handler from input type to output type. huma makes the OpenAPI document
+// from these rows and checks requests by it before a handler runs, so that the
+// document, the checks and the generated clients cannot differ. Handlers only
+// translate between HTTP and small interfaces, which package server connects.
+//
+// Requests come from strangers. What guards the server is in a fixed order in
+// [New]: request id, isolation of panics, the client's address, headers,
+// bounds of size and time, then per operation who it is, whether they may, and
+// only then the reading of parameters and body. Errors become answers in one
+// function, [Server.problem].
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Server answers HTTP requests. It is made by [New] and safe for concurrent
+// use.
+type Server struct {
+	Config
+	log        *slog.Logger
+	mux        *http.ServeMux
+	huma       huma.API
+	operations []operation
+	openAPI    []byte
+	handler    http.Handler
+	started    time.Time
+}
+
+// register registers every operation.
+func (s *Server) register(version string) {
+	s.huma = newHuma(s.mux, version)
+	s.registerSession()
+	s.registerAccounts()
+	s.registerEnrolment()
+	s.registerHosts()
+	s.registerAlerts()
+	s.registerSimulations()
+	s.registerServer()
+}

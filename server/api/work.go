@@ -1,0 +1,320 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
+)
+
+// tagged returns an answer with its version as the ETag.
+func tagged[T any](v T, version int64) *versioned[T] {
+	return &versioned[T]{ETag: strconv.Quote(strconv.FormatInt(version, 10)), Body: v}
+}
+
+// version returns the version that a change builds on.
+func (m IfMatch) version() (int64, error) {
+	text := strings.TrimSpace(m.Version)
+	if text == "" || text == "*" {
+		return store.AnyVersion, nil
+	}
+	quoted, err := strconv.Unquote(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w: If-Match: %q is not one ETag in quotes", account.ErrInvalid, text)
+	}
+	version, err := strconv.ParseInt(quoted, 10, 64)
+	if err != nil || version < 0 {
+		return 0, fmt.Errorf("%w: If-Match: %s is no ETag of this server", account.ErrInvalid, text)
+	}
+	return version, nil
+}
+
+// newID returns a random id for what the API itself makes.
+func newID() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (s *Server) listAlerts(ctx context.Context, in *alertQuery) (*alertPage, error) {
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.State.Alerts(ctx, filter, in.Order, in.store())
+	return &alertPage{list}, err
+}
+
+// filter returns the choice as the store has it.
+func (q AlertChoice) filter() (store.AlertFilter, error) {
+	f := store.AlertFilter{
+		Status: q.Status, Type: q.Type, Host: q.Host, Tactic: q.Tactic, Rule: q.Rule, Text: q.Text, Since: q.Since, Until: q.Until,
+	}
+	for _, name := range q.Severity {
+		severity, err := finding.ParseSeverity(string(name))
+		if err != nil {
+			return f, fmt.Errorf("%w: %w", account.ErrInvalid, err)
+		}
+		f.Severity = append(f.Severity, severity)
+	}
+	for _, name := range q.Assignee {
+		if name == api.Nobody {
+			name = ""
+		}
+		f.Assignee = append(f.Assignee, name)
+	}
+	return f, nil
+}
+
+// Bounds of the buckets of counts.
+const (
+	minBucket  = time.Minute
+	maxBuckets = 1000
+)
+
+func (s *Server) countAlerts(ctx context.Context, in *countQuery) (*body[store.AlertCounts], error) {
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	width, err := s.bucket(in.Bucket, &filter)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.State.CountAlerts(ctx, filter, width)
+	return &body[store.AlertCounts]{counts}, err
+}
+
+// bucket reads the width of buckets, zero for none, and makes sure that there
+// is an end to them.
+func (s *Server) bucket(text string, f *store.AlertFilter) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	width, err := time.ParseDuration(text)
+	if err != nil || width < minBucket {
+		return 0, fmt.Errorf("%w: bucket: %q is no duration of at least a minute, such as 1h", account.ErrInvalid, text)
+	}
+	if f.Since.IsZero() {
+		return 0, fmt.Errorf("%w: bucket: since has to be given with it", account.ErrInvalid)
+	}
+	if f.Until.IsZero() {
+		f.Until = s.now()
+	}
+	if f.Until.Sub(f.Since)/width >= maxBuckets {
+		return 0, fmt.Errorf("%w: bucket: more than %d of %s between since and until", account.ErrInvalid, maxBuckets, width)
+	}
+	return width, nil
+}
+
+func (s *Server) getAlert(ctx context.Context, in *ByID) (*alertBody, error) {
+	c, err := s.alert(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return tagged(c, c.Version), nil
+}
+
+func (s *Server) alert(ctx context.Context, id string) (finding.Case, error) {
+	c, err := s.State.Alert(ctx, id)
+	if err != nil {
+		return c, fmt.Errorf("alert %q: %w", id, err)
+	}
+	return c, nil
+}
+
+func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	change, err := s.alertChange(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.State.ChangeAlert(ctx, in.ID, version, change)
+	if err != nil {
+		return nil, fmt.Errorf("alert %q: %w", in.ID, err)
+	}
+	if err := s.note(ctx, "alert.update", in.ID, in.Body); err != nil {
+		return nil, err
+	}
+	s.Changes.Alert(api.AlertChange{ID: c.ID, Severity: c.Severity, Status: c.Status})
+	return tagged(c, c.Version), nil
+}
+
+// alertChange returns the change that a person asks for, whose assignee has
+// to be a user.
+func (s *Server) alertChange(ctx context.Context, q api.AlertUpdate) (store.AlertChange, error) {
+	change := store.AlertChange{Status: q.Status, Assignee: q.Assignee, Comment: q.Comment, By: of(ctx).identity.Actor(), Time: s.now()}
+	if q.Status == nil && q.Assignee == nil && q.Comment == "" {
+		return change, fmt.Errorf("%w: nothing to change: give status, assignee or comment", account.ErrInvalid)
+	}
+	if q.Assignee != nil && *q.Assignee != "" {
+		if _, err := s.State.User(ctx, *q.Assignee); err != nil {
+			return change, fmt.Errorf("%w: assignee: user %q: %w", account.ErrInvalid, *q.Assignee, err)
+		}
+	}
+	return change, nil
+}
+
+func (s *Server) updateAlerts(ctx context.Context, in *body[api.BulkAlertUpdate]) (*body[api.Changed], error) {
+	change, err := s.alertChange(ctx, in.Body.AlertUpdate)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.State.ChangeAlerts(ctx, in.Body.IDs, change)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.note(ctx, "alert.update", "", in.Body); err != nil {
+		return nil, err
+	}
+	s.Changes.Lost()
+	return &body[api.Changed]{api.Changed{Changed: n}}, nil
+}
+
+func (s *Server) listAlertComments(ctx context.Context, in *ByID) (*body[api.Comments], error) {
+	comments, err := s.State.Comments(ctx, in.ID)
+	if err != nil {
+		return nil, fmt.Errorf("alert %q: %w", in.ID, err)
+	}
+	return &body[api.Comments]{api.Comments{Items: comments}}, nil
+}
+
+func (s *Server) addAlertComment(ctx context.Context, in *commentInput) (*alertBody, error) {
+	return s.updateAlert(ctx, &alertUpdate{ByID: in.ByID, Body: api.AlertUpdate{Comment: in.Body.Text}})
+}
+
+func (s *Server) listAlertTimeline(ctx context.Context, in *timelineQuery) (*eventPage, error) {
+	c, err := s.alert(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	at := c.Time
+	if len(c.Evidence) > 0 {
+		at = c.Evidence[0].Time
+	}
+	list, err := s.Events.Events(ctx, store.EventFilter{
+		Host: c.Host, Since: at.Add(-time.Duration(in.Before) * time.Second), Until: at.Add(time.Duration(in.After) * time.Second),
+		Limit: in.Limit, OldestFirst: true, After: in.Cursor,
+	})
+	return &eventPage{list}, err
+}
+
+func (s *Server) listSimilarAlerts(ctx context.Context, in *similarQuery) (*alertPage, error) {
+	c, err := s.alert(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.State.Alerts(ctx, store.AlertFilter{Type: []finding.AlertType{c.Type}, ExcludeIDs: []string{c.ID}},
+		store.NewestFirst, store.Page{Limit: in.Limit})
+	list.Next = ""
+	return &alertPage{list}, err
+}
+
+func (s *Server) listViews(ctx context.Context, _ *empty) (*body[api.Views], error) {
+	views, err := s.State.Views(ctx, of(ctx).identity.User.Name)
+	return &body[api.Views]{api.Views{Items: views}}, err
+}
+
+func (s *Server) createView(ctx context.Context, in *body[api.NewView]) (*body[store.View], error) {
+	v := store.View{
+		ID: newID(), Owner: of(ctx).identity.User.Name, Shared: in.Body.Shared,
+		Page: in.Body.Page, Name: in.Body.Name, Query: in.Body.Query, Created: s.now(),
+	}
+	if err := s.State.AddView(ctx, v); err != nil {
+		return nil, err
+	}
+	return &body[store.View]{v}, s.note(ctx, "view.create", v.ID, in.Body)
+}
+
+func (s *Server) deleteView(ctx context.Context, in *ByID) (*empty, error) {
+	identity := of(ctx).identity
+	owner := identity.User.Name
+	if identity.Role.Includes(account.Admin) {
+		owner = ""
+	}
+	if err := s.State.DropView(ctx, in.ID, owner); err != nil {
+		return nil, fmt.Errorf("view %q: %w", in.ID, err)
+	}
+	return nil, s.note(ctx, "view.delete", in.ID, nil)
+}
+
+func (s *Server) listHosts(ctx context.Context, in *hostQuery) (*hostPage, error) {
+	filter := store.HostFilter{State: fleet.HostState(in.State), Text: in.Text}
+	for _, label := range in.Label {
+		key, value, ok := strings.Cut(label, "=")
+		if !ok {
+			return nil, fmt.Errorf("%w: label: %q is not key=value", account.ErrInvalid, label)
+		}
+		if filter.Labels == nil {
+			filter.Labels = make(map[string]string)
+		}
+		filter.Labels[key] = value
+	}
+	list, err := s.State.Hosts(ctx, filter, in.store())
+	return &hostPage{list}, err
+}
+
+func (s *Server) getHost(ctx context.Context, in *ByID) (*hostBody, error) {
+	h, err := s.State.Host(ctx, event.HostID(in.ID))
+	if err != nil {
+		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+	}
+	return tagged(h, h.Version), nil
+}
+
+func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.Labels != nil {
+		if err := checkLabels(*in.Body.Labels); err != nil {
+			return nil, err
+		}
+	}
+	h, err := s.State.ChangeHost(ctx, event.HostID(in.ID), version, func(h *fleet.Host) error {
+		set(&h.Name, in.Body.Name)
+		set(&h.Labels, in.Body.Labels)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+	}
+	if err := s.note(ctx, "host.update", in.ID, in.Body); err != nil {
+		return nil, err
+	}
+	s.Changes.Host(h.ID)
+	return tagged(h, h.Version), nil
+}
+
+func (s *Server) revokeHost(ctx context.Context, in *ByID) (*hostBody, error) {
+	return s.permit(ctx, in, "host.revoke", s.Enroller.Revoke)
+}
+
+func (s *Server) allowHost(ctx context.Context, in *ByID) (*hostBody, error) {
+	return s.permit(ctx, in, "host.allow", s.Enroller.Allow)
+}
+
+func (s *Server) permit(ctx context.Context, in *ByID, action string, do func(context.Context, event.HostID) error) (*hostBody, error) {
+	if err := do(ctx, event.HostID(in.ID)); err != nil {
+		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+	}
+	if err := s.note(ctx, action, in.ID, nil); err != nil {
+		return nil, err
+	}
+	s.Changes.Host(event.HostID(in.ID))
+	return s.getHost(ctx, in)
+}
