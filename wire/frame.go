@@ -74,6 +74,21 @@ func parseHeader(frame []byte) (h Header, content int, err error) {
 	return h, int(size), h.check()
 }
 
+// FrameSize returns the bytes of the frame that begins with start, which holds
+// at least [HeaderSize] bytes. It believes the header: [ParseHeader] of the
+// whole frame tells whether that was right. It is for readers of files in which
+// frames follow each other.
+func FrameSize(start []byte) (int, error) {
+	if len(start) < HeaderSize || string(start[:len(magic)]) != magic {
+		return 0, fmt.Errorf("frame: %w: does not begin with a header", ErrMalformed)
+	}
+	payload := binary.BigEndian.Uint32(start[48:])
+	if payload > MaxFrame-HeaderSize {
+		return 0, fmt.Errorf("frame with a payload of %d bytes: %w: at most %d in all", payload, ErrOversized, MaxFrame)
+	}
+	return HeaderSize + int(payload), nil
+}
+
 // check reports numbers that no agent gives.
 func (h Header) check() error {
 	switch {

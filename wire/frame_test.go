@@ -199,6 +199,20 @@ func TestHeaderComesBack(t *testing.T) {
 	}
 }
 
+func TestFrameSize(t *testing.T) {
+	frame := encode(t, &event.Event{Key: "key"})
+	if n, err := FrameSize(frame[:HeaderSize]); err != nil || n != len(frame) {
+		t.Errorf("%d, %v; want %d", n, err, len(frame))
+	}
+	large := bytes.Clone(frame)
+	large[48] = 1
+	for name, start := range map[string][]byte{"short": frame[:HeaderSize-1], "no frame": make([]byte, HeaderSize), "large": large} {
+		if n, err := FrameSize(start); err == nil || n != 0 {
+			t.Errorf("%s: %d, %v; want an error", name, n, err)
+		}
+	}
+}
+
 func TestFramesAreAppended(t *testing.T) {
 	e := NewEncoder()
 	both, err := e.AppendFrame(nil, header, []*event.Event{{Key: "one"}})
