@@ -1,0 +1,228 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
+)
+
+// settle saves alerts and commits events where that is due. It returns false
+// when ctx ended first.
+func (p *Pipeline) settle(ctx context.Context) bool {
+	if p.commitDue() {
+		return p.commit(ctx)
+	}
+	if p.batch.due(p.cfg.AlertDelay) {
+		return p.saveAlerts(ctx)
+	}
+	return true
+}
+
+func (p *Pipeline) commitDue() bool {
+	if p.since.IsZero() {
+		return false
+	}
+	rows, bytes, _ := p.cfg.Telemetry.Uncommitted()
+	return rows >= p.cfg.CommitRows || bytes >= p.cfg.CommitBytes || time.Since(p.since) >= p.cfg.CommitAge
+}
+
+// saveAlerts saves the alerts that wait, with how far detection has come.
+func (p *Pipeline) saveAlerts(ctx context.Context) bool {
+	return p.insist(ctx, "save alerts", p.trySaveAlerts)
+}
+
+func (p *Pipeline) trySaveAlerts(ctx context.Context) error {
+	start := time.Now()
+	added, err := p.cfg.State.SaveAlerts(ctx, p.batch.alerts, start, store.Position{Partition: p.cfg.Partition, Sequence: p.detected})
+	if err != nil {
+		return err
+	}
+	p.stats.saves.note(start)
+	if len(p.batch.alerts) > 0 {
+		p.cfg.Saved(p.batch.alerts, added)
+	}
+	p.batch = batch{}
+	return nil
+}
+
+// commit makes everything durable that came so far: alerts, then events with
+// the hosts' intakes. Then the stream need not keep it. It returns false when
+// ctx ended first.
+func (p *Pipeline) commit(ctx context.Context) bool {
+	if p.appended == p.stored && len(p.batch.alerts) == 0 {
+		p.since = time.Time{}
+		return true
+	}
+	start := time.Now()
+	if !p.saveAlerts(ctx) || !p.commitEvents(ctx) {
+		return false
+	}
+	p.stats.commits.note(start)
+	p.since = time.Time{}
+	clear(p.changed)
+	p.forget(start)
+	p.purge(ctx)
+	return true
+}
+
+// transaction is what a commit puts into the database in one step. Once its
+// segments are written it stays the one to be completed: whether an attempt
+// that failed had its effect can only be told by trying again.
+type transaction struct {
+	segments []store.Segment
+	intakes  map[event.HostID]fleet.Intake
+	done     store.Position
+}
+
+// commitEvents writes segments and puts them into the catalogue.
+func (p *Pipeline) commitEvents(ctx context.Context) bool {
+	if p.open == nil && !p.insist(ctx, "write a segment", p.tryWrite) {
+		return false
+	}
+	if !p.insist(ctx, "commit segments", p.tryCatalogue) {
+		return false
+	}
+	p.cfg.Telemetry.Committed()
+	p.stored, p.open = p.open.done.Sequence, nil
+	return true
+}
+
+func (p *Pipeline) tryWrite(ctx context.Context) error {
+	segments, err := p.cfg.Telemetry.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range segments {
+		segments[i].Partition, segments[i].FromSeq, segments[i].ToSeq = p.cfg.Partition, p.stored+1, p.appended
+	}
+	intakes := make(map[event.HostID]fleet.Intake, len(p.changed))
+	for host := range p.changed {
+		intakes[host] = cloned(p.intakes[host])
+	}
+	p.open = &transaction{segments, intakes, store.Position{Partition: p.cfg.Partition, Sequence: p.appended}}
+	return nil
+}
+
+// tryCatalogue puts the segments into the database. An error may hide that it
+// was done, when the connection broke with the answer on its way: the position
+// tells, now or before the next attempt.
+func (p *Pipeline) tryCatalogue(ctx context.Context) error {
+	if at, err := p.cfg.State.StorePosition(ctx, p.cfg.Partition); err != nil || at == p.open.done.Sequence {
+		return err
+	}
+	return p.cfg.State.CommitSegments(ctx, p.open.segments, p.open.intakes, p.open.done)
+}
+
+// purge lets the stream forget what is stored, but for what a new start warms
+// detection with. What fails is tried again with the next commit.
+func (p *Pipeline) purge(ctx context.Context) {
+	through := p.trail.before(p.stored, p.cfg.WarmAge, p.cfg.WarmBytes)
+	if through == 0 {
+		return
+	}
+	if err := p.cfg.Source.Purge(ctx, p.cfg.Partition, through); err != nil {
+		p.cfg.Log.Warn("the stream could not be purged; it keeps what is stored already", "error", err)
+		return
+	}
+	p.trail.drop(through)
+}
+
+// trail remembers the sizes and times of messages in the stream, in steps, to
+// know what to keep. The zero value is empty.
+type trail struct{ steps []step }
+
+// step is a stretch of messages.
+type step struct {
+	through uint64    // its last message
+	begun   time.Time // when the stream took its first
+	taken   time.Time // … its last
+	bytes   int64
+}
+
+// A step ends when it is so long or so large.
+const (
+	stepAge   = 15 * time.Second
+	stepBytes = 1 << 20
+)
+
+func (t *trail) add(sequence uint64, taken time.Time, size int) {
+	n := len(t.steps)
+	if n == 0 || taken.Sub(t.steps[n-1].begun) > stepAge || t.steps[n-1].bytes >= stepBytes {
+		t.steps = append(t.steps, step{begun: taken})
+		n++
+	}
+	s := &t.steps[n-1]
+	s.through, s.taken = sequence, taken
+	s.bytes += int64(size)
+}
+
+// before returns the last message, not behind stored, that is older than the
+// newest by more than age, or has more than so many bytes behind it; zero for
+// none.
+func (t *trail) before(stored uint64, age time.Duration, bytes int64) uint64 {
+	if len(t.steps) == 0 {
+		return 0
+	}
+	newest := t.steps[len(t.steps)-1].taken
+	var behind int64
+	for i := len(t.steps) - 1; i >= 0; i-- {
+		s := t.steps[i]
+		if s.through <= stored && (newest.Sub(s.taken) > age || behind > bytes) {
+			return s.through
+		}
+		behind += s.bytes
+	}
+	return 0
+}
+
+func (t *trail) drop(through uint64) {
+	n := 0
+	for n < len(t.steps) && t.steps[n].through <= through {
+		n++
+	}
+	t.steps = t.steps[n:]
+}
+
+// Waiting times between attempts.
+const (
+	firstWait = 100 * time.Millisecond
+	longWait  = 10 * time.Second
+)
+
+// backoff is the time to wait between attempts. The zero value begins short.
+type backoff struct{ next time.Duration }
+
+func (b *backoff) wait(ctx context.Context) {
+	b.next = min(max(2*b.next, firstWait), longWait)
+	timer := time.NewTimer(b.next)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// insist tries until it works. Meanwhile nothing else happens: what comes waits
+// in the stream. It returns false when ctx ended first.
+func (p *Pipeline) insist(ctx context.Context, what string, try func(context.Context) error) bool {
+	again := backoff{}
+	for attempt := 1; ; attempt++ {
+		err := try(ctx)
+		if err == nil {
+			if attempt > 1 {
+				p.cfg.Log.Info("it works again", "what", what, "attempts", attempt)
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		p.setStatus(Stalled, "cannot "+what+": "+err.Error())
+		p.stats.failures.Add(1)
+		p.cfg.Log.Error("ingestion waits; nothing is lost, the stream keeps what comes", "cannot", what, "error", err, "attempt", attempt)
+		again.wait(ctx)
+	}
+}
