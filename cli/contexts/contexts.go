@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
 )
 
 // Context is a server with a way in.
@@ -206,17 +208,7 @@ func (f *File) Save() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("save the contexts: %w", err)
 	}
-	next, err := os.CreateTemp(dir, ".contexts-*") // CreateTemp makes files of mode 0600
-	if err != nil {
-		return fmt.Errorf("save the contexts: %w", err)
-	}
-	defer os.Remove(next.Name())
-	_, err = next.Write(data)
-	err = errors.Join(err, next.Close())
-	if err == nil {
-		err = os.Rename(next.Name(), f.path)
-	}
-	if err != nil {
+	if err := atomicfile.Write(f.path, data); err != nil {
 		return fmt.Errorf("save the contexts: %w", err)
 	}
 	return nil
