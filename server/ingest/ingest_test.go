@@ -174,7 +174,7 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 					f := &fault{at: at, refuse: 5, after: after}
 					p, stop := r.start(f)
 					synctest.Wait()
-					if s := p.Status(); f.begun() && s.State != Stalled || s.Detail == "" {
+					if s := p.Status(); f.begun() && (s.State != Stalled || s.Detail == "") {
 						t.Errorf("status is %+v", s)
 					}
 					r.settle()

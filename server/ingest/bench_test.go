@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/telemetrytest"
+	"github.com/holdfast-security/holdfast/wire"
+)
+
+// frames returns the frames of a fleet and how many events are in them.
+func frames(b *testing.B, count, size int) []Message {
+	b.Helper()
+	g := telemetrytest.New(telemetrytest.Options{Hosts: 20})
+	encoder := wire.NewEncoder()
+	sent := make(map[event.HostID]*wire.Header)
+	var messages []Message
+	for i := range count {
+		host, events := g.Frame(size)
+		h := sent[host]
+		if h == nil {
+			h = &wire.Header{Epoch: wire.Epoch{1}, First: 1}
+			sent[host] = h
+		}
+		h.Sequence++
+		pointers := make([]*event.Event, len(events))
+		for i := range events {
+			pointers[i] = &events[i]
+		}
+		data, err := encoder.AppendFrame(nil, *h, pointers)
+		if err != nil {
+			b.Fatal(err)
+		}
+		h.First += uint64(len(events))
+		messages = append(messages, Message{Sequence: uint64(i) + 1, Host: host, Time: events[len(events)-1].Time, Frame: data})
+	}
+	return messages
+}
+
+// listSource plays messages.
+type listSource struct{ messages []Message }
+
+func (s *listSource) Read(ctx context.Context, _ string, from uint64, fn func(Message) error) error {
+	for _, m := range s.messages[from-1:] {
+		if err := fn(m); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *listSource) Purge(context.Context, string, uint64) error { return nil }
+
+// BenchmarkDetect is the path of a frame up to the store: decoding, checks,
+// and Holdfast's own rules. Run it with -cpu 1.
+func BenchmarkDetect(b *testing.B) {
+	rules, err := LoadRules(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const size = 500
+	messages := frames(b, 200, size)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		ctx, cancel := context.WithCancel(b.Context())
+		d := newDisk()
+		p := New(Config{
+			Partition: "0", Source: &listSource{messages}, State: &fakeState{d, &fault{}},
+			Telemetry: &countTelemetry{fakeTelemetry: fakeTelemetry{disk: d, fault: &fault{}}, left: size * len(messages), done: cancel},
+			Rules:     rules, CommitAge: time.Hour,
+		})
+		p.Run(ctx)
+	}
+	b.ReportMetric(float64(b.N*size*len(messages))/b.Elapsed().Seconds(), "events/s")
+}
+
+// countTelemetry keeps nothing and says when everything came.
+type countTelemetry struct {
+	fakeTelemetry
+	left int
+	done func()
+}
+
+func (c *countTelemetry) Append(_ context.Context, _ event.HostID, events []event.Event) error {
+	if c.left -= len(events); c.left == 0 {
+		c.done()
+	}
+	return nil
+}
