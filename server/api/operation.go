@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -162,11 +163,57 @@ func Document(version string) ([]byte, error) {
 }
 
 func (s *Server) document() ([]byte, error) {
+	tidy(s.huma.OpenAPI())
 	compact, err := json.Marshal(s.huma.OpenAPI())
 	if err != nil {
 		return nil, err
 	}
 	return indent(compact)
+}
+
+// tidy takes out of the document what says nothing or too much: how single
+// values are joined, and that answers hold no more than is described, which
+// would forbid to add to them.
+func tidy(d *huma.OpenAPI) {
+	strict := make(map[string]bool)
+	schemas := d.Components.Schemas.Map()
+	for _, item := range d.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				if p.Explode != nil && !*p.Explode {
+					p.Explode = nil
+				}
+			}
+			if op.RequestBody != nil {
+				for _, content := range op.RequestBody.Content {
+					reach(schemas, content.Schema, strict)
+				}
+			}
+		}
+	}
+	for name, schema := range schemas {
+		if schema.AdditionalProperties == false && !strict[name] {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
+// reach marks the schemas that s leads to.
+func reach(schemas map[string]*huma.Schema, s *huma.Schema, marked map[string]bool) {
+	if s == nil {
+		return
+	}
+	if name, ok := strings.CutPrefix(s.Ref, schemaPrefix); ok && !marked[name] {
+		marked[name] = true
+		reach(schemas, schemas[name], marked)
+	}
+	reach(schemas, s.Items, marked)
+	for _, p := range s.Properties {
+		reach(schemas, p, marked)
+	}
 }
 
 // routes returns method and path of every operation, for tests and documents.

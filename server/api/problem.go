@@ -28,6 +28,7 @@ var statuses = []ErrorStatus{
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrConflict, http.StatusPreconditionFailed},
 	{store.ErrCursor, http.StatusBadRequest},
+	{store.ErrFull, http.StatusInsufficientStorage},
 	{wire.ErrMalformed, http.StatusBadRequest},
 	{wire.ErrOversized, http.StatusRequestEntityTooLarge},
 	{wire.ErrVersion, http.StatusBadRequest},
@@ -51,7 +52,7 @@ func (s *Server) problem(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Detail = "the answer took too long: ask for less, or try again later"
 	case p.Status == http.StatusInternalServerError:
-		s.log.ErrorContext(ctx, "request failed", "request", q.id, "path", path(q), "error", err)
+		s.log.ErrorContext(ctx, "request failed", "request", q.id, "path", pathOf(q), "error", err)
 		p.Detail = "the server could not do this; its log says why under the request's id"
 	default:
 		p.Detail = err.Error()
@@ -77,7 +78,7 @@ func (s *Server) status(err error) int {
 	return http.StatusInternalServerError
 }
 
-func path(q *request) string {
+func pathOf(q *request) string {
 	if q.r == nil {
 		return ""
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/netip"
+	"path"
 	"reflect"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/wire"
 )
 
 // schemaPrefix is where the document keeps its schemas.
@@ -151,6 +153,7 @@ func (r *registry) named(t reflect.Type, allowRef bool, hint string, build func(
 		r.types[name] = t
 		r.schemas[name] = &huma.Schema{} // so that a type may contain itself
 		s := build()
+		describe(t, s)
 		s.PrecomputeMessages()
 		*r.schemas[name] = *s
 	} else if known != t {
@@ -160,6 +163,44 @@ func (r *registry) named(t reflect.Type, allowRef bool, hint string, build func(
 		return &huma.Schema{Ref: schemaPrefix + name}
 	}
 	return r.schemas[name]
+}
+
+// describe adds what the comments of a Go type and its fields say, where
+// tags say nothing.
+func describe(t reflect.Type, s *huma.Schema) {
+	if s.Description == "" {
+		s.Description = descriptions[qualified(t)]
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	if t == reflect.TypeFor[wire.EnrollRequest]() {
+		s.AdditionalProperties = nil // newer agents may say more
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		p := s.Properties[name]
+		if p == nil {
+			continue
+		}
+		if text := descriptions[qualified(owner(t, f))+"."+f.Name]; text != "" && (p.Description == "" || f.Tag.Get("doc") == "") {
+			p.Description = text
+		}
+		if f.Type.Kind() == reflect.Uint32 || f.Type.Kind() == reflect.Uint64 {
+			p.Format = "" // int32 and int64 as formats are signed
+		}
+	}
+}
+
+// qualified returns the name of a type with that of its package.
+func qualified(t reflect.Type) string { return path.Base(t.PkgPath()) + "." + t.Name() }
+
+// owner returns the struct that declares a visible field of t.
+func owner(t reflect.Type, f reflect.StructField) reflect.Type {
+	for _, i := range f.Index[:len(f.Index)-1] {
+		t = t.Field(i).Type
+	}
+	return t
 }
 
 // schemaName returns the name of a type in the document.

@@ -1,11 +1,13 @@
 // Command openapi writes docs/openapi.json, the description of the REST
-// interface, from the operations in server/api and the types of their bodies.
+// interface, from the operations in server/api, the types of their bodies and
+// the comments of these types.
 //
-// `go generate ./...` runs it; its test fails when the document is not what it
-// would write.
+// `go generate ./...` runs it, in two steps because the second is built with
+// what the first wrote; its test fails when a file is not what it would write.
 package main
 
-//go:generate go run .
+//go:generate go run . descriptions
+//go:generate go run . document
 
 import (
 	"fmt"
@@ -18,20 +20,41 @@ import (
 // version stands in the committed document; a server says its own.
 const version = "v1"
 
-// document is where the document is, seen from this folder.
-var document = filepath.Join("..", "..", "docs", "openapi.json")
+// Places seen from this folder: `go generate` and `go test` run here.
+var (
+	root     = filepath.Join("..", "..")
+	document = filepath.Join(root, "docs", "openapi.json")
+)
+
+// outputs are the files by the name of the step that writes them.
+var outputs = map[string]struct {
+	path string
+	text func() ([]byte, error)
+}{
+	"descriptions": {descriptions, func() ([]byte, error) { return describe(root) }},
+	"document":     {document, func() ([]byte, error) { return api.Document(version) }},
+}
 
 func main() {
-	if err := run(document); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "openapi:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string) error {
-	text, err := api.Document(version)
-	if err != nil {
-		return err
+func run(steps []string) error {
+	for _, step := range steps {
+		output, ok := outputs[step]
+		if !ok {
+			return fmt.Errorf("no step %q", step)
+		}
+		text, err := output.text()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(output.path, text, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(path, text, 0o644)
+	return nil
 }
