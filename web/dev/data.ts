@@ -115,6 +115,7 @@ export const kinds: Kind[] = [
 const names = ['web-01', 'web-02', 'web-03', 'db-01', 'db-02', 'build-07', 'mail', 'vpn-gw', 'edge-fra-1', 'edge-fra-2', 'k8s-node-1', 'k8s-node-2', 'k8s-node-3', 'backup'];
 const users = ['root', 'www-data', 'alice', 'deploy', 'postgres'];
 const day = 24 * 3600_000;
+const never = '0001-01-01T00:00:00Z';
 
 export function makeHosts(next: () => number, now: number): S['Host'][] {
   return names.map((name, i) => host(next, now, name, i));
@@ -157,7 +158,7 @@ export function balance(h: S['Host']): S['Balance'] {
   };
 }
 
-export function makeAlert(next: () => number, hosts: S['Host'][], time: number, hostile: boolean): S['Case'] {
+export function makeAlert(next: () => number, hosts: S['Host'][], time: number, hostile: boolean): S['Alert'] {
   let pick = next() * kinds.reduce((n, k) => n + k.weight, 0);
   const kind = kinds.find((k) => (pick -= k.weight) < 0) ?? (kinds[0] as Kind);
   const host = hosts[Math.floor(next() ** 1.7 * hosts.length)] as S['Host'];
@@ -204,10 +205,10 @@ function makeProcess(next: () => number, kind: Kind, command: string, user: stri
   const uid = user === 'root' ? 0 : 1000 + users.indexOf(user);
   const boot = host.heartbeat?.boot_uid ?? '0000000000000000';
   const pid = 4000 + Math.floor(next() * 50_000);
-  const entry = { kind: 'ssh', address: '192.0.2.77', user };
+  const entry: S['EntryPoint'] = { kind: 'ssh', address: '192.0.2.77', user };
   const make = (pid: number, path: string, cmd: string, who: number, name: string, ago: number, parent?: S['Process']): S['Process'] => ({
     uid: `${boot}-${pid}-${9345 + pid}0000000`, pid, ...(parent ? { parent, ppid: parent.pid } : {}), name: (path.split('/').pop() ?? '').slice(0, 15),
-    file: { path, sha256: hex(next, 64), owned: path.startsWith('/usr') ? 'yes' : 'no', ...(path.startsWith('/usr') ? { package: path.split('/').pop() ?? '' } : {}) },
+    file: { path, changed_time: never, sha256: hex(next, 64), owned: path.startsWith('/usr') ? 'yes' : 'no', ...(path.startsWith('/usr') ? { package: path.split('/').pop() ?? '' } : {}) },
     cmd_line: cmd, args: cmd.split(' '), working_directory: who ? `/home/${name}` : '/root', created_time: new Date(time - ago).toISOString(), executed_time: new Date(time - ago).toISOString(),
     user: { uid: who, name }, ...(parent ? { login_user: { uid, name: user }, session: 412, tty: 'pts1' } : {}), entry_point: parent ? entry : { kind: 'service', unit: 'ssh.service' },
   });
@@ -225,15 +226,16 @@ function makeProcess(next: () => number, kind: Kind, command: string, user: stri
 }
 
 /** around makes the events of a host about an alert. */
-export function around(alert: S['Case']): S['Event'][] {
+export function around(alert: S['Alert']): S['Event'][] {
   const next = random(alert.title.length + alert.count);
   const base = Date.parse(alert.time);
   const events: S['Event'][] = [];
   for (let i = -22; i < 20; i++) {
     const time = new Date(base + i * 9000 + next() * 4000).toISOString();
-    const common = { time, status: next() < 0.95 ? 'success' : 'failure', source: 'audit', host: alert.host ?? '', process: alert.process?.parent as S['Process'] };
+    const status: S['EventStatus'] = next() < 0.95 ? 'success' : 'failure';
+    const common = { time, status, source: 'audit', host: alert.host ?? '', process: alert.process?.parent as S['Process'] };
     const which = Math.floor(next() * 5);
-    if (which === 0) events.push({ ...common, class_name: 'file_activity', class_uid: 1001, activity_name: 'create', file: { path: `/tmp/.${hex(next, 6)}` } });
+    if (which === 0) events.push({ ...common, class_name: 'file_activity', class_uid: 1001, activity_name: 'create', file: { changed_time: never, path: `/tmp/.${hex(next, 6)}` } });
     else if (which === 1) events.push({ ...common, class_name: 'network_activity', class_uid: 4001, activity_name: 'open', network: { protocol: 'tcp', direction: 'outbound', src_endpoint: '10.20.3.13:50122', dst_endpoint: '203.0.113.9:443' } });
     else if (which === 2) events.push({ ...common, class_name: 'authentication', class_uid: 3002, activity_name: 'logon', status: 'failure', user: { uid: 0, name: 'root' }, logon: { service: 'sshd', method: 'password', src_ip: '192.0.2.77', src_port: 40122 } });
     else events.push({ ...common, class_name: 'process_activity', class_uid: 1007, activity_name: which === 3 ? 'launch' : 'terminate', ...(which === 4 ? { exit: { code: 0 } } : {}) });

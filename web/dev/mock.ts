@@ -23,7 +23,7 @@ const empty = process.env['HOLDFAST_MOCK'] === 'empty';
 const next = random(7);
 const hosts = empty ? [] : makeHosts(next, now);
 const total = empty ? 0 : Number(process.env['HOLDFAST_MOCK_ALERTS'] ?? 8000);
-const alerts: S['Case'][] = Array.from({ length: total }, (_, i) => makeAlert(next, hosts, now - 60_000 - next() ** 2.2 * 30 * 24 * 3600_000, i % 200 === 3));
+const alerts: S['Alert'][] = Array.from({ length: total }, (_, i) => makeAlert(next, hosts, now - 60_000 - next() ** 2.2 * 30 * 24 * 3600_000, i % 200 === 3));
 const comments: S['Comment'][] = [];
 const views: S['View'][] = [];
 const listeners = new Set<ServerResponse>();
@@ -41,8 +41,8 @@ function many(q: URLSearchParams, name: string): string[] {
   return q.getAll(name).flatMap((v) => v.split(',')).filter((v) => v !== '');
 }
 
-function chosen(q: URLSearchParams): S['Case'][] {
-  const lists: [string, (a: S['Case']) => string[]][] = [
+function chosen(q: URLSearchParams): S['Alert'][] {
+  const lists: [string, (a: S['Alert']) => string[]][] = [
     ['status', (a) => [a.status]], ['severity', (a) => [a.severity]], ['type', (a) => [a.alert_type]], ['host', (a) => [a.host ?? '']],
     ['tactic', (a) => a.tactics], ['assignee', (a) => [a.assignee || '-']], ['rule', (a) => [a.rule.uid]],
   ];
@@ -59,19 +59,19 @@ function chosen(q: URLSearchParams): S['Case'][] {
   );
 }
 
-function ordered(list: S['Case'][], order: string): S['Case'][] {
+function ordered(list: S['Alert'][], order: string): S['Alert'][] {
   const by = order.replace('-', '');
   const sign = order.startsWith('-') ? -1 : 1;
-  const value = (a: S['Case']) => (by === 'severity' ? (rank[a.severity] ?? 0) : by === 'count' ? a.count : Date.parse(a.last_time));
+  const value = (a: S['Alert']) => (by === 'severity' ? (rank[a.severity] ?? 0) : by === 'count' ? a.count : Date.parse(a.last_time));
   return [...list].sort((a, b) => sign * (value(a) - value(b)) || Date.parse(b.last_time) - Date.parse(a.last_time) || a.uid.localeCompare(b.uid));
 }
 
-function summary(a: S['Case']): S['Summary'] {
+function summary(a: S['Alert']): S['AlertSummary'] {
   const { uid, alert_type, title, severity, host_name, time, last_time, count, description, tactics, status, assignee, triage_time, triage_by, version } = a;
   return { uid, alert_type, title, severity, host: a.host ?? '', host_name, time, last_time, count, description, tactics, rule_uid: a.rule.uid, status, assignee, triage_time, triage_by, version };
 }
 
-function page(list: S['Case'][], q: URLSearchParams): Reply {
+function page(list: S['Alert'][], q: URLSearchParams): Reply {
   const sorted = ordered(list, q.get('order') ?? '-last_time');
   const from = q.get('after') ? sorted.findIndex((a) => a.uid === q.get('after')) + 1 : 0;
   const limit = Number(q.get('limit') ?? 100);
@@ -80,8 +80,8 @@ function page(list: S['Case'][], q: URLSearchParams): Reply {
   return { body: { items, ...(last && from + limit < sorted.length ? { next: last.uid } : {}) } };
 }
 
-function tally(list: S['Case'][], key: (a: S['Case']) => string, label: (a: S['Case']) => string): S['Count'][] {
-  const counts = new Map<string, S['Count']>();
+function tally(list: S['Alert'][], key: (a: S['Alert']) => string, label: (a: S['Alert']) => string): S['AlertCount'][] {
+  const counts = new Map<string, S['AlertCount']>();
   for (const a of list) {
     const c = counts.get(key(a)) ?? { key: key(a), label: label(a), count: 0 };
     c.count++;
@@ -97,7 +97,7 @@ function widthOf(bucket: string): number {
 
 function counts(q: URLSearchParams): Reply {
   const list = chosen(q);
-  const group = (key: (a: S['Case']) => string) => Object.fromEntries(tally(list, key, key).map((c) => [c.key, c.count]));
+  const group = (key: (a: S['Alert']) => string) => Object.fromEntries(tally(list, key, key).map((c) => [c.key, c.count]));
   const width = widthOf(q.get('bucket') ?? '');
   const over: S['AlertCounts']['over_time'] = [];
   if (width > 0) {
@@ -116,11 +116,11 @@ function counts(q: URLSearchParams): Reply {
   };
 }
 
-function change(a: S['Case'], body: Record<string, unknown>): void {
+function change(a: S['Alert'], body: Record<string, unknown>): void {
   const said: string[] = [];
   if (typeof body['status'] === 'string' && body['status'] !== a.status) {
     said.push(`status from ${a.status} to ${body['status']}`);
-    a.status = body['status'] as S['Case']['status'];
+    a.status = body['status'] as S['Alert']['status'];
   }
   if (typeof body['assignee'] === 'string' && body['assignee'] !== a.assignee) {
     said.push(body['assignee'] ? `assigned to ${body['assignee']}` : 'assigned to nobody');
@@ -159,14 +159,14 @@ function overview(): Reply {
 
 function enrolToken(): Reply {
   const secret = `hfe1.${'eyJ1IjpbImh0dHBzOi8vaG9sZGZhc3QuZXhhbXBsZS5vcmc6ODQ0MyJdLCJwIjoi'.repeat(2)}`;
-  const token: S['EnrolToken'] = { uid: 'e1', note: '', labels: {}, created_by: 'admin', created_time: new Date().toISOString(), expires_time: new Date(Date.now() + 3600_000).toISOString(), uses: 0, max_uses: 0, revoked: false };
+  const token: S['EnrollToken'] = { uid: 'e1', note: '', labels: {}, created_by: 'admin', created_time: new Date().toISOString(), expires_time: new Date(Date.now() + 3600_000).toISOString(), uses: 0, max_uses: 0, revoked: false };
   const install = `curl -fsSLk --pinnedpubkey 'sha256//Vb1m0p4c=' https://holdfast.example.org:8443/install | sudo sh -s -- ${secret}`;
   return { body: { token, secret, commands: { install, enroll: `sudo holdfast-agent enroll ${secret}` } } };
 }
 
 const alertOf = (r: Request) => alerts.find((a) => a.uid === r.part);
 const missing = problem(404, 'Not Found', 'alert: not found; it may have been removed by retention');
-const withAlert = (answer: (a: S['Case'], r: Request) => Reply) => (r: Request) => {
+const withAlert = (answer: (a: S['Alert'], r: Request) => Reply) => (r: Request) => {
   const a = alertOf(r);
   return a ? answer(a, r) : missing;
 };

@@ -33,7 +33,7 @@ const guard: Middleware = {
   },
 };
 
-export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+export const client = createClient<paths>({ baseUrl: '/api/v1', credentials: 'same-origin' });
 client.use(guard);
 
 /** must unwraps an answer whose failures the client has already thrown. */

@@ -1,15 +1,15 @@
 // The names under which the console knows the types of the interface.
-import type { components } from './schema';
+import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
 
 export type Session = Schemas['Session'];
 export type User = Schemas['User'];
 export type LoginOptions = Schemas['LoginOptions'];
-export type Alert = Schemas['Case'];
-export type AlertSummary = Schemas['Summary'];
+export type Alert = Schemas['Alert'];
+export type AlertSummary = Schemas['AlertSummary'];
 export type AlertCounts = Schemas['AlertCounts'];
-export type Count = Schemas['Count'];
+export type Count = Schemas['AlertCount'];
 export type Comment = Schemas['Comment'];
 export type Match = Schemas['Match'];
 export type Event = Schemas['Event'];
@@ -22,9 +22,9 @@ export type Feature = Schemas['Feature'];
 export type Balance = Schemas['Balance'];
 export type LedgerReport = Schemas['LedgerReport'];
 export type Overview = Schemas['Overview'];
-export type EnrolToken = Schemas['EnrolToken'];
-export type NewEnrolToken = Schemas['NewEnrolToken'];
-export type RuleSummary = Schemas['RuleSummary'];
+export type EnrollToken = Schemas['EnrollToken'];
+export type CreatedEnrollToken = Schemas['CreatedEnrollToken'];
+export type Rule = Schemas['Rule'];
 
 /** Severities from the worst down. */
 export const severities = ['high', 'medium', 'low', 'informational'] as const;
@@ -37,3 +37,6 @@ export type Status = (typeof statuses)[number];
 /** Roles in ascending order; each may do what the ones before it may. */
 export const roles = ['reader', 'responder', 'approver', 'admin'] as const;
 export type Role = (typeof roles)[number];
+
+/** AlertQuery chooses alerts, as lists and counts of them are asked for. */
+export type AlertQuery = Omit<NonNullable<operations['listAlerts']['parameters']['query']>, 'limit' | 'after' | 'order'>;

@@ -33,7 +33,7 @@ export function useSession() {
     queryKey: keys.session,
     queryFn: async (): Promise<Session | null> => {
       try {
-        const session = await must(client.GET('/api/v1/session'));
+        const session = await must(client.GET('/session'));
         setCSRF(session.csrf);
         return session;
       } catch (error) {
@@ -52,13 +52,13 @@ export function useMay(role: Role): boolean {
 }
 
 export function useLoginOptions() {
-  return useQuery({ queryKey: keys.loginOptions, queryFn: () => must(client.GET('/api/v1/login-options')) });
+  return useQuery({ queryKey: keys.loginOptions, queryFn: () => must(client.GET('/login-options')) });
 }
 
 export function useLogin() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (body: { name: string; password: string }) => must(client.POST('/api/v1/session', { body })),
+    mutationFn: (body: { name: string; password: string }) => must(client.POST('/session', { body })),
     onSuccess: (session) => {
       setCSRF(session.csrf);
       queries.setQueryData(keys.session, session);
@@ -69,7 +69,7 @@ export function useLogin() {
 export function useLogout() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: () => must(client.DELETE('/api/v1/session')),
+    mutationFn: () => must(client.DELETE('/session')),
     onSettled: () => {
       queries.clear();
       queries.setQueryData(keys.session, null);
@@ -78,31 +78,31 @@ export function useLogout() {
 }
 
 export function useOverview() {
-  return useQuery({ queryKey: keys.overview, queryFn: () => must(client.GET('/api/v1/overview')), refetchInterval: 15_000 });
+  return useQuery({ queryKey: keys.overview, queryFn: () => must(client.GET('/overview')), refetchInterval: 15_000 });
 }
 
 export function useLedger() {
-  return useQuery({ queryKey: keys.ledger, queryFn: () => must(client.GET('/api/v1/ledger')), refetchInterval: 15_000 });
+  return useQuery({ queryKey: keys.ledger, queryFn: () => must(client.GET('/ledger')), refetchInterval: 15_000 });
 }
 
 /** useHosts lists up to 1,000 hosts; text filters by name, id or address. */
-export function useHosts(query: { state?: string; text?: string } = {}) {
+export function useHosts(query: { state?: 'active' | 'revoked'; text?: string } = {}) {
   return useQuery({
     queryKey: keys.hostList(query),
-    queryFn: ({ signal }) => must(client.GET('/api/v1/hosts', { params: { query: { ...query, limit: 1000 } }, signal })),
+    queryFn: ({ signal }) => must(client.GET('/hosts', { params: { query: { ...query, limit: 1000 } }, signal })),
     placeholderData: keepPreviousData,
     refetchInterval: 30_000,
   });
 }
 
 export function useRules() {
-  return useQuery({ queryKey: keys.rules, queryFn: () => must(client.GET('/api/v1/rules')), staleTime: 10 * 60_000 });
+  return useQuery({ queryKey: keys.rules, queryFn: () => must(client.GET('/rules')), staleTime: 10 * 60_000 });
 }
 
 export function useUsers() {
   return useQuery({
     queryKey: keys.users,
-    queryFn: () => must(client.GET('/api/v1/users', { params: { query: { limit: 1000 } } })),
+    queryFn: () => must(client.GET('/users', { params: { query: { limit: 1000 } } })),
     staleTime: 5 * 60_000,
   });
 }

@@ -1,155 +1,4006 @@
-// Types of the REST interface as far as the console uses them.
-
-export interface components {
-  schemas: {
-    Problem: { type?: string; title?: string; status?: number; detail?: string; errors?: { message?: string; location?: string }[] | null };
-    User: {
-      name: string; full_name: string; role: 'reader' | 'responder' | 'approver' | 'admin'; disabled: boolean; external: boolean;
-      created_time: string; last_logon_time: string; version: number;
-    };
-    Session: { user: components['schemas']['User']; csrf: string; expires_time: string };
-    LoginOptions: { local: boolean; oidc: boolean; oidc_name: string; version: string };
-    Rule: { uid: string; title: string; author?: string; path?: string };
-    Match: { field: string; value: string; condition: string; selection: string; event: number };
-    Account: { uid: number; name?: string };
-    File: {
-      path: string; new_path?: string; sha256?: string; package?: string; size?: number; mode?: number; uid?: number;
-      inode?: number; device?: number; changed_time?: string; kind?: string; owned?: string; truncated?: boolean;
-    };
-    EntryPoint: { kind?: string; address?: string; user?: string; unit?: string };
-    Process: {
-      uid: string; pid: number; parent?: components['schemas']['Process']; ppid?: number; name?: string;
-      file?: components['schemas']['File']; cmd_line?: string; args?: string[]; args_truncated?: boolean;
-      working_directory?: string; script?: string; created_time: string; executed_time: string;
-      user: components['schemas']['Account']; effective_user?: components['schemas']['Account']; login_user?: components['schemas']['Account'];
-      session?: number; tty?: string; entry_point: components['schemas']['EntryPoint'];
-      container?: { uid: string; runtime?: string; name?: string; image?: string };
-      descriptors?: { fd: number; kind: string; target?: string }[]; environment?: string[];
-    };
-    Event: {
-      time: string; class_name: string; class_uid: number; activity_name: string; status: string; source?: string; host?: string;
-      serial?: number; count?: number; end_time?: string;
-      process?: components['schemas']['Process']; target_process?: components['schemas']['Process'];
-      user?: components['schemas']['Account']; group?: { gid: number; name?: string }; file?: components['schemas']['File'];
-      logon?: { service?: string; method?: string; src_ip?: string; src_port?: number; src_host?: string; terminal?: string; unknown_user?: boolean; command?: string };
-      network?: { protocol: string; direction?: string; src_endpoint: string; dst_endpoint: string; inode?: number; bytes_out?: number; bytes_in?: number };
-      kernel?: { name?: string; type?: string; syscall?: string; device?: string; args?: string[]; request?: string; adjusted_ns?: number; capabilities?: string[] };
-      exit?: { code: number; signal?: string }; audit_key?: string; message?: string;
-      records?: { type: string; fields?: { name: string; value: string }[] }[];
-    };
-    Triage: { status: 'open' | 'acknowledged' | 'resolved' | 'dismissed'; assignee: string; triage_time: string; triage_by: string; version: number };
-    Summary: {
-      uid: string; alert_type: string; title: string; severity: 'informational' | 'low' | 'medium' | 'high'; host: string; host_name: string;
-      time: string; last_time: string; count: number; description: string; tactics: string[]; rule_uid: string;
-    } & components['schemas']['Triage'];
-    Case: {
-      uid: string; alert_type: string; title: string; severity: 'informational' | 'low' | 'medium' | 'high'; host?: string; host_name: string;
-      time: string; raised_time: string; received_time: string; last_time: string; count: number; description: string; meaning: string;
-      remediation: string[]; tactics: string[]; techniques: string[]; rule: components['schemas']['Rule'];
-      matches: components['schemas']['Match'][]; process?: components['schemas']['Process']; evidence: components['schemas']['Event'][];
-    } & components['schemas']['Triage'];
-    Comment: { uid: number; alert: string; time: string; by: string; text: string; change: string };
-    Count: { key: string; label: string; count: number };
-    AlertCounts: {
-      total: number; by_severity: Record<string, number>; by_status: Record<string, number>;
-      top_types: components['schemas']['Count'][]; top_hosts: components['schemas']['Count'][];
-      over_time: { start: string; by_severity: Record<string, number> }[];
-    };
-    View: { uid: string; owner: string; shared: boolean; page: string; name: string; query: string; created_time: string };
-    Ledger: {
-      epoch: string; produced: number; combined: number; queued: number; sequenced: number; spooled: number; acknowledged: number;
-      dropped: Record<string, number>; spool_bytes: number; spool_limit_bytes: number;
-    };
-    Feature: {
-      name: string; state: string; detail?: string; since: string; warnings?: { code: string; text: string }[];
-      counters?: { name: string; value: number; dropped?: boolean }[];
-    };
-    Heartbeat: {
-      time: string; hostname: string; os: string; kernel: string; arch: string; addresses: string[]; agent: string; boot_uid: string;
-      started_time: string; policy_version: number; resident_bytes: number; cpu_seconds: number;
-      features: components['schemas']['Feature'][]; ledger: components['schemas']['Ledger'];
-    };
-    Host: {
-      uid: string; name: string; state: 'active' | 'revoked'; public_key: string; labels: Record<string, string>; enrolled_time: string;
-      last_seen_time: string; version: number; heartbeat?: components['schemas']['Heartbeat'];
-      intake: { epoch: string; sequence: number; events: number; stored: number; dropped: Record<string, number>; earlier: number; repeated: number };
-    };
-    Balance: {
-      host: string; name: string; produced: number; combined: number; waiting: number; stored: number; dropped: Record<string, number>;
-      unaccounted: number; time: string;
-    };
-    LedgerReport: {
-      hosts: components['schemas']['Balance'][]; total: components['schemas']['Balance'];
-      server: {
-        stream_messages: number; stream_bytes: number; stream_limit_bytes: number; uncommitted_events: number;
-        accepted_frames: number; busy_frames: number; refused: { name: string; value: number }[];
-      };
-    };
-    Overview: {
-      version: string; open_alerts: Record<string, number>; ledger: components['schemas']['Balance']; started_time: string;
-      hosts: { total: number; active: number; revoked: number; healthy: number; degraded: number; silent: number; never_seen: number };
-    };
-    RuleSummary: { uid: string; title: string; alert_type: string; severity: string; path: string; techniques: string[] };
-    EnrolToken: {
-      uid: string; note?: string; labels: Record<string, string>; created_by: string; created_time: string; expires_time: string;
-      uses: number; max_uses: number; revoked: boolean;
-    };
-    NewEnrolToken: { token: components['schemas']['EnrolToken']; secret: string; commands: { install: string; enroll: string } };
-  };
-}
-
-type S = components['schemas'];
-type Json<T> = { headers: Record<string, unknown>; content: { 'application/json': T } };
-type Failure = { headers: Record<string, unknown>; content: { 'application/problem+json': S['Problem'] } };
-type Op<P, B, R> = {
-  parameters: P;
-  requestBody?: { content: { 'application/json': B } };
-  responses: { 200: Json<R>; default: Failure };
-};
-type NoBody = { parameters: { query?: never }; requestBody?: never; responses: { 204: { headers: Record<string, unknown>; content?: never }; default: Failure } };
-type List<T> = { items: T[]; next?: string };
-type Get<R, Q = Record<never, never>, Path = never> = {
-  parameters: [Path] extends [never] ? { query?: Q; path?: never } : { query?: Q; path: Path };
-  requestBody?: never;
-  responses: { 200: Json<R>; default: Failure };
-};
-
-export type AlertQuery = {
-  status?: string[]; severity?: string[]; type?: string[]; host?: string[]; tactic?: string[]; assignee?: string[]; rule?: string[];
-  text?: string; since?: string; until?: string;
-};
+/**
+ * This file was auto-generated by openapi-typescript.
+ * Do not make direct changes to the file.
+ */
 
 export interface paths {
-  '/api/v1/session': {
-    get: Get<S['Session']>;
-    post: Op<{ query?: never }, { name: string; password: string }, S['Session']>;
-    delete: NoBody;
-  };
-  '/api/v1/login-options': { get: Get<S['LoginOptions']> };
-  '/api/v1/users': { get: Get<List<S['User']>, { limit?: number; after?: string }> };
-  '/api/v1/alerts': { get: Get<List<S['Summary']>, AlertQuery & { order?: string; limit?: number; after?: string }> };
-  '/api/v1/alerts/counts': { get: Get<S['AlertCounts'], AlertQuery & { bucket?: string }> };
-  '/api/v1/alerts/bulk': { post: Op<{ query?: never }, { uids: string[]; status?: string; assignee?: string; comment?: string }, { changed: number }> };
-  '/api/v1/alerts/{uid}': {
-    get: Get<S['Case'], Record<never, never>, { uid: string }>;
-    patch: Op<{ path: { uid: string }; header?: { 'If-Match'?: string } }, { status?: string; assignee?: string; comment?: string }, S['Case']>;
-  };
-  '/api/v1/alerts/{uid}/comments': {
-    get: Get<List<S['Comment']>, Record<never, never>, { uid: string }>;
-    post: Op<{ path: { uid: string } }, { text: string }, S['Comment']>;
-  };
-  '/api/v1/alerts/{uid}/timeline': { get: Get<List<S['Event']>, { before_seconds?: number; after_seconds?: number }, { uid: string }> };
-  '/api/v1/alerts/{uid}/similar': { get: Get<List<S['Summary']>, Record<never, never>, { uid: string }> };
-  '/api/v1/hosts': { get: Get<List<S['Host']>, { state?: string; text?: string; limit?: number; after?: string }> };
-  '/api/v1/overview': { get: Get<S['Overview']> };
-  '/api/v1/ledger': { get: Get<S['LedgerReport']> };
-  '/api/v1/rules': { get: Get<List<S['RuleSummary']>> };
-  '/api/v1/views': {
-    get: Get<List<S['View']>>;
-    post: Op<{ query?: never }, { page: string; name: string; query: string; shared: boolean }, S['View']>;
-  };
-  '/api/v1/views/{uid}': { delete: Omit<NoBody, 'parameters'> & { parameters: { path: { uid: string } } } };
-  '/api/v1/enroll-tokens': {
-    post: Op<{ query?: never }, { note?: string; labels?: Record<string, string>; expires_in_seconds?: number; max_uses?: number }, S['NewEnrolToken']>;
-  };
+    "/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List alerts
+         * @description A filter that is given several times means any of its values.
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change many alerts */
+        post: operations["updateAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count alerts
+         * @description Over the alerts of a filter, for charts. With bucket, since has to be given.
+         */
+        get: operations["countAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an alert
+         * @description With its evidence.
+         */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change an alert's status or assignee */
+        patch: operations["updateAlert"];
+        trace?: never;
+    };
+    "/alerts/{uid}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an alert's comments and changes
+         * @description Oldest first.
+         */
+        get: operations["listAlertComments"];
+        put?: never;
+        /** Comment on an alert */
+        post: operations["addAlertComment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/{uid}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List alerts of the same type
+         * @description Newest first, without the alert itself.
+         */
+        get: operations["listSimilarAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/{uid}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened on the host around an alert
+         * @description Oldest first.
+         */
+        get: operations["listAlertTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the audit log
+         * @description Newest first.
+         */
+        get: operations["listAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a backup
+         * @description The answer is a tar archive for `holdfast-server restore`.
+         */
+        post: operations["createBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow changes
+         * @description Server-sent events as they happen: `alert` (AlertChange), `host` (HostChange), `simulation` (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
+         */
+        get: operations["streamChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enrol a host
+         * @description For agents: the enrolment token in the request is the permission.
+         */
+        post: operations["enrollHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enroll-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List enrolment tokens
+         * @description Newest first, without their secrets.
+         */
+        get: operations["listEnrollTokens"];
+        put?: never;
+        /**
+         * Create an enrolment token
+         * @description The secret is shown once, with the commands to be typed on a host.
+         */
+        post: operations["createEnrollToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enroll-tokens/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an enrolment token
+         * @description Hosts that used it stay.
+         */
+        delete: operations["deleteEnrollToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events
+         * @description Newest first unless order says otherwise.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List hosts
+         * @description By name, then uid.
+         */
+        get: operations["listHosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a host */
+        get: operations["getHost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a host's name or labels */
+        patch: operations["updateHost"];
+        trace?: never;
+    };
+    "/hosts/{uid}/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Allow a revoked host again */
+        post: operations["allowHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{uid}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a host's events */
+        get: operations["listHostEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{uid}/processes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a host's processes
+         * @description As the telemetry last told of them: running ones first, then newest.
+         */
+        get: operations["listHostProcesses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{uid}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a host
+         * @description Its agent is cut off at once and told so; its history stays.
+         */
+        post: operations["revokeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{uid}/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate attacks on a host
+         * @description The answer comes at once; how it goes is told by getSimulation and the stream of changes.
+         */
+        post: operations["simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the ledger of losses
+         * @description produced = combined + stored + waiting + dropped + unaccounted, for each host and in sum.
+         */
+        get: operations["getLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how to log on */
+        get: operations["getLoginOptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the OpenID provider
+         * @description For browsers: sets the session cookie and redirects to the console.
+         */
+        get: operations["finishOIDC"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Log on with the OpenID provider
+         * @description For browsers: redirects to the provider.
+         */
+        get: operations["startOIDC"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how things stand */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List detection rules in force */
+        get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the detection rules again
+         * @description All of them come into force, or none and the answer says why.
+         */
+        post: operations["reloadRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scenarios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List attacks that can be simulated */
+        get: operations["listScenarios"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the own session */
+        get: operations["getSession"];
+        put?: never;
+        /**
+         * Log on
+         * @description Sets the session cookie. Wrong names and wrong passwords are answered alike, and repeated ones ever more slowly.
+         */
+        post: operations["createSession"];
+        /** Log off */
+        delete: operations["deleteSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the own password
+         * @description All other sessions of the user end.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show settings */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change settings */
+        patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List simulations
+         * @description Newest first.
+         */
+        get: operations["listSimulations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/simulations/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a simulation */
+        get: operations["getSimulation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API tokens
+         * @description Newest first, without their secrets.
+         */
+        get: operations["listTokens"];
+        put?: never;
+        /**
+         * Create an API token
+         * @description The secret is shown once. A token is never worth more than its maker is at the time of use.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token */
+        delete: operations["deleteToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description By name.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /** Create a local user */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user
+         * @description Sessions end and the user's tokens are refused. The last administrator who can log on cannot be deleted.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description The last administrator who can log on can be neither demoted nor disabled.
+         */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/users/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a user a new password
+         * @description All sessions of the user end.
+         */
+        post: operations["setUserPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List saved views
+         * @description The user's own and shared ones.
+         */
+        get: operations["listViews"];
+        put?: never;
+        /** Save a view */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/views/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a saved view
+         * @description One's own; administrators may delete any.
+         */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description Case is an alert with its triage, as the server keeps it. */
+        Alert: {
+            alert_type: string;
+            /** @description User name, "" for nobody. */
+            assignee: string;
+            /** @description Matches this alert stands for, at least one. */
+            count: number;
+            /** @description What happened, in words, with the names filled in. */
+            description: string;
+            /** @description The events that matched, oldest first, bounded. */
+            evidence: components["schemas"]["Event"][];
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host?: string;
+            host_name: string;
+            /**
+             * Format: date-time
+             * @description Of the latest of them.
+             */
+            last_time: string;
+            /** @description Why it fired. */
+            matches: components["schemas"]["Match"][];
+            /** @description What the detection is about and how it can be wrong. */
+            meaning: string;
+            /** @description Who did it, with its lineage as parents. */
+            process?: components["schemas"]["Process"];
+            /**
+             * Format: date-time
+             * @description When the engine raised it.
+             */
+            raised_time: string;
+            /**
+             * Format: date-time
+             * @description By the server's clock, when the alert was first stored.
+             */
+            received_time: string;
+            /** @description What to do, in order. */
+            remediation: string[];
+            rule: components["schemas"]["RuleRef"];
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            /** @description ATT&CK. */
+            tactics: components["schemas"]["Tactic"][];
+            /** @description ATT&CK. */
+            techniques: string[];
+            /**
+             * Format: date-time
+             * @description Of the event that completed the match, by the host's clock.
+             */
+            time: string;
+            title: string;
+            triage_by: string;
+            /** Format: date-time */
+            triage_time: string;
+            uid: string;
+            /**
+             * Format: int64
+             * @description Grows with each change by people, for ETags; repeats leave it.
+             */
+            version: number;
+        };
+        /** @description Bucket is the alerts of one stretch of time. */
+        AlertBucket: {
+            by_severity: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            start: string;
+        };
+        /** @description AlertChange says that an alert is new, repeated or was worked on. */
+        AlertChange: {
+            new: boolean;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            uid: string;
+        };
+        /** @description Count is how many alerts something has. */
+        AlertCount: {
+            /** Format: int64 */
+            count: number;
+            key: string;
+            label: string;
+        };
+        /** @description AlertCounts are numbers for charts, over the alerts of a filter. */
+        AlertCounts: {
+            by_severity: {
+                [key: string]: number;
+            };
+            by_status: {
+                [key: string]: number;
+            };
+            /** @description Oldest first, without gaps. */
+            over_time: components["schemas"]["AlertBucket"][];
+            top_hosts: components["schemas"]["AlertCount"][];
+            /** @description At most 10, highest first. */
+            top_types: components["schemas"]["AlertCount"][];
+            /** Format: int64 */
+            total: number;
+        };
+        /**
+         * @description The order of a list of alerts; a leading minus means descending.
+         * @enum {string}
+         */
+        AlertOrder: "-last_time" | "last_time" | "-severity" | "severity" | "-count" | "count";
+        /**
+         * @description How far people are with an alert.
+         * @enum {string}
+         */
+        AlertStatus: "open" | "acknowledged" | "resolved" | "dismissed";
+        /** @description Summary is a line of a list of alerts. */
+        AlertSummary: {
+            alert_type: string;
+            /** @description User name, "" for nobody. */
+            assignee: string;
+            count: number;
+            description: string;
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            host_name: string;
+            /** Format: date-time */
+            last_time: string;
+            rule_uid: string;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            tactics: components["schemas"]["Tactic"][];
+            /** Format: date-time */
+            time: string;
+            title: string;
+            triage_by: string;
+            /** Format: date-time */
+            triage_time: string;
+            uid: string;
+            /**
+             * Format: int64
+             * @description Grows with each change by people, for ETags; repeats leave it.
+             */
+            version: number;
+        };
+        AlertSummaryList: {
+            items: components["schemas"]["AlertSummary"][];
+            next?: string;
+        };
+        /** @description AlertUpdate is what a person makes of an alert; what is absent stays. */
+        AlertUpdate: {
+            /** @description Name of a user; empty for nobody. */
+            assignee?: string;
+            /** @description Why, in words. */
+            comment?: string;
+            status?: components["schemas"]["AlertStatus"];
+        };
+        /** @description Entry is one line of the audit log: who did what to what. Entries are never changed and only retention removes them. */
+        AuditEntry: {
+            /** @description "alert.update", "evidence.read", "session.refused" …. */
+            action: string;
+            /** @description User name, "token:<uid>", "host:<uid>" or "server". */
+            actor: string;
+            address: string;
+            /** @description JSON of the change, secrets left out. */
+            detail: string;
+            /** @description Uid of what it was done to. */
+            object: string;
+            /** @description "done", "refused" or "failed". */
+            outcome: string;
+            /** Format: date-time */
+            time: string;
+            /**
+             * Format: int64
+             * @description Ascending.
+             */
+            uid: number;
+        };
+        AuditEntryList: {
+            items: components["schemas"]["AuditEntry"][];
+            next?: string;
+        };
+        /** @description Balance is the whole ledger of a host in one line. */
+        Balance: {
+            combined: number;
+            /** @description By agent and server. */
+            dropped: {
+                [key: string]: number;
+            };
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            name: string;
+            produced: number;
+            stored: number;
+            /**
+             * Format: date-time
+             * @description Of the heartbeat behind it.
+             */
+            time: string;
+            /**
+             * Format: int64
+             * @description What the equation leaves over: zero unless something is wrong. A negative number means that more arrived than was reported, which is so for a moment between heartbeats.
+             */
+            unaccounted: number;
+            /** @description In memory, spool and stream. */
+            waiting: number;
+        };
+        /** @description BulkAlertUpdate is what a person makes of many alerts at once. */
+        BulkAlertUpdate: {
+            /** @description Name of a user; empty for nobody. */
+            assignee?: string;
+            /** @description Why, in words. */
+            comment?: string;
+            status?: components["schemas"]["AlertStatus"];
+            /** @description The alerts; those that are not there are skipped. */
+            uids: string[];
+        };
+        /** @description Changed says how many things a request changed. */
+        Changed: {
+            /**
+             * Format: int64
+             * @description How many were changed; those that were not there are not counted.
+             */
+            changed: number;
+        };
+        /** @description Comment is what a person said about an alert, or the record of a change. */
+        Comment: {
+            alert: string;
+            by: string;
+            /** @description What was changed, in words; "" for a plain comment. */
+            change: string;
+            /** @description As typed, bounded to 16 KiB; may be empty with a change. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            /** Format: int64 */
+            uid: number;
+        };
+        /** @description Comments are the comments of an alert. */
+        Comments: {
+            /** @description Oldest first. */
+            items: components["schemas"]["Comment"][];
+        };
+        /** @description Container is the container that a process lives in. */
+        Container: {
+            image?: string;
+            name?: string;
+            /** @description "docker", "containerd", "crio", "podman", "lxc". */
+            runtime?: string;
+            /** @description 64 hex digits as the runtime names it. */
+            uid: string;
+        };
+        /** @description Counter counts something since the feature started. Dropped says that it counts losses. */
+        Counter: {
+            dropped?: boolean;
+            name: string;
+            value: number;
+        };
+        /** @description CreatedEnrollToken is a new enrolment token with its secret, which is shown only now. */
+        CreatedEnrollToken: {
+            commands: components["schemas"]["EnrollCommands"];
+            /**
+             * @description Names the server, pins its certificate authority and holds the secret.
+             * @example hfe1.…
+             */
+            secret: string;
+            token: components["schemas"]["EnrollToken"];
+        };
+        /** @description CreatedToken is a new API token with its secret, which is shown only now. */
+        CreatedToken: {
+            /**
+             * @description To be sent as Authorization: Bearer. It cannot be shown again.
+             * @example hft_…
+             */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
+        /** @description Credentials ask for a session. */
+        Credentials: {
+            /** @example alice */
+            name: string;
+            password: string;
+        };
+        /** @description Descriptor is an open standard descriptor of a process at exec time. */
+        Descriptor: {
+            /** Format: int64 */
+            fd: number;
+            kind: components["schemas"]["DescriptorKind"];
+            /** @description Path, or the peer of a socket as address:port. */
+            target?: string;
+        };
+        /**
+         * @description What a descriptor refers to.
+         * @enum {string}
+         */
+        DescriptorKind: "file" | "tty" | "pipe" | "socket" | "unix_socket";
+        /** @description EnrollCommands are what to type on a host that is to be protected. */
+        EnrollCommands: {
+            /** @description Enrols where the agent is installed already. */
+            enroll: string;
+            /** @description Installs the agent from this server, enrols and starts it. */
+            install: string;
+        };
+        /** @description EnrollReply makes the agent the host's. */
+        EnrollReply: {
+            /** @description PEM, the only roots that the agent trusts from now on. */
+            ca: string;
+            /** @description NATS user JWT, scoped to the host's subjects. */
+            credential: string;
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            /** @description Nkey (begins with A) whose signatures the agent obeys. */
+            signing_key: string;
+            /** @description URLs, tls://host:port. */
+            streams: string[];
+        };
+        /** @description EnrollRequest asks to become a host. The agent has made its key and checked the server's CA against the token's pin. */
+        EnrollRequest: {
+            agent: string;
+            arch: string;
+            hostname: string;
+            machine_id: string;
+            os: string;
+            /** @description Signature of "holdfast enroll\x00" + Token by the key: whoever asks holds it. */
+            proof: string;
+            /** @description Nkey, begins with U. */
+            public_key: string;
+            /** @description The secret part. */
+            token: string;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description EnrolToken lets hosts enrol for a while. The secret is shown once, when it is made, and only its hash is kept. */
+        EnrollToken: {
+            created_by: string;
+            /** Format: date-time */
+            created_time: string;
+            /** Format: date-time */
+            expires_time: string;
+            /** @description Given to the hosts that use it. */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Zero for no limit.
+             */
+            max_uses: number;
+            note?: string;
+            revoked: boolean;
+            uid: string;
+            /**
+             * Format: int64
+             * @description Hosts enrolled with it.
+             */
+            uses: number;
+        };
+        EnrollTokenList: {
+            items: components["schemas"]["EnrollToken"][];
+            next?: string;
+        };
+        /**
+         * @description Through what a session came into the host.
+         * @enum {string}
+         */
+        EntryKind: "ssh" | "console" | "graphical" | "cron" | "container" | "service" | "kernel" | "init";
+        /** @description EntryPoint is how the session that a process belongs to came into the host. It is inherited at birth. */
+        EntryPoint: {
+            /** @description Remote address of an ssh session. */
+            address?: string;
+            kind?: components["schemas"]["EntryKind"];
+            /** @description Systemd unit of a service. */
+            unit?: string;
+            /** @description Account that logged on, or the job's. */
+            user?: string;
+        };
+        Event: {
+            /**
+             * @description What was done within the class: the OCSF activity's name in snake case.
+             * @example launch
+             */
+            activity_name: string;
+            /** @description Key of the audit rule that produced the event. */
+            audit_key?: string;
+            class_name: components["schemas"]["EventClass"];
+            /**
+             * Format: int32
+             * @description The OCSF class_uid.
+             * @example 1007
+             */
+            class_uid: number;
+            /** @description How many identical events this one stands for; absent means one. */
+            count?: number;
+            /**
+             * Format: date-time
+             * @description Time of the latest of them.
+             */
+            end_time?: string;
+            exit?: components["schemas"]["Exit"];
+            file?: components["schemas"]["File"];
+            group?: components["schemas"]["HostGroup"];
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host?: string;
+            kernel?: components["schemas"]["Kernel"];
+            logon?: components["schemas"]["Logon"];
+            /** @description The source's own text. */
+            message?: string;
+            network?: components["schemas"]["Network"];
+            /** @description Who did it. */
+            process?: components["schemas"]["Process"];
+            /** @description The source's records, decoded. */
+            records?: components["schemas"]["Record"][];
+            /** @description Audit serial number. */
+            serial?: number;
+            /**
+             * @description The sensor that saw it.
+             * @example audit
+             */
+            source?: string;
+            status: components["schemas"]["EventStatus"];
+            /** @description The process acted on. */
+            target_process?: components["schemas"]["Process"];
+            /**
+             * Format: date-time
+             * @description When it happened, by the host's clock.
+             */
+            time: string;
+            /** @description The account concerned. */
+            user?: components["schemas"]["HostUser"];
+        };
+        /**
+         * @description The kind of an event: the name of its OCSF class.
+         * @enum {string}
+         */
+        EventClass: "unknown" | "file_activity" | "kernel_extension_activity" | "kernel_activity" | "memory_activity" | "scheduled_job_activity" | "process_activity" | "event_log_activity" | "account_change" | "authentication" | "group_management" | "network_activity" | "device_config_state_change";
+        EventList: {
+            items: components["schemas"]["Event"][];
+            next?: string;
+        };
+        /**
+         * @description The outcome of what an event describes.
+         * @enum {string}
+         */
+        EventStatus: "unknown" | "success" | "failure";
+        /** @description Exit is how a process ended. */
+        Exit: {
+            /**
+             * Format: int64
+             * @description Exit status, when it exited by itself.
+             */
+            code: number;
+            /** @description Name of the signal that killed it, or "". */
+            signal?: string;
+        };
+        /** @description Fault is what is wrong with one part of a request. It does not repeat the value, which may be a secret. */
+        Fault: {
+            /**
+             * @description The part of the request.
+             * @example body.role
+             */
+            location: string;
+            /** @example expected value to be one of "reader, responder, approver, admin" */
+            message: string;
+        };
+        /** @description Feature is the health of one feature of an agent. */
+        Feature: {
+            counters?: components["schemas"]["Counter"][];
+            detail?: string;
+            name: string;
+            /** Format: date-time */
+            since: string;
+            /** @description "running", "degraded", "failed", "off", "unsupported" …. */
+            state: string;
+            warnings?: components["schemas"]["Warning"][];
+        };
+        /** @description File is a file-system object, named from the host's root (for processes in containers: from the container's root, see Process.Container). */
+        File: {
+            /**
+             * Format: date-time
+             * @description Ctime; zero when unknown.
+             */
+            changed_time: string;
+            /** @description St_dev. */
+            device?: number;
+            inode?: number;
+            /** @description Kind says what lies behind the path where it is not a plain file. */
+            kind?: components["schemas"]["FileKind"];
+            /** @description St_mode: type and permission bits. */
+            mode?: number;
+            /** @description After a rename. */
+            new_path?: string;
+            /** @description Owned says whether the package database was consulted: with Owned "no" the file belongs to no package, with "" nobody looked. */
+            owned?: components["schemas"]["Owned"];
+            /** @description Name of the owning distribution package; "" for none or unknown. */
+            package?: string;
+            path: string;
+            /** @description Of the content, lower-case hex; "" when not computed. */
+            sha256?: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size?: number;
+            /** @description Truncated says that the file was opened with O_TRUNC or truncated. */
+            truncated?: boolean;
+            /** @description Owner. */
+            uid?: number;
+        };
+        /**
+         * @description What lies behind a path; absent for a plain file.
+         * @enum {string}
+         */
+        FileKind: "memfd" | "deleted" | "directory" | "symlink" | "other";
+        /** @description Heartbeat is what an agent says of itself every few seconds. Bounds: 64 features, 64 counters each, 1 KiB per text, 64 KiB encoded. */
+        Heartbeat: {
+            /** @description Of the host, without loopback and link-local. */
+            addresses: string[];
+            /** @description Version of the agent. */
+            agent: string;
+            /** @description GOARCH. */
+            arch: string;
+            /** @description Boot id, hex. */
+            boot_uid: string;
+            /**
+             * Format: double
+             * @description Used by the agent since its start.
+             */
+            cpu_seconds: number;
+            features: components["schemas"]["Feature"][];
+            hostname: string;
+            /** @description "6.18.0-amd64". */
+            kernel: string;
+            ledger: components["schemas"]["Ledger"];
+            /** @description "Debian GNU/Linux 12 (bookworm)". */
+            os: string;
+            /** @description In force; zero for the built-in one. */
+            policy_version: number;
+            /** @description RSS of the agent. */
+            resident_bytes: number;
+            /** Format: date-time */
+            started_time: string;
+            /**
+             * Format: date-time
+             * @description By the host's clock.
+             */
+            time: string;
+        };
+        /** @description Host is a protected machine that was enrolled. */
+        Host: {
+            /** Format: date-time */
+            enrolled_time: string;
+            /** @description The latest; nil before the first. */
+            heartbeat?: components["schemas"]["Heartbeat"];
+            /** @description The server's side of the host's ledger. */
+            intake: components["schemas"]["Intake"];
+            /** @description Set by people: group, role, owner …. */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description Of the latest heartbeat, by the server's clock; zero before the first.
+             */
+            last_seen_time: string;
+            /** @description Host name, as the agent said at its last heartbeat. */
+            name: string;
+            /** @description Nkey of the agent, made on the host; begins with U. */
+            public_key: string;
+            state: components["schemas"]["HostState"];
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            uid: string;
+            /**
+             * Format: int64
+             * @description Grows with each change by people or enrolment, for ETags; heartbeats leave it.
+             */
+            version: number;
+        };
+        /** @description HostChange says that something about a host changed. */
+        HostChange: {
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            uid: string;
+        };
+        /** @description HostCounts are the hosts by state and health. Every active host is counted in exactly one of healthy, degraded, silent and never seen. */
+        HostCounts: {
+            /** Format: int64 */
+            active: number;
+            /**
+             * Format: int64
+             * @description Seen lately, with a feature degraded or failed.
+             */
+            degraded: number;
+            /**
+             * Format: int64
+             * @description Seen lately, and every feature that should run does.
+             */
+            healthy: number;
+            /**
+             * Format: int64
+             * @description Enrolled, and no heartbeat yet.
+             */
+            never_seen: number;
+            /** Format: int64 */
+            revoked: number;
+            /**
+             * Format: int64
+             * @description No heartbeat for three minutes.
+             */
+            silent: number;
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description Group is a group of accounts. */
+        HostGroup: {
+            gid: number;
+            name?: string;
+        };
+        HostList: {
+            items: components["schemas"]["Host"][];
+            next?: string;
+        };
+        /** @description HostProcess is a process of a host as the telemetry last told of it. */
+        HostProcess: {
+            /** @description How it ended. */
+            exit?: components["schemas"]["Exit"];
+            process: components["schemas"]["Process"];
+            /** @description No end of it has been seen. */
+            running: boolean;
+            /**
+             * Format: date-time
+             * @description Of the latest event of the process.
+             */
+            seen_time: string;
+        };
+        /** @description HostProcesses are processes of a host, running ones first, then newest. */
+        HostProcesses: {
+            /** @description Everything since then was read; false when a bound was reached earlier. */
+            complete: boolean;
+            items: components["schemas"]["HostProcess"][];
+            /**
+             * Format: date-time
+             * @description The telemetry was read back to here; processes without an event since are not listed.
+             */
+            since_time: string;
+        };
+        /**
+         * @description Whether a host may speak to the server.
+         * @enum {string}
+         */
+        HostState: "active" | "revoked";
+        /** @description HostUpdate changes a host; what is absent stays. */
+        HostUpdate: {
+            /** @description All labels, in place of the present ones. Keys of 1 to 63 and values of up to 255 characters. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Until the next heartbeat that names the host otherwise. */
+            name?: string;
+        };
+        /** @description User is an account. A name is "" when it could not be resolved. */
+        HostUser: {
+            name?: string;
+            uid: number;
+        };
+        /** @description Intake is the server's side, for the host's epoch. */
+        Intake: {
+            /** @description By the server. */
+            dropped: {
+                [key: string]: number;
+            };
+            /** @description Stored under earlier epochs. */
+            earlier: number;
+            epoch: string;
+            /** @description Running number of the last event that is stored or dropped. */
+            events: number;
+            /** @description Frames that came again and were ignored; no loss. */
+            repeated: number;
+            /** @description Of the last frame that is stored. */
+            sequence: number;
+            stored: number;
+        };
+        /** @description Kernel is the detail of an event about the kernel itself. */
+        Kernel: {
+            /**
+             * Format: int64
+             * @description How far a clock change moved the clock.
+             */
+            adjusted_ns?: number;
+            /** @description A0..a3 of the system call, hex without prefix. */
+            args?: string[];
+            /** @description Capabilities are those gained, by name without CAP_ in lower case. */
+            capabilities?: string[];
+            /** @description What was mounted. */
+            device?: string;
+            /** @description Module, BPF program, memfd or mount point name. */
+            name?: string;
+            /** @description Ptrace request, prctl option, bpf command by name. */
+            request?: string;
+            /** @description Name, without prefix: "init_module". */
+            syscall?: string;
+            /** @description BPF program type, namespace kinds, file system type, socket family. */
+            type?: string;
+        };
+        /** @description Ledger is the agent's side: where every event went that its sensors produced since Epoch began. It survives restarts and kill -9 of the agent. */
+        Ledger: {
+            /** @description Of these, taken over by the stream. */
+            acknowledged: number;
+            /** @description Reports of one happening by several sensors, made one. */
+            combined: number;
+            /** @description By the agent, before a sequence number was given. */
+            dropped: {
+                [key: string]: number;
+            };
+            /** @description Hex; a new one begins when the spool is made anew. */
+            epoch: string;
+            /** @description By kernel and sensors, losses in the kernel included. */
+            produced: number;
+            /** @description In memory. */
+            queued: number;
+            /** @description Given a sequence number and written to the spool. */
+            sequenced: number;
+            spool_bytes: number;
+            spool_limit_bytes: number;
+            /** @description Of these, waiting in the spool. */
+            spooled: number;
+        };
+        /** @description LedgerReport is the ledger of losses: of each host, of all, and of the server's own hops. */
+        LedgerReport: {
+            /** @description By name. */
+            hosts: components["schemas"]["Balance"][];
+            server: components["schemas"]["ServerLedger"];
+            /** @description The sum over all hosts; host and name are empty, the time is that of the oldest heartbeat. */
+            total: components["schemas"]["Balance"];
+        };
+        /** @description LoginOptions says how one can log on. Anyone may read it. */
+        LoginOptions: {
+            /** @description Name and password of a local user. */
+            local: boolean;
+            /** @description An OpenID provider, by way of /api/v1/oidc/start. */
+            oidc: boolean;
+            /**
+             * @description What the button should say; empty without a provider.
+             * @example Keycloak
+             */
+            oidc_name: string;
+            /**
+             * @description Version of the server.
+             * @example v0.3.0
+             */
+            version: string;
+        };
+        /** @description Logon is the detail of an authentication. */
+        Logon: {
+            /** @description What sudo or su was asked to run. */
+            command?: string;
+            /** @description "password", "publickey", "PAM:authentication" …. */
+            method?: string;
+            /** @description "sshd", "sudo", "su", "login", "cron". */
+            service?: string;
+            /** @description Remote name where the source gives no address. */
+            src_host?: string;
+            /**
+             * @description Remote address; invalid when local or unknown.
+             * @example 192.0.2.7
+             */
+            src_ip: string;
+            /**
+             * Format: int32
+             * @description Remote port.
+             */
+            src_port?: number;
+            /** @description "ssh", "pts/0", "cron". */
+            terminal?: string;
+            /** @description The account does not exist. */
+            unknown_user?: boolean;
+        };
+        /** @description Match is one reason why a rule fired: the value of a field of the evidence satisfied one item of the rule. */
+        Match: {
+            /** @description The item in words, for example `ends with "/bash"`. */
+            condition: string;
+            /**
+             * Format: int64
+             * @description Index into Alert.Evidence.
+             */
+            event: number;
+            /** @description As the rule names it. */
+            field: string;
+            /** @description Name of the rule's selection. */
+            selection: string;
+            /** @description Of the event; bounded. */
+            value: string;
+        };
+        /** @description Network is the detail of a connection or listening socket. */
+        Network: {
+            bytes_in?: number;
+            bytes_out?: number;
+            /** @description "outbound" or "inbound"; "" when unknown. */
+            direction?: string;
+            /**
+             * @description Invalid for listening sockets.
+             * @example 192.0.2.7:443
+             */
+            dst_endpoint: string;
+            /** @description Of the socket. */
+            inode?: number;
+            /** @description "tcp" or "udp". */
+            protocol: string;
+            /**
+             * @description IP address and port; empty when unknown.
+             * @example 192.0.2.7:443
+             */
+            src_endpoint: string;
+        };
+        /** @description NewComment is a comment to be added to an alert. */
+        NewComment: {
+            text: string;
+        };
+        /** @description NewEnrollToken is a token to be made with which hosts enrol. */
+        NewEnrollToken: {
+            /**
+             * Format: int64
+             * @description Zero or absent means an hour.
+             */
+            expires_in_seconds?: number;
+            /** @description Given to the hosts that use the token. */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Zero for no limit.
+             */
+            max_uses?: number;
+            /** @example web servers */
+            note?: string;
+        };
+        /** @description NewPassword is the password that an administrator gives a user. */
+        NewPassword: {
+            /** @description At least 12 characters, at most 256 bytes. */
+            password: string;
+        };
+        /** @description NewToken is an API token to be made. */
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description At most 366 days ahead.
+             */
+            expires_time: string;
+            /**
+             * @description What the token is for.
+             * @example SIEM import
+             */
+            note: string;
+            /** @description Not above the maker's. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description NewUser is a user to be made. */
+        NewUser: {
+            /** @example Alice Example */
+            full_name?: string;
+            /**
+             * @description Lower-case letters, digits, and . _ - @; begins with a letter or digit.
+             * @example alice
+             */
+            name: string;
+            /** @description At least 12 characters, at most 256 bytes. */
+            password: string;
+            role: components["schemas"]["Role"];
+        };
+        /** @description NewView is a view of a page of the console to be saved. */
+        NewView: {
+            /** @example High and nobody's */
+            name: string;
+            /** @example alerts */
+            page: string;
+            /**
+             * @description The query of the page's URL.
+             * @example severity=high&assignee=-
+             */
+            query: string;
+            /** @description Others see it. */
+            shared?: boolean;
+        };
+        /** @description OIDC is the OpenID provider that people may log on with. Without an issuer there is none. */
+        OIDC: {
+            client_id: string;
+            /** @description Never shown. Absent or empty keeps the present one. */
+            client_secret?: string;
+            /** @description Whether there is a secret. */
+            readonly client_secret_set: boolean;
+            /**
+             * @description URL of the provider, https; empty for none.
+             * @example https://id.example.org/realms/main
+             */
+            issuer: string;
+            /**
+             * @description What the button for it says.
+             * @example Keycloak
+             */
+            name: string;
+            /**
+             * @description Claim with the user's groups or roles: a text or a list; empty means groups.
+             * @example groups
+             */
+            role_claim: string;
+            /** @description Values of the claim and the role they give; the highest counts. Who has none may not log on. */
+            roles: {
+                [key: string]: components["schemas"]["Role"];
+            };
+            /** @description Asked for besides openid, profile and email. */
+            scopes: string[];
+            /**
+             * @description Claim with the user's name; empty means preferred_username.
+             * @example preferred_username
+             */
+            user_claim: string;
+        };
+        /** @description OIDCUpdate is a provider to be set. */
+        OIDCUpdate: {
+            client_id?: string;
+            /** @description Absent or empty keeps the present one. */
+            client_secret?: string;
+            issuer: string;
+            name?: string;
+            role_claim?: string;
+            roles?: {
+                [key: string]: components["schemas"]["Role"];
+            };
+            scopes?: string[];
+            user_claim?: string;
+        };
+        /** @description Overview is what the first page of the console shows. */
+        Overview: {
+            hosts: components["schemas"]["HostCounts"];
+            /** @description The sum over all hosts; host and name are empty. */
+            ledger: components["schemas"]["Balance"];
+            /** @description Open alerts by severity. */
+            open_alerts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description When the server started.
+             */
+            started_time: string;
+            /**
+             * @description Version of the server.
+             * @example v0.3.0
+             */
+            version: string;
+        };
+        /**
+         * @description Whether a package owns the file; absent when nobody looked.
+         * @enum {string}
+         */
+        Owned: "yes" | "no";
+        /** @description Pair is a named value. */
+        Pair: {
+            name: string;
+            value: string;
+        };
+        /** @description PasswordChange is a person's new password. */
+        PasswordChange: {
+            /** @description At least 12 characters, at most 256 bytes. */
+            new: string;
+            /** @description The present password. */
+            old: string;
+        };
+        /** @description Problem is an error as RFC 9457 has it. It is the body of every answer with a status of 400 or above. */
+        Problem: {
+            /**
+             * @description One sentence: what is wrong, where, what to do.
+             * @example alert "a1": not found
+             */
+            detail: string;
+            /** @description What is wrong with each part of the request. */
+            errors?: components["schemas"]["Fault"][];
+            /**
+             * @description Names the request in the server's log.
+             * @example 5f0c2a4b9d3e4f60
+             */
+            request_id?: string;
+            /**
+             * Format: int64
+             * @description The HTTP status.
+             * @example 404
+             */
+            status: number;
+            /**
+             * @description The status in words.
+             * @example Not Found
+             */
+            title: string;
+        };
+        /** @description Process is one program image of a process: what a process is between two execs. It is immutable; an exec makes a new Process with the same UID. */
+        Process: {
+            /** @description The argument vector, bounded to MaxArguments bytes. */
+            args?: string[];
+            args_truncated?: boolean;
+            /** @description Arguments joined by single spaces. */
+            cmd_line?: string;
+            /** @description Nil outside containers. */
+            container?: components["schemas"]["Container"];
+            /**
+             * Format: date-time
+             * @description Birth of the process, by the host's clock.
+             */
+            created_time: string;
+            /** @description Standard input, output and error, where known. */
+            descriptors?: components["schemas"]["Descriptor"][];
+            /** @description When it differs from User. */
+            effective_user?: components["schemas"]["HostUser"];
+            /** @description How this session came into the host. */
+            entry_point: components["schemas"]["EntryPoint"];
+            /** @description Variables that matter to detection, as NAME=value. */
+            environment?: string[];
+            /**
+             * Format: date-time
+             * @description Start of this image; zero before the first exec.
+             */
+            executed_time: string;
+            /** @description Nil when unknown. */
+            file?: components["schemas"]["File"];
+            /** @description Audit login user (auid); nil when unset. */
+            login_user?: components["schemas"]["HostUser"];
+            /** @description Comm: at most 15 bytes, chosen by the process. */
+            name?: string;
+            /** @description At birth; nil for the first process or when unknown. */
+            parent?: components["schemas"]["Process"];
+            /** @description In the initial pid namespace. */
+            pid: number;
+            /** @description Of the parent at birth, also when Parent is unknown. */
+            ppid?: number;
+            /** @description Absolute path of the script an interpreter runs. */
+            script?: string;
+            /** @description Audit session; zero when unset. */
+            session?: number;
+            /** @description "pts0", "tty1"; "" for none. */
+            tty?: string;
+            /**
+             * @description Names one process for ever: boot, pid and start.
+             * @example 1f0c2a4b9d3e4f60-812-93450000000
+             */
+            uid: string;
+            /** @description Real user. */
+            user: components["schemas"]["HostUser"];
+            working_directory?: string;
+        };
+        /** @description Record is one record of the source behind an event, for example the audit record EXECVE with its fields a0, a1 …, decoded. */
+        Record: {
+            fields?: components["schemas"]["Pair"][];
+            type: string;
+        };
+        /** @description Reloaded says what a reload brought into force. */
+        Reloaded: {
+            /**
+             * Format: int64
+             * @description How many rules are in force now.
+             */
+            rules: number;
+        };
+        /** @description Retention says for how many days things are kept. */
+        Retention: {
+            /**
+             * Format: int64
+             * @example 365
+             */
+            alerts: number;
+            /**
+             * Format: int64
+             * @example 730
+             */
+            audit: number;
+            /**
+             * Format: int64
+             * @example 30
+             */
+            events: number;
+        };
+        /**
+         * @description What a person or token may do. Each role may do what the ones before it may.
+         * @enum {string}
+         */
+        Role: "reader" | "responder" | "approver" | "admin";
+        /** @description Rule is a detection rule in force. */
+        Rule: {
+            alert_type: string;
+            /**
+             * @description Where the rule was read from.
+             * @example linux/execution/reverse-shell.yml
+             */
+            path: string;
+            severity: components["schemas"]["Severity"];
+            /**
+             * @description ATT&CK techniques.
+             * @example [
+             *       "T1059.004"
+             *     ]
+             */
+            techniques: string[];
+            title: string;
+            /** @example 8a1b6a52-54a9-4b2f-9d0c-0f1d3c1a7f55 */
+            uid: string;
+        };
+        /** @description Rule names the detection rule behind an alert. */
+        RuleRef: {
+            /** @description Shown because rule licences ask for it. */
+            author?: string;
+            /** @description Where the rule was read from. */
+            path?: string;
+            title: string;
+            /** @description Stable, a UUID. */
+            uid: string;
+        };
+        /** @description Rules are the detection rules in force. */
+        Rules: {
+            /** @description By path, then title. */
+            items: components["schemas"]["Rule"][];
+        };
+        /** @description Scenario is an attack that can be simulated. */
+        Scenario: {
+            /** @description The alert that it must raise. */
+            alert_type: string;
+            /** @example reverse-shell */
+            name: string;
+            /**
+             * @description What the host must have.
+             * @example [
+             *       "root"
+             *     ]
+             */
+            needs: string[];
+            /**
+             * @description Operating systems that it can be played on.
+             * @example [
+             *       "linux"
+             *     ]
+             */
+            os: string[];
+            /** @description What really happens on the host, and why it is harmless. */
+            summary: string;
+            /** @description What is played, in a few words. */
+            title: string;
+        };
+        /** @description Scenarios are the attacks that can be simulated. */
+        Scenarios: {
+            /** @description By name. */
+            items: components["schemas"]["Scenario"][];
+        };
+        /** @description ServerLedger is what the server counted since its start, and what it holds. */
+        ServerLedger: {
+            accepted_frames: number;
+            /** @description Answered with busy: sent again later, no loss. */
+            busy_frames: number;
+            /** @description Messages refused, by reason. */
+            refused: components["schemas"]["Counter"][];
+            /** @description Bytes of the stream on disk now. */
+            stream_bytes: number;
+            /** @description Bytes at which the stream refuses frames; agents then keep them. */
+            stream_limit_bytes: number;
+            /** @description Frames in the stream now. */
+            stream_messages: number;
+            /**
+             * Format: int64
+             * @description Events in memory that no segment holds yet; the stream still does.
+             */
+            uncommitted_events: number;
+        };
+        /** @description Session is a person's session, as the person sees it. */
+        Session: {
+            /** @description To be sent as X-CSRF-Token with every request that changes something. */
+            csrf: string;
+            /**
+             * Format: date-time
+             * @description When the session ends, if it is used until then.
+             */
+            expires_time: string;
+            user: components["schemas"]["User"];
+        };
+        /** @description Settings are what an administrator can change while the server runs. */
+        Settings: {
+            oidc: components["schemas"]["OIDC"];
+            retention_days: components["schemas"]["Retention"];
+            /**
+             * Format: int64
+             * @description How long a session lasts at most; unused, it ends after an eighth of that, at least half an hour.
+             * @example 12
+             */
+            session_hours: number;
+        };
+        /** @description SettingsUpdate changes settings; what is absent stays. */
+        SettingsUpdate: {
+            /** @description The whole provider, in place of the present one, but for its secret. */
+            oidc?: components["schemas"]["OIDCUpdate"];
+            retention_days?: components["schemas"]["Retention"];
+            /** Format: int64 */
+            session_hours?: number;
+        };
+        /**
+         * @description How bad it is, ascending.
+         * @enum {string}
+         */
+        Severity: "informational" | "low" | "medium" | "high";
+        /** @description Order is a thing asked of a host, with what came of it. */
+        Simulation: {
+            action: string;
+            argument: string[];
+            /** Format: date-time */
+            changed_time: string;
+            created_by: string;
+            /** Format: date-time */
+            created_time: string;
+            detail: string;
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            /** @description What came of each argument. */
+            parts: components["schemas"]["SimulationPart"][];
+            /** @description "sent" and then as wire.Result says; "expired" when no answer came. */
+            state: string;
+            uid: string;
+        };
+        /** @description SimulationChange says that an order made progress. */
+        SimulationChange: {
+            uid: string;
+        };
+        SimulationList: {
+            items: components["schemas"]["Simulation"][];
+            next?: string;
+        };
+        /** @description Part is the outcome of one argument of an order. */
+        SimulationPart: {
+            /** @description Uid of the alert that a scenario raised. */
+            alert?: string;
+            detail: string;
+            state: string;
+            subject: string;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @description SimulationRequest asks a host to play scenarios. */
+        SimulationRequest: {
+            /**
+             * @description Names; played in this order.
+             * @example [
+             *       "reverse-shell"
+             *     ]
+             */
+            scenarios: string[];
+        };
+        /**
+         * @description ATT&CK tactic by its short name.
+         * @example defense-evasion
+         */
+        Tactic: string;
+        /** @description Token is a credential for programs. The secret is shown once. */
+        Token: {
+            created_by: string;
+            /** Format: date-time */
+            created_time: string;
+            /** Format: date-time */
+            expires_time: string;
+            /**
+             * Format: date-time
+             * @description To the minute; zero when never.
+             */
+            last_used_time: string;
+            note: string;
+            role: components["schemas"]["Role"];
+            uid: string;
+        };
+        TokenList: {
+            items: components["schemas"]["Token"][];
+            next?: string;
+        };
+        /** @description User is a person's account. */
+        User: {
+            /** Format: date-time */
+            created_time: string;
+            disabled: boolean;
+            /** @description Comes from the OpenID provider and has no password here. */
+            external: boolean;
+            full_name: string;
+            /**
+             * Format: date-time
+             * @description Zero before the first logon.
+             */
+            last_logon_time: string;
+            /** @description Unique; lower-case letters, digits, and . _ - @. */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Format: int64
+             * @description For ETags.
+             */
+            version: number;
+        };
+        /** @description UserChange changes a user; what is absent stays. */
+        UserChange: {
+            /** @description A disabled user cannot log on; present sessions end and tokens are refused. */
+            disabled?: boolean;
+            full_name?: string;
+            role?: components["schemas"]["Role"];
+        };
+        UserList: {
+            items: components["schemas"]["User"][];
+            next?: string;
+        };
+        /** @description View is a saved view of a page of the console: its query under a name. */
+        View: {
+            /** Format: date-time */
+            created_time: string;
+            name: string;
+            owner: string;
+            /** @description "alerts". */
+            page: string;
+            /** @description Of the URL, at most 4 KiB. */
+            query: string;
+            /** @description Others see it. */
+            shared: boolean;
+            uid: string;
+        };
+        /** @description Views are saved views. */
+        Views: {
+            /** @description By page, then name. */
+            items: components["schemas"]["View"][];
+        };
+        /** @description Warning is lasting trouble with what to do about it. */
+        Warning: {
+            code: string;
+            text: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only alerts in these statuses. */
+                status?: components["schemas"]["AlertStatus"][];
+                /** @description Only alerts of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Only alerts of these types. */
+                type?: string[];
+                /** @description Only alerts of these hosts. */
+                host?: string[];
+                /** @description Only alerts of these ATT&CK tactics. */
+                tactic?: components["schemas"]["Tactic"][];
+                /** @description Only alerts of these users; - means nobody. */
+                assignee?: string[];
+                /** @description Only alerts of these rules, by uid. */
+                rule?: string[];
+                /** @description In title, description or host name, ignoring case. */
+                text?: string;
+                order?: components["schemas"]["AlertOrder"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSummaryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkAlertUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countAlerts: {
+        parameters: {
+            query?: {
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only alerts in these statuses. */
+                status?: components["schemas"]["AlertStatus"][];
+                /** @description Only alerts of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Only alerts of these types. */
+                type?: string[];
+                /** @description Only alerts of these hosts. */
+                host?: string[];
+                /** @description Only alerts of these ATT&CK tactics. */
+                tactic?: components["schemas"]["Tactic"][];
+                /** @description Only alerts of these users; - means nobody. */
+                assignee?: string[];
+                /** @description Only alerts of these rules, by uid. */
+                rule?: string[];
+                /** @description In title, description or host name, ignoring case. */
+                text?: string;
+                /** @description Width of the buckets of over_time, as a Go duration of at least a minute; at most 1000 buckets. */
+                bucket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertCounts"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertComments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comments"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addAlertComment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSimilarAlerts: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSummaryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertTimeline: {
+        parameters: {
+            query?: {
+                /** @description Begin so many seconds before the alert's first event. */
+                before_seconds?: number;
+                /** @description End so many seconds after the alert's first event. */
+                after_seconds?: number;
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditLog: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only what this user, token:uid or host:uid did. */
+                actor?: string;
+                /** @description Only this action; .* at the end means all that begin so. */
+                action?: string;
+                /** @description Only what was done to this uid. */
+                object?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamChanges: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the last event received. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrollHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrollRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollReply"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEnrollTokens: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollTokenList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createEnrollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrollToken"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedEnrollToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteEnrollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only events of these classes. */
+                class?: components["schemas"]["EventClass"][];
+                /** @description Only events in which the process with this uid acts, or is parent or target. */
+                process?: string;
+                /** @description Only events of this user. */
+                user?: string;
+                /** @description In command line, program, file, account, message or address, ignoring case. */
+                text?: string;
+                /** @description Oldest or newest first. */
+                order?: "time" | "-time";
+                /** @description Only events of this host. */
+                host?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHosts: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description Only hosts in this state. */
+                state?: "active" | "revoked";
+                /** @description In name, uid or address, ignoring case. */
+                text?: string;
+                /** @description Only hosts with this label, as key=value; all that are given. */
+                label?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allowHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHostEvents: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only events of these classes. */
+                class?: components["schemas"]["EventClass"][];
+                /** @description Only events in which the process with this uid acts, or is parent or target. */
+                process?: string;
+                /** @description Only events of this user. */
+                user?: string;
+                /** @description In command line, program, file, account, message or address, ignoring case. */
+                text?: string;
+                /** @description Oldest or newest first. */
+                order?: "time" | "-time";
+            };
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHostProcesses: {
+        parameters: {
+            query?: {
+                /** @description At most so many processes. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostProcesses"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulationRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLedger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLoginOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginOptions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishOIDC: {
+        parameters: {
+            query?: {
+                code?: string;
+                state?: string;
+                error?: string;
+                error_description?: string;
+                error_uri?: string;
+                session_state?: string;
+                iss?: string;
+                scope?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startOIDC: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reloadRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listScenarios: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scenarios"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSimulations: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description Only simulations on this host. */
+                host?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSimulation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setUserPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Views"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
 }
