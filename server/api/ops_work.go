@@ -230,7 +230,7 @@ type (
 	alertQuery struct {
 		Page
 		AlertChoice
-		Order store.AlertOrder `query:"order" default:"-last_time"`
+		Order store.AlertOrder `query:"order" default:"-last_time" doc:"The order; a leading minus means descending."`
 	}
 	countQuery struct {
 		AlertChoice
