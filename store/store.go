@@ -27,6 +27,7 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrConflict = errors.New("changed by somebody else meanwhile") // the version is not the expected one
 	ErrCursor   = errors.New("cursor is not one of this list")
+	ErrFull     = errors.New("no space left for the state") // nothing of the change was stored; try again when there is room
 )
 
 // AnyVersion as an expected version changes whatever is there.
@@ -90,7 +91,9 @@ type AlertFilter struct {
 	ExcludeIDs []string
 }
 
-// AlertOrder is the order of a list of alerts. All orders end with the id.
+// AlertOrder is the order of a list of alerts. Ties end in the order in which
+// alerts were first stored, newest first; the reverse of an order reverses
+// that too.
 type AlertOrder string
 
 // Orders of alerts, each with its reverse.
