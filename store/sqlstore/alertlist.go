@@ -1,0 +1,329 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
+	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
+)
+
+// textRow is a row of alert_text.
+type textRow struct {
+	bun.BaseModel `bun:"table:alert_text"`
+
+	RowID  int64 `bun:"rowid"`
+	Search string
+}
+
+const (
+	// fewTexts is up to how many alerts with a text are looked up before the
+	// other filters; with more, alerts are tried in the order of the list.
+	fewTexts = 20_000
+	// textsPerStatement is how many alerts are tried at once.
+	textsPerStatement = 1000
+)
+
+// Alerts implements [store.Alerts]. Ties are in the order of first storing.
+//
+// Text is looked up first where few alerts have it. Otherwise alerts that pass
+// the other filters are read in the order of the list until the page is full;
+// the worst case, a frequent text that none of the alerts of a host has, reads
+// the text of all alerts of the host.
+func (s *Store) Alerts(ctx context.Context, f store.AlertFilter, o store.AlertOrder, p store.Page) (store.List[finding.Summary], error) {
+	l, err := s.alerts(ctx, f, o, p)
+	return l, problem(err, "list alerts")
+}
+
+func (s *Store) alerts(ctx context.Context, f store.AlertFilter, o store.AlertOrder, p store.Page) (store.List[finding.Summary], error) {
+	var l store.List[finding.Summary]
+	if o == "" {
+		o = store.NewestFirst
+	}
+	after, err := parseAlertCursor(o, p.After)
+	if err != nil {
+		return l, err
+	}
+	filter, verify, err := s.facetFilter(ctx, f)
+	if err != nil {
+		return l, err
+	}
+	n := limit(p)
+	hits, err := s.find(ctx, filter, verify, o, after, n+1)
+	if err != nil {
+		return l, err
+	}
+	if len(hits) > n {
+		hits = hits[:n]
+		k := hits[n-1].Key
+		l.Next = cursor.Encode(alertsKind(o), cursor.Int(k.First), cursor.Int(k.Second), cursor.Int(k.Seq))
+	}
+	l.Items, err = s.summaries(ctx, hits)
+	return l, err
+}
+
+// alertsKind names the list of alerts in an order, for cursors.
+func alertsKind(o store.AlertOrder) string { return "alerts " + string(o) }
+
+func parseAlertCursor(o store.AlertOrder, text string) (*facet.Key, error) {
+	switch o {
+	case store.NewestFirst, store.OldestFirst, store.SevereFirst, store.MildFirst, store.MostFirst, store.FewestFirst:
+	default:
+		return nil, fmt.Errorf("order %q is not one of alerts", o)
+	}
+	if text == "" {
+		return nil, nil
+	}
+	keys, err := cursor.Decode(alertsKind(o), text, 3)
+	if err != nil {
+		return nil, err
+	}
+	n, err := cursor.ParseInts(keys)
+	if err != nil {
+		return nil, err
+	}
+	return &facet.Key{First: n[0], Second: n[1], Seq: n[2]}, nil
+}
+
+// facetFilter turns a filter into one for facets. A text of few alerts becomes
+// their numbers; another is returned as the pattern with which to verify hits.
+func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter facet.Filter, verify string, err error) {
+	filter.AlertFilter = cleanFilter(f)
+	if len(f.ExcludeIDs) > 0 {
+		if filter.Exclude, err = s.seqs(ctx, f.ExcludeIDs); err != nil {
+			return filter, "", err
+		}
+	}
+	if f.Text == "" {
+		return filter, "", nil
+	}
+	filter.Only, err = s.withText(ctx, f.Text)
+	if err == nil && filter.Only == nil {
+		verify = contains(f.Text)
+	}
+	return filter, verify, err
+}
+
+// cleanFilter has the texts of a filter compare with what was stored.
+func cleanFilter(f store.AlertFilter) store.AlertFilter {
+	f.Type, f.Host, f.Tactic = cleanAll(f.Type), cleanAll(f.Host), cleanAll(f.Tactic)
+	f.Assignee, f.Rule = cleanAll(f.Assignee), cleanAll(f.Rule)
+	f.Since, f.Until = fit(f.Since), fit(f.Until)
+	return f
+}
+
+func cleanAll[T ~string](texts []T) []T {
+	cleaned := make([]T, len(texts))
+	for i, t := range texts {
+		cleaned[i] = T(clean(string(t)))
+	}
+	return cleaned
+}
+
+// fit returns the time as it comes back from the database.
+func fit(t time.Time) time.Time { return moment(nanos(t)) }
+
+func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) {
+	found := make(map[int64]bool)
+	for chunk := range slices.Chunk(cleanAll(ids), rowsPerStatement) {
+		var seqs []int64
+		if err := s.read.NewSelect().Table("alerts").Column("seq").Where("id IN (?)", bun.List(chunk)).Scan(ctx, &seqs); err != nil {
+			return nil, err
+		}
+		for _, seq := range seqs {
+			found[seq] = true
+		}
+	}
+	return found, nil
+}
+
+// withText returns the numbers of the alerts that have the text, or nil when
+// they are not few.
+func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, error) {
+	candidates := s.read.NewSelect().Table("alert_docs").Column("seq").Where("search LIKE ? ESCAPE '!'", contains(text)).Limit(fewTexts + 1)
+	if !s.postgres {
+		match := trigrams(fold(text))
+		if match == "" {
+			return nil, nil
+		}
+		candidates = s.read.NewSelect().Table("alert_text").ColumnExpr("rowid").Where("alert_text MATCH ?", match).Limit(fewTexts + 1)
+	}
+	var seqs []int64
+	if err := candidates.Scan(ctx, &seqs); err != nil {
+		return nil, err
+	}
+	if len(seqs) > fewTexts {
+		return nil, nil
+	}
+	if !s.postgres {
+		var err error
+		if seqs, err = s.verify(ctx, seqs, contains(text)); err != nil {
+			return nil, err
+		}
+	}
+	only := make(map[int64]bool, len(seqs))
+	for _, seq := range seqs {
+		only[seq] = true
+	}
+	return only, nil
+}
+
+// trigrams returns the query for the rows of alert_text that have all the
+// three-letter sequences of text, see https://sqlite.org/fts5.html; "" if text
+// is too short to have one.
+func trigrams(text string) string {
+	letters := []rune(text)
+	var terms []string
+	for i := 0; i+3 <= len(letters); i++ {
+		term := `"` + strings.ReplaceAll(string(letters[i:i+3]), `"`, `""`) + `"`
+		if !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// verify returns those of the alerts whose text matches the pattern, in their
+// order.
+func (s *Store) verify(ctx context.Context, seqs []int64, pattern string) ([]int64, error) {
+	matching := make(map[int64]bool)
+	for chunk := range slices.Chunk(seqs, textsPerStatement) {
+		var some []int64
+		err := s.read.NewSelect().Table("alert_docs").Column("seq").
+			Where("seq IN (?)", bun.List(chunk)).Where("search LIKE ? ESCAPE '!'", pattern).Scan(ctx, &some)
+		if err != nil {
+			return nil, err
+		}
+		for _, seq := range some {
+			matching[seq] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(seqs), func(seq int64) bool { return !matching[seq] }), nil
+}
+
+// find returns the first n alerts that pass the filter, behind a place in the
+// order. A pattern that is not "" must match their text.
+func (s *Store) find(ctx context.Context, f facet.Filter, pattern string, o store.AlertOrder, after *facet.Key, n int) ([]facet.Hit, error) {
+	if pattern == "" {
+		return s.choose(ctx, f, o, after, n)
+	}
+	var found []facet.Hit
+	for {
+		hits, err := s.choose(ctx, f, o, after, max(n, textsPerStatement))
+		if err != nil || len(hits) == 0 {
+			return found, err
+		}
+		after = &hits[len(hits)-1].Key
+		seqs := make([]int64, len(hits))
+		for i, h := range hits {
+			seqs[i] = h.Seq
+		}
+		if seqs, err = s.verify(ctx, seqs, pattern); err != nil {
+			return nil, err
+		}
+		for _, h := range hits {
+			if len(seqs) > 0 && seqs[0] == h.Seq {
+				found, seqs = append(found, h), seqs[1:]
+			}
+		}
+		if len(found) >= n {
+			return found[:n], nil
+		}
+	}
+}
+
+// choose asks the facets, as the database stands now.
+func (s *Store) choose(ctx context.Context, f facet.Filter, o store.AlertOrder, after *facet.Key, n int) ([]facet.Hit, error) {
+	var hits []facet.Hit
+	err := s.withFacets(ctx, func(x *facet.Index) { hits = x.Select(f, o, after, n) })
+	return hits, err
+}
+
+// summaries reads the lines of a list, in the order of the hits. An alert that
+// was dropped meanwhile is left out.
+func (s *Store) summaries(ctx context.Context, hits []facet.Hit) ([]finding.Summary, error) {
+	lines := make([]finding.Summary, 0, len(hits))
+	if len(hits) == 0 {
+		return lines, nil
+	}
+	seqs := make([]int64, len(hits))
+	for i, h := range hits {
+		seqs[i] = h.Seq
+	}
+	var rows []caseRow
+	if err := selectCases(s.read, &rows).Where("a.seq IN (?)", bun.List(seqs)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	bySeq := make(map[int64]*caseRow, len(rows))
+	for i := range rows {
+		bySeq[rows[i].Seq] = &rows[i]
+	}
+	for _, seq := range seqs {
+		if row := bySeq[seq]; row != nil {
+			lines = append(lines, row.summary())
+		}
+	}
+	return lines, nil
+}
+
+// CountAlerts implements [store.Alerts]. Buckets begin at multiples of the
+// width since 1970; of more than 5,000 only the newest are returned. A text
+// that many alerts have is read in all that pass the other filters.
+func (s *Store) CountAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
+	counts, err := s.countAlerts(ctx, f, width)
+	return counts, problem(err, "count alerts")
+}
+
+func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
+	var counts store.AlertCounts
+	filter, pattern, err := s.facetFilter(ctx, f)
+	if err != nil {
+		return counts, err
+	}
+	if pattern != "" {
+		if filter.Only, err = s.allWithText(ctx, filter, pattern); err != nil {
+			return counts, err
+		}
+	}
+	if err := s.withFacets(ctx, func(x *facet.Index) { counts = x.Count(filter, width) }); err != nil {
+		return counts, err
+	}
+	ids := make([]string, len(counts.TopHosts))
+	for i, c := range counts.TopHosts {
+		ids[i] = c.Key
+	}
+	names, err := hostNames(ctx, s.read, ids)
+	for i, c := range counts.TopHosts {
+		if name := names[c.Key]; name != "" {
+			counts.TopHosts[i].Label = name
+		}
+	}
+	return counts, err
+}
+
+func (s *Store) allWithText(ctx context.Context, f facet.Filter, pattern string) (map[int64]bool, error) {
+	var all []facet.Hit
+	err := s.withFacets(ctx, func(x *facet.Index) { all = x.Select(f, store.NewestFirst, nil, x.Len()) })
+	if err != nil {
+		return nil, err
+	}
+	seqs := make([]int64, len(all))
+	for i, h := range all {
+		seqs[i] = h.Seq
+	}
+	if seqs, err = s.verify(ctx, seqs, pattern); err != nil {
+		return nil, err
+	}
+	only := make(map[int64]bool, len(seqs))
+	for _, seq := range seqs {
+		only[seq] = true
+	}
+	return only, nil
+}

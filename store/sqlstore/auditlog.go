@@ -1,0 +1,90 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
+)
+
+// entryRow is a row of audit_log. A trigger refuses changes of rows.
+type entryRow struct {
+	bun.BaseModel `bun:"table:audit_log,alias:e"`
+
+	ID      int64 `bun:",pk,autoincrement"`
+	Time    int64
+	Actor   string
+	Action  string
+	Object  string
+	Address string
+	Detail  string
+	Outcome string
+}
+
+var entriesByID = page{kind: "audit-log", columns: []string{"e.id"}, numbers: []bool{true}, newest: true}
+
+func (r entryRow) entry() (account.Entry, error) {
+	return account.Entry{
+		ID: r.ID, Time: moment(r.Time), Actor: r.Actor, Action: r.Action, Object: r.Object,
+		Address: r.Address, Detail: r.Detail, Outcome: r.Outcome,
+	}, nil
+}
+
+// Record implements [store.AuditLog].
+func (s *Store) Record(ctx context.Context, e account.Entry) error {
+	row := entryRow{
+		Time: nanos(e.Time), Actor: clean(e.Actor), Action: clean(e.Action), Object: clean(e.Object),
+		Address: clean(e.Address), Detail: clean(e.Detail), Outcome: clean(e.Outcome),
+	}
+	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
+	return problem(err, "record %s by %s in the audit log", e.Action, e.Actor)
+}
+
+// Entries implements [store.AuditLog]. Newest means latest recorded.
+func (s *Store) Entries(ctx context.Context, f store.AuditFilter, p store.Page) (store.List[account.Entry], error) {
+	var rows []entryRow
+	q, err := entriesByID.apply(filterEntries(s.read.NewSelect().Model(&rows), f), p)
+	if err == nil {
+		err = q.Scan(ctx)
+	}
+	if err != nil {
+		return store.List[account.Entry]{}, problem(err, "list the audit log")
+	}
+	return list(entriesByID, p, rows, entryRow.entry, func(r entryRow) []string { return []string{cursor.Int(r.ID)} })
+}
+
+func filterEntries(q *bun.SelectQuery, f store.AuditFilter) *bun.SelectQuery {
+	if f.Actor != "" {
+		q = q.Where("e.actor = ?", clean(f.Actor))
+	}
+	if group, ok := strings.CutSuffix(f.Action, ".*"); ok {
+		q = q.Where("e.action LIKE ? ESCAPE '!'", likeEscapes.Replace(clean(group))+".%")
+	} else if f.Action != "" {
+		q = q.Where("e.action = ?", clean(f.Action))
+	}
+	if f.Object != "" {
+		q = q.Where("e.object = ?", clean(f.Object))
+	}
+	if !f.Since.IsZero() {
+		q = q.Where("e.time >= ?", nanos(f.Since))
+	}
+	if !f.Until.IsZero() {
+		q = q.Where("e.time < ?", nanos(f.Until))
+	}
+	return q
+}
+
+// DropEntries implements [store.AuditLog], the oldest first.
+func (s *Store) DropEntries(ctx context.Context, before time.Time, limit int) (int, error) {
+	if limit <= 0 {
+		return 0, nil
+	}
+	old := s.write.NewSelect().Table("audit_log").Column("id").Where("time < ?", nanos(before)).Order("time").Limit(int64(limit))
+	n, err := count(s.write.NewDelete().Model((*entryRow)(nil)).Where("id IN (?)", old).Exec(ctx))
+	return n, problem(err, "drop entries of the audit log")
+}

@@ -1,0 +1,145 @@
+// Package sqlstore keeps the server's state in a SQL database: SQLite in one
+// file by default, or PostgreSQL when several servers share the state.
+//
+// One layer of queries serves both. SQLite has a single writing connection,
+// which syncs the write-ahead log at every commit, and a pool of readers that
+// never wait for it. Lists and counts of alerts are answered from columns in
+// memory (package facet) that follow the database by a change counter, so that
+// any filter in any order takes milliseconds at a million alerts, also when
+// another server changed them.
+//
+// What comes in is bounded and checked by the callers; this package makes sure
+// that text fits both databases: bytes that are not UTF-8 and NUL become
+// U+FFFD. Queries are built by bun, never by joining values into SQL.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	"github.com/uptrace/bun"
+
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
+)
+
+// Config says where the state is. Exactly one of Path and DSN is set.
+type Config struct {
+	// Path is the file of the SQLite database. It is made with mode 0600 if it
+	// is not there; its folder must be writable.
+	Path string
+	// DSN names a PostgreSQL database, version 13 or later, as a URL or as
+	// key=value pairs. It may hold a password and is never logged.
+	DSN string
+	// ReadConns bounds the connections for reading; zero means twice the
+	// number of processors, at least 4. PostgreSQL uses them for all.
+	ReadConns int
+	// Log receives what happens to the database as a whole; nil discards it.
+	Log *slog.Logger
+}
+
+// Store is a [store.State] in a SQL database.
+type Store struct {
+	log      *slog.Logger
+	write    *bun.DB // SQLite: one connection; PostgreSQL: the same as read
+	read     *bun.DB
+	postgres bool
+
+	facetsLock sync.RWMutex // guards facets and seenChange
+	facets     *facet.Index
+	seenChange int64 // the change of alert_clock that facets stand at; -1 before they are loaded
+}
+
+var _ store.State = (*Store)(nil)
+
+// Open opens the database, makes it if it is not there, and brings its schema
+// up to date. The caller closes the store.
+//
+// Errors are sentences for the administrator: a folder without write
+// permission, a file that is no database or is damaged, a schema of a newer
+// version of Holdfast.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if (c.Path == "") == (c.DSN == "") {
+		return nil, errors.New("state database: set either the path of a SQLite file or the DSN of a PostgreSQL database")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ReadConns <= 0 {
+		c.ReadConns = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if c.DSN != "" {
+		return openPostgres(ctx, c)
+	}
+	return openSQLite(ctx, c)
+}
+
+func newStore(c Config, write, read *bun.DB) *Store {
+	return &Store{log: c.Log, write: write, read: read, postgres: write == read, facets: facet.New(), seenChange: -1}
+}
+
+// Ping implements [store.State]: it asks the database for a row of the state.
+func (s *Store) Ping(ctx context.Context) error {
+	var changes int64
+	err := s.read.NewSelect().Table("alert_clock").Column("changes").Scan(ctx, &changes)
+	return problem(err, "reach the state database")
+}
+
+// Close implements [store.State]. It waits for queries under way.
+func (s *Store) Close() error {
+	err := s.read.Close()
+	if s.write != s.read {
+		err = errors.Join(err, s.write.Close())
+	}
+	return err
+}
+
+// change runs fn in a transaction that writes, and commits it if fn returns nil.
+func (s *Store) change(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.write.RunInTx(ctx, nil, fn)
+}
+
+// snapshot runs fn in a transaction that reads, in which every query sees the
+// same state.
+func (s *Store) snapshot(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if s.postgres {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	return s.read.RunInTx(ctx, options, fn)
+}
+
+// forUpdate locks the rows that q selects until the transaction ends. SQLite's
+// single writer needs no such lock and does not know the clause.
+func (s *Store) forUpdate(q *bun.SelectQuery) *bun.SelectQuery {
+	if s.postgres {
+		return q.For("UPDATE")
+	}
+	return q
+}
+
+// migrate brings the schema up to date, or refuses one that is newer.
+func migrate(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB, steps fs.FS, options ...goose.ProviderOption) error {
+	provider, err := goose.NewProvider(dialect, db, steps, append(options, goose.WithDisableGlobalRegistry(true), goose.WithSlog(c.Log))...)
+	if err != nil {
+		return fmt.Errorf("prepare the schema: %w", err)
+	}
+	present, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version of the schema: %w", err)
+	}
+	if present > newest {
+		return fmt.Errorf("it was written by a newer version of Holdfast (schema %d, this version knows %d): run that version, or restore a backup from before its installation", present, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema from version %d to %d: %w", present, newest, err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/holdfast-security/holdfast/store"
+)
+
+// viewRow is a row of views.
+type viewRow struct {
+	bun.BaseModel `bun:"table:views,alias:v"`
+
+	ID      string `bun:",pk"`
+	Owner   string
+	Shared  bool
+	Page    string
+	Name    string
+	Query   string
+	Created int64
+}
+
+// AddView implements [store.Views].
+func (s *Store) AddView(ctx context.Context, v store.View) error {
+	row := viewRow{
+		ID: clean(v.ID), Owner: clean(v.Owner), Shared: v.Shared, Page: clean(v.Page), Name: clean(v.Name),
+		Query: clean(v.Query), Created: nanos(v.Created),
+	}
+	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
+	return problem(err, "add view %s", v.Name)
+}
+
+// Views implements [store.Views], in the order of page, name and id.
+func (s *Store) Views(ctx context.Context, user string) ([]store.View, error) {
+	var rows []viewRow
+	err := s.read.NewSelect().Model(&rows).Where("owner = ? OR shared", clean(user)).Order("page", "name", "id").Scan(ctx)
+	if err != nil {
+		return nil, problem(err, "list the views of %s", user)
+	}
+	views := make([]store.View, len(rows))
+	for i, r := range rows {
+		views[i] = store.View{
+			ID: r.ID, Owner: r.Owner, Shared: r.Shared, Page: r.Page, Name: r.Name, Query: r.Query, Created: moment(r.Created),
+		}
+	}
+	return views, nil
+}
+
+// DropView implements [store.Views].
+func (s *Store) DropView(ctx context.Context, id, owner string) error {
+	q := s.write.NewDelete().Model((*viewRow)(nil)).Where("id = ?", clean(id))
+	if owner != "" {
+		q = q.Where("owner = ?", clean(owner))
+	}
+	res, err := q.Exec(ctx)
+	return problem(oneRow(res, err), "drop view %s", id)
+}
