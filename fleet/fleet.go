@@ -88,6 +88,7 @@ type Reason string
 // Reasons of the agent and of the server.
 const (
 	KernelLost     Reason = "kernel_lost"     // the kernel had no room for a record: audit backlog, perf ring
+	Unreadable     Reason = "unreadable"      // a record that a sensor could not make sense of
 	QueueFull      Reason = "queue_full"      // between sensors and pipeline
 	SpoolFull      Reason = "spool_full"      // the spool's bound was reached, before a sequence number was given
 	SpoolFailed    Reason = "spool_failed"    // the disk refused

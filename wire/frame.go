@@ -24,10 +24,12 @@ import (
 //	52  4  CRC-32C of bytes 4 to 52 and the payload
 const HeaderSize = 56
 
+// Magic is how every frame begins.
+const Magic = "hfev"
+
 const (
-	magic        = "hfev"
+	checkedFrom  = len(Magic)
 	encodingCBOR = 1
-	checkedFrom  = len(magic)
 	checksumAt   = HeaderSize - 4
 )
 
@@ -49,8 +51,8 @@ func parseHeader(frame []byte) (h Header, content int, err error) {
 		return h, 0, fmt.Errorf("frame of %d bytes: %w: at most %d", len(frame), ErrOversized, MaxFrame)
 	case len(frame) < HeaderSize:
 		return h, 0, fmt.Errorf("frame of %d bytes: %w: shorter than its header", len(frame), ErrMalformed)
-	case string(frame[:len(magic)]) != magic:
-		return h, 0, fmt.Errorf("frame: %w: does not begin with %q", ErrMalformed, magic)
+	case string(frame[:len(Magic)]) != Magic:
+		return h, 0, fmt.Errorf("frame: %w: does not begin with %q", ErrMalformed, Magic)
 	case frame[4] != Version:
 		return h, 0, fmt.Errorf("frame of protocol version %d: %w: this side speaks %d", frame[4], ErrVersion, Version)
 	case frame[5] != encodingCBOR || frame[6] != 0 || frame[7] != 0:
@@ -79,7 +81,7 @@ func parseHeader(frame []byte) (h Header, content int, err error) {
 // whole frame tells whether that was right. It is for readers of files in which
 // frames follow each other.
 func FrameSize(start []byte) (int, error) {
-	if len(start) < HeaderSize || string(start[:len(magic)]) != magic {
+	if len(start) < HeaderSize || string(start[:len(Magic)]) != Magic {
 		return 0, fmt.Errorf("frame: %w: does not begin with a header", ErrMalformed)
 	}
 	payload := binary.BigEndian.Uint32(start[48:])
@@ -105,7 +107,7 @@ func (h Header) check() error {
 // putHeader fills the first [HeaderSize] bytes of a frame whose payload is in
 // place.
 func putHeader(frame []byte, h Header, content int) {
-	copy(frame, magic)
+	copy(frame, Magic)
 	frame[4], frame[5], frame[6], frame[7] = Version, encodingCBOR, 0, 0
 	copy(frame[8:16], h.Epoch[:])
 	binary.BigEndian.PutUint64(frame[16:], h.Sequence)

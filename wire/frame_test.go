@@ -479,7 +479,7 @@ func FuzzParseHeader(f *testing.F) {
 	good := encode(f, &event.Event{Key: "key"})
 	f.Add(good)
 	f.Add(good[:HeaderSize])
-	f.Add([]byte(magic))
+	f.Add([]byte(Magic))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		h, err := ParseHeader(frame)
 		if err == nil && h.check() != nil {
