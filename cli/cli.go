@@ -9,7 +9,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
-	"github.com/holdfast-security/holdfast/internal/spelling"
+	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
 // Streams are the standard streams of the command. Out and Err are drawn on
@@ -57,7 +57,7 @@ func newRoot(streams Streams) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			return unknownCommand(cmd, args[0])
+			return usage.Unknown(cmd, args[0])
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFormat() },
@@ -79,53 +79,6 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
 		a.featuresCommand(), a.healthCommand(), a.versionCommand(), a.completionCommand(),
-	}
-}
-
-func unknownCommand(parent *cobra.Command, given string) error {
-	var names []string
-	for _, c := range parent.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
-	}
-	if near := spelling.Nearest(given, names); near != "" {
-		return usagef("%s has no command %q; did you mean %s?", parent.CommandPath(), given, near)
-	}
-	return usagef("%s has no command %q", parent.CommandPath(), given)
-}
-
-// group returns a command that only holds others.
-func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
-// noArgs refuses arguments.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes no arguments, but was given %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-// atLeastOne wants arguments of the named kind.
-func atLeastOne(kind string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usagef("%s needs at least one %s", cmd.CommandPath(), kind)
-		}
-		return nil
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/cli/filter"
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/event"
 )
 
@@ -39,7 +39,7 @@ func (a *app) eventsCommand() *cobra.Command {
 	var flags filter.Options
 	var window time.Duration
 	cmd := &cobra.Command{
-		Use: "events", Short: "Show events as they happen", Long: eventsHelp, Args: noArgs,
+		Use: "events", Short: "Show events as they happen", Long: eventsHelp, Args: usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.events(cmd.Context(), flags, window) },
 	}
 	f := cmd.Flags()
@@ -70,7 +70,7 @@ type eventPrinter struct {
 
 func (a *app) events(ctx context.Context, flags filter.Options, window time.Duration) error {
 	if window < 0 || window > maxWindow {
-		return usageError{fmt.Errorf("--aggregate %s is not between 0 and %s", window, maxWindow)}
+		return usage.Errorf("--aggregate %s is not between 0 and %s", window, maxWindow)
 	}
 	p := &eventPrinter{style: a.style(a.Out), format: a.format, out: bufio.NewWriter(a.Out)}
 	if window > 0 {
@@ -78,7 +78,7 @@ func (a *app) events(ctx context.Context, flags filter.Options, window time.Dura
 	}
 	var err error
 	if p.filter, err = filter.New(flags); err != nil {
-		return usageError{err}
+		return usage.Wrap(err)
 	}
 	if !p.format.Structured() {
 		if err := a.print(render.EventHeader(p.style)); err != nil {

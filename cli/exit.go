@@ -3,13 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/internal/spelling"
 	"github.com/holdfast-security/holdfast/internal/termtext"
 )
@@ -22,11 +22,6 @@ const (
 	ExitPartial = 3 // done, but part of the input was unreadable, a rule refused or a scenario failed
 )
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // errPartial says that the command went through, that what went wrong has been
 // said already, and that the exit code must tell.
 var errPartial = errors.New("done in part")
@@ -38,7 +33,7 @@ func exitCode(err error) int {
 		return ExitDone
 	case errors.Is(err, errPartial):
 		return ExitPartial
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(usage.Error)):
 		return ExitUsage
 	}
 	return ExitFailed
@@ -60,7 +55,7 @@ func say(err error) string {
 		lines[i] = termtext.Bound(l, maxMessage)
 	}
 	text := "holdfast: " + strings.Join(lines, "; ") + "\n"
-	if errors.As(err, new(usageError)) {
+	if errors.As(err, new(usage.Error)) {
 		text += "See holdfast --help.\n"
 	}
 	return text
@@ -71,13 +66,13 @@ func say(err error) string {
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return usagef("%s: %w", cmd.CommandPath(), err)
+		return usage.Errorf("%s: %w", cmd.CommandPath(), err)
 	}
 	given := unknown.GetSpecifiedName()
 	if near := nearestFlag(cmd.Flags(), given); near != "" {
-		return usagef("%s has no flag %s%s; did you mean --%s?", cmd.CommandPath(), dashes(given), given, near)
+		return usage.Errorf("%s has no flag %s%s; did you mean --%s?", cmd.CommandPath(), dashes(given), given, near)
 	}
-	return usagef("%s has no flag %s%s", cmd.CommandPath(), dashes(given), given)
+	return usage.Errorf("%s has no flag %s%s", cmd.CommandPath(), dashes(given), given)
 }
 
 func dashes(flag string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/cli/input"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -37,7 +38,7 @@ func (a *app) rulesExplainCommand() *cobra.Command {
 		ValidArgsFunction: ruleNames,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("%s needs one rule; holdfast rules list names them", cmd.CommandPath())
+				return usage.Errorf("%s needs one rule; holdfast rules list names them", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -115,9 +116,9 @@ func findRules(set *rulefiles.Set, name string) ([]*sigma.Rule, error) {
 	}
 	names, _ := ruleNames(nil, nil, "")
 	if near := spelling.Nearest(name, names); near != "" {
-		return nil, usagef("there is no rule %q; did you mean %s?", name, near)
+		return nil, usage.Errorf("there is no rule %q; did you mean %s?", name, near)
 	}
-	return nil, usagef("there is no rule %q; holdfast rules list names them", name)
+	return nil, usage.Errorf("there is no rule %q; holdfast rules list names them", name)
 }
 
 func refusalOf(r *sigma.Rule, errs []error) error {

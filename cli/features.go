@@ -10,12 +10,13 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/agent/features"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/event"
 )
 
 func (a *app) featuresCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "features", Short: "List what the agent can do, what it needs and what it changes", Args: noArgs,
+		Use: "features", Short: "List what the agent can do, what it needs and what it changes", Args: usage.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			definitions := definitions()
 			if a.structured() {

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
 const healthHelp = `Say how the agent on this machine is doing: its features, warnings with their
@@ -31,7 +32,7 @@ const probeTime = time.Second
 func (a *app) healthCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "health", Short: "Say how the agent is doing and what it lost", Long: healthHelp, Args: noArgs,
+		Use: "health", Short: "Say how the agent is doing and what it lost", Long: healthHelp, Args: usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.health(cmd.Context(), cmp.Or(dir, runDir())) },
 	}
 	cmd.Flags().StringVar(&dir, "run-dir", "", "directory of the agent's socket; by default that of an agent of this user")

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
 // defaultWidth is the width of output that no terminal shows.
@@ -12,7 +14,7 @@ const defaultWidth = 120
 
 func (a *app) checkFormat() error {
 	if err := a.format.Check(); err != nil {
-		return usagef("%w", err)
+		return usage.Errorf("%w", err)
 	}
 	return nil
 }

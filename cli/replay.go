@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/cli/live"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/detect/fields"
@@ -46,7 +47,7 @@ func (a *app) replayCommand() *cobra.Command {
 	var opts replayOptions
 	cmd := &cobra.Command{
 		Use: "replay FILE…", Short: "Run the detection rules over recorded logs", Long: replayHelp,
-		Args: atLeastOne("log file, or - for standard input"),
+		Args: usage.AtLeastOne("log file, or - for standard input"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.replay(cmd.Context(), args, opts) },
 	}
 	cmd.Flags().StringVar(&opts.severity, "severity", "low", "lowest severity to show: informational, low, medium or high; the summary counts all")
@@ -90,7 +91,7 @@ type replaying struct {
 func (a *app) replay(ctx context.Context, names []string, opts replayOptions) error {
 	lowest, err := finding.ParseSeverity(opts.severity)
 	if err != nil {
-		return usageError{err}
+		return usage.Wrap(err)
 	}
 	r := &replaying{app: a, lowest: lowest, began: time.Now(), failed: []unreadable{}}
 	rules, err := a.compileRules(opts.rules)

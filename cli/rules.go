@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -16,7 +17,7 @@ import (
 )
 
 func (a *app) rulesCommand() *cobra.Command {
-	return group("rules", "List, check and explain detection rules",
+	return usage.Group("rules", "List, check and explain detection rules",
 		a.rulesListCommand(), a.rulesCheckCommand(), a.rulesExplainCommand(), a.rulesFieldsCommand())
 }
 
@@ -73,7 +74,7 @@ func describeRule(r *sigma.Rule) ruleJSON {
 func (a *app) rulesListCommand() *cobra.Command {
 	var dirs []string
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the detection rules", Args: noArgs,
+		Use: "list", Short: "List the detection rules", Args: usage.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			set, err := loadRules(dirs)
 			if err != nil {
@@ -189,7 +190,7 @@ type fieldJSON struct {
 
 func (a *app) rulesFieldsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "fields", Short: "List the fields of events that rules and --where can use", Args: noArgs,
+		Use: "fields", Short: "List the fields of events that rules and --where can use", Args: usage.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			list := []fieldJSON{}
 			var rows [][]string

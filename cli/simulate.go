@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/finding"
@@ -77,9 +78,9 @@ func (a *app) simulate(ctx context.Context, names []string, opts simulateOptions
 func chooseScenarios(all []simulate.Scenario, names []string, opts simulateOptions) ([]simulate.Scenario, error) {
 	switch {
 	case opts.all && len(names) > 0:
-		return nil, usagef("give --all or names of scenarios, not both")
+		return nil, usage.Errorf("give --all or names of scenarios, not both")
 	case len(names) == 0 && !opts.all && !opts.list:
-		return nil, usagef("name the scenarios to play, or --all; --list names them")
+		return nil, usage.Errorf("name the scenarios to play, or --all; --list names them")
 	case len(names) == 0:
 		return all, nil
 	}
@@ -96,9 +97,9 @@ func chooseScenarios(all []simulate.Scenario, names []string, opts simulateOptio
 
 func unknownScenario(all []simulate.Scenario, name string) error {
 	if near := spelling.Nearest(name, scenarioNames(all)); near != "" {
-		return usagef("there is no scenario %q; did you mean %s?", name, near)
+		return usage.Errorf("there is no scenario %q; did you mean %s?", name, near)
 	}
-	return usagef("there is no scenario %q; holdfast simulate --list names them", name)
+	return usage.Errorf("there is no scenario %q; holdfast simulate --list names them", name)
 }
 
 func (a *app) listScenarios(list []simulate.Scenario) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/termtext"
 	"github.com/holdfast-security/holdfast/simulate"
@@ -89,7 +90,7 @@ func TestTextsSayWhatMatters(t *testing.T) {
 
 func TestExitCodes(t *testing.T) {
 	for want, err := range map[int]error{
-		ExitDone: nil, ExitFailed: errors.New("x"), ExitUsage: fmt.Errorf("y: %w", usagef("x")), ExitPartial: errors.Join(errPartial),
+		ExitDone: nil, ExitFailed: errors.New("x"), ExitUsage: fmt.Errorf("y: %w", usage.Errorf("x")), ExitPartial: errors.Join(errPartial),
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v: exit code %d, want %d", err, got, want)

@@ -3,12 +3,13 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/internal/version"
 )
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which build this is", Args: noArgs,
+		Use: "version", Short: "Say which build this is", Args: usage.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			info := version.Get()
 			if a.structured() {
@@ -32,7 +33,7 @@ func (a *app) completionCommand() *cobra.Command {
 		ValidArgs: shells,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("%s needs one shell: bash, zsh or fish", cmd.CommandPath())
+				return usage.Errorf("%s needs one shell: bash, zsh or fish", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -45,7 +46,7 @@ func (a *app) completionCommand() *cobra.Command {
 			case "fish":
 				return written(cmd.Root().GenFishCompletion(a.Out, true))
 			}
-			return usagef("there is no completion for %q; there is for bash, zsh and fish", args[0])
+			return usage.Errorf("there is no completion for %q; there is for bash, zsh and fish", args[0])
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/cli/live"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/finding"
@@ -39,7 +40,7 @@ type watchOptions struct {
 func (a *app) watchCommand() *cobra.Command {
 	var opts watchOptions
 	cmd := &cobra.Command{
-		Use: "watch", Short: "Show alerts as they happen", Long: watchHelp, Args: noArgs,
+		Use: "watch", Short: "Show alerts as they happen", Long: watchHelp, Args: usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context(), opts) },
 	}
 	flags := cmd.Flags()
@@ -68,7 +69,7 @@ type watcher struct {
 func (a *app) watch(ctx context.Context, opts watchOptions) error {
 	lowest, err := finding.ParseSeverity(opts.severity)
 	if err != nil {
-		return usageError{err}
+		return usage.Wrap(err)
 	}
 	w := &watcher{app: a, lowest: lowest, warned: make(map[string]bool)}
 	w.screen = a.newScreen(w.status)
