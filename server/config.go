@@ -23,12 +23,7 @@ const (
 	DefaultStreamListen = ":4222"
 	DefaultStreamBytes  = 4 << 30
 
-	defaultEventDays = 30
-	defaultAlertDays = 365
-	defaultAuditDays = 365
-
 	minStreamBytes = 64 << 20
-	maxDays        = 36_500
 	maxConfig      = 1 << 20 // bytes of a configuration file
 	maxSecretFile  = 64 << 10
 )
@@ -62,14 +57,12 @@ type Config struct {
 	// 4 GiB, at least 64 MiB. A full stream makes agents wait; it loses
 	// nothing.
 	StreamBytes int64 `yaml:"stream_bytes"`
-	// StreamURLs are the servers of a NATS cluster with JetStream to use in
-	// place of the embedded one, as tls://host:4222.
-	StreamURLs []string `yaml:"stream_urls"`
-	// StreamCredentialsFile is the file with the server's credentials for
-	// that cluster, as nsc writes it; StreamAccountFile the one with the seed
-	// of the account that agents belong to.
-	StreamCredentialsFile string `yaml:"stream_credentials_file"`
-	StreamAccountFile     string `yaml:"stream_account_file"`
+	// StreamPartitions divide the hosts into logs that are ingested in
+	// parallel; 0 means 1, at most 64. It can be changed when the stream is
+	// empty.
+	StreamPartitions int `yaml:"stream_partitions"`
+	// OutsideStream is a NATS cluster to use in place of the embedded one.
+	OutsideStream OutsideStream `yaml:"outside_stream"`
 
 	// DatabaseFile is a file that holds the connection string of a PostgreSQL
 	// database, as postgres://user:password@host/name; "" means SQLite in the
@@ -79,10 +72,6 @@ type Config struct {
 	// Rules are files and directories with Sigma rules to use beside
 	// Holdfast's own.
 	Rules []string `yaml:"rules"`
-
-	// RetentionDays says how long things are kept until the settings page
-	// says otherwise.
-	RetentionDays Retention `yaml:"retention_days"`
 
 	// DownloadDir is the directory whose agent binaries the server offers at
 	// /download; "" means the one that its own program lies in.
@@ -95,25 +84,26 @@ type Config struct {
 	MetricsFromLoopback bool `yaml:"metrics_from_loopback"`
 }
 
-// Retention is for how many days things are kept. Zero means the default.
-type Retention struct {
-	Events int `yaml:"events" json:"events"` // 30
-	Alerts int `yaml:"alerts" json:"alerts"` // 365, after the latest repeat
-	Audit  int `yaml:"audit" json:"audit"`   // 365
-}
-
-// withDefaults returns r with defaults in place of zeros.
-func (r Retention) withDefaults() Retention {
-	return Retention{cmp.Or(r.Events, defaultEventDays), cmp.Or(r.Alerts, defaultAlertDays), cmp.Or(r.Audit, defaultAuditDays)}
-}
-
-func (r Retention) validate() error {
-	for name, days := range map[string]int{"events": r.Events, "alerts": r.Alerts, "audit": r.Audit} {
-		if days < 0 || days > maxDays {
-			return fmt.Errorf("%s: %d is not between 1 and %d", name, days, maxDays)
-		}
-	}
-	return nil
+// OutsideStream is a NATS cluster that others run, with JetStream and accounts
+// by JWT.
+type OutsideStream struct {
+	// URLs of the cluster, as tls://host:4222. Agents are told them, too.
+	URLs []string `yaml:"urls"`
+	// CredentialsFile is the credentials file of this server's user, which
+	// may use everything in the account; SigningSeedFile the seed of a
+	// signing key of the account, which issues the agents' credentials. Both
+	// are needed.
+	CredentialsFile string `yaml:"credentials_file"`
+	SigningSeedFile string `yaml:"signing_seed_file"`
+	// CAFile holds the roots to trust, PEM; "" means the system's.
+	CAFile string `yaml:"ca_file"`
+	// SystemCredentialsFile, of a user of the system account, and
+	// OperatorSeedFile let this server cut off hosts that are revoked. Without
+	// them it only refuses what they send.
+	SystemCredentialsFile string `yaml:"system_credentials_file"`
+	OperatorSeedFile      string `yaml:"operator_seed_file"`
+	// Replicas is how many copies of the log there are; 0 means 1, at most 5.
+	Replicas int `yaml:"replicas"`
 }
 
 // LoadConfig reads a configuration file. Unknown settings are errors, so that
@@ -154,11 +144,11 @@ func (c *Config) Validate() error {
 	if err := level.UnmarshalText([]byte(cmp.Or(c.LogLevel, "info"))); err != nil {
 		return fmt.Errorf("log_level: %q is not debug, info, warn or error", c.LogLevel)
 	}
-	if err := c.RetentionDays.validate(); err != nil {
-		return fmt.Errorf("retention_days: %w", err)
-	}
 	if c.StreamBytes != 0 && c.StreamBytes < minStreamBytes {
 		return fmt.Errorf("stream_bytes: %d is less than 64 MiB (%d)", c.StreamBytes, minStreamBytes)
+	}
+	if c.StreamPartitions < 0 || c.StreamPartitions > 64 {
+		return fmt.Errorf("stream_partitions: %d is not between 1 and 64", c.StreamPartitions)
 	}
 	for _, check := range []func() error{c.validatePaths, c.validateAddresses, c.validateStream} {
 		if err := check(); err != nil {
@@ -173,8 +163,11 @@ func (c *Config) validatePaths() error {
 		{"data_dir", c.DataDir},
 		{"certificate_file", c.CertificateFile},
 		{"key_file", c.KeyFile},
-		{"stream_credentials_file", c.StreamCredentialsFile},
-		{"stream_account_file", c.StreamAccountFile},
+		{"outside_stream.credentials_file", c.OutsideStream.CredentialsFile},
+		{"outside_stream.signing_seed_file", c.OutsideStream.SigningSeedFile},
+		{"outside_stream.ca_file", c.OutsideStream.CAFile},
+		{"outside_stream.system_credentials_file", c.OutsideStream.SystemCredentialsFile},
+		{"outside_stream.operator_seed_file", c.OutsideStream.OperatorSeedFile},
 		{"database_file", c.DatabaseFile},
 		{"download_dir", c.DownloadDir},
 	} {
@@ -226,21 +219,29 @@ func validName(s string) bool {
 }
 
 func (c *Config) validateStream() error {
-	for _, text := range c.StreamURLs {
+	o := &c.OutsideStream
+	for _, text := range o.URLs {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || (u.Scheme != "tls" && u.Scheme != "nats") {
-			return fmt.Errorf("stream_urls: %q is not tls://host:port", text)
+			return errors.New("outside_stream.urls: one is not tls://host:port") // it may hold a password
 		}
 		if u.User != nil {
-			return errors.New("stream_urls: a URL holds a name or password; put them into stream_credentials_file")
+			return errors.New("outside_stream.urls: one holds a name or password; put them into credentials_file")
 		}
 	}
-	outside := len(c.StreamURLs) > 0
-	if outside != (c.StreamCredentialsFile != "") || outside != (c.StreamAccountFile != "") {
-		return errors.New("stream_urls, stream_credentials_file, stream_account_file: give all three or none")
-	}
-	if outside && c.StreamListen != "" {
-		return errors.New("stream_listen: there is nothing to listen on with stream_urls; remove one of them")
+	switch {
+	case len(o.URLs) == 0 && o.CredentialsFile+o.SigningSeedFile+o.CAFile+o.SystemCredentialsFile+o.OperatorSeedFile != "":
+		return errors.New("outside_stream.urls: there are none, but other settings of an outside stream")
+	case len(o.URLs) == 0:
+		return nil
+	case o.CredentialsFile == "" || o.SigningSeedFile == "":
+		return errors.New("outside_stream: credentials_file and signing_seed_file are needed")
+	case (o.SystemCredentialsFile == "") != (o.OperatorSeedFile == ""):
+		return errors.New("outside_stream: give system_credentials_file and operator_seed_file both or neither")
+	case o.Replicas < 0 || o.Replicas > 5:
+		return fmt.Errorf("outside_stream.replicas: %d is not between 1 and 5", o.Replicas)
+	case c.StreamListen != "":
+		return errors.New("stream_listen: there is nothing to listen on with outside_stream; remove one of them")
 	}
 	return nil
 }

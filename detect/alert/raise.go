@@ -67,7 +67,7 @@ func (r *Raiser) Evicted() uint64 { return r.evicted }
 func (r *Raiser) build(m detect.Match) finding.Alert {
 	rule := m.Rule
 	a := finding.Alert{
-		Type: typeOf(rule), Title: rule.Title, Severity: rule.Level.Severity(),
+		Type: TypeOf(rule), Title: rule.Title, Severity: rule.Level.Severity(),
 		Time: m.Time, LastTime: m.Time, Raised: r.now(), Count: 1,
 		Meaning: rule.Description, Steps: []string{},
 		Tactics: present(rule.Tactics()), Methods: present(rule.Techniques()),
@@ -95,9 +95,9 @@ func present[T any](list []T) []T {
 	return list
 }
 
-// typeOf returns the alert type of a rule; a foreign rule, which has none, is
+// TypeOf returns the alert type of a rule; a foreign rule, which has none, is
 // its own type.
-func typeOf(rule *sigma.Rule) finding.AlertType {
+func TypeOf(rule *sigma.Rule) finding.AlertType {
 	switch {
 	case rule.Holdfast.AlertType != "":
 		return rule.Holdfast.AlertType

@@ -1,0 +1,292 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/wire"
+)
+
+// States of orders that the server gives; the others come from the agent, see
+// [wire.Result].
+const (
+	orderSent    = "sent"
+	orderExpired = "expired"
+	partWaiting  = "waiting"
+)
+
+const (
+	actionSimulate = "simulate"
+
+	// orderTime is for how long a host obeys an order, and simulationTime for
+	// how long its answers, and the alerts that it provoked, are waited for.
+	orderTime      = 2 * time.Minute
+	simulationTime = 15 * time.Minute
+
+	maxDetail     = 1 << 10 // bytes of an answer's text
+	maxUnderWay   = 1000    // simulations whose end is waited for
+	expiryCheck   = 15 * time.Second
+	alertSlack    = 2 * time.Minute // that a host's clock may be behind
+	maxScenarios  = 64
+	answerTimeout = 10 * time.Second
+)
+
+// simulator plays attacks on hosts: it sends the orders, takes the answers, and
+// joins each scenario with the alert that it raised. It is safe for concurrent
+// use.
+type simulator struct {
+	log       *slog.Logger
+	state     store.Orders
+	scenarios []api.Scenario
+	send      func(ctx context.Context, host event.HostID, o wire.Order, valid time.Duration) error
+	active    func(event.HostID) bool
+	told      func(order string)
+
+	mu     sync.Mutex                   // guards open
+	open   map[string]*openOrder        // by id: answers or alerts are waited for
+	alerts chan []finding.Alert         // saved, to be joined
+	types  map[string]finding.AlertType // of each scenario
+}
+
+// openOrder is what is remembered of an order under way.
+type openOrder struct {
+	host    event.HostID
+	created time.Time
+	missing map[string]finding.AlertType // scenarios whose alert has not come
+}
+
+func newSimulator(log *slog.Logger, state store.Orders, scenarios []api.Scenario, active func(event.HostID) bool,
+	send func(context.Context, event.HostID, wire.Order, time.Duration) error, told func(string),
+) *simulator {
+	s := &simulator{
+		log: log, state: state, scenarios: scenarios, active: active, send: send, told: told,
+		open: make(map[string]*openOrder), alerts: make(chan []finding.Alert, 64), types: make(map[string]finding.AlertType),
+	}
+	for _, sc := range scenarios {
+		s.types[sc.Name] = sc.AlertType
+	}
+	return s
+}
+
+// Scenarios returns what can be played, by name.
+func (s *simulator) Scenarios() []api.Scenario { return slices.Clone(s.scenarios) }
+
+// Simulate sends the order to play scenarios on a host.
+func (s *simulator) Simulate(ctx context.Context, host event.HostID, names []string, by string) (store.Order, error) {
+	if err := s.check(host, names); err != nil {
+		return store.Order{}, err
+	}
+	now := time.Now().UTC()
+	o := store.Order{
+		ID: newID(), Host: host, Action: actionSimulate, Argument: names, By: by, Created: now,
+		State: orderSent, Changed: now,
+	}
+	for _, name := range names {
+		o.Parts = append(o.Parts, store.Part{Subject: name, State: partWaiting, Time: now})
+	}
+	if err := s.state.AddOrder(ctx, o); err != nil {
+		return store.Order{}, fmt.Errorf("order of a simulation: %w", err)
+	}
+	s.watch(o)
+	if err := s.send(ctx, host, wire.Order{ID: o.ID, Action: o.Action, Argument: names}, orderTime); err != nil {
+		s.change(ctx, o.ID, func(o *store.Order) { o.State, o.Detail = "failed", "it could not be sent to the host" })
+		return store.Order{}, fmt.Errorf("send a simulation to host %s: %w", host, err)
+	}
+	s.told(o.ID)
+	return o, nil
+}
+
+func (s *simulator) check(host event.HostID, names []string) error {
+	if !s.active(host) {
+		return fmt.Errorf("%w: host %q is not enrolled, or revoked", account.ErrInvalid, host)
+	}
+	if len(names) == 0 || len(names) > maxScenarios {
+		return fmt.Errorf("%w: %d scenarios, not 1 to %d", account.ErrInvalid, len(names), maxScenarios)
+	}
+	for i, name := range names {
+		if _, known := s.types[name]; !known {
+			return fmt.Errorf("%w: there is no scenario %q", account.ErrInvalid, name)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%w: scenario %q is named twice", account.ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
+// watch remembers an order whose answers and alerts are to come.
+func (s *simulator) watch(o store.Order) {
+	missing := make(map[string]finding.AlertType)
+	for _, p := range o.Parts {
+		if p.Alert == "" {
+			missing[p.Subject] = s.types[p.Subject]
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) < maxUnderWay {
+		s.open[o.ID] = &openOrder{host: o.Host, created: o.Created, missing: missing}
+	}
+}
+
+// resume remembers the orders that were under way when the server stopped.
+func (s *simulator) resume(ctx context.Context) error {
+	list, err := s.state.Orders(ctx, "", store.Page{Limit: 1000})
+	if err != nil {
+		return fmt.Errorf("list orders: %w", err)
+	}
+	for _, o := range list.Items {
+		if o.Action == actionSimulate && time.Since(o.Created) < simulationTime {
+			s.watch(o)
+		}
+	}
+	return nil
+}
+
+// result takes an answer of a host. What the host says is bounded by the
+// stream; answers to orders of other hosts are ignored.
+func (s *simulator) result(host event.HostID, r wire.Result) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	defer cancel()
+	o, err := s.state.Order(ctx, r.Order)
+	if err != nil || o.Host != host {
+		s.log.Warn("an answer to an order that the host was not given is ignored", "host", host)
+		return
+	}
+	if len(r.Detail) > maxDetail {
+		r.Detail = r.Detail[:maxDetail]
+	}
+	s.change(ctx, o.ID, func(o *store.Order) {
+		if r.Subject == "" {
+			o.State, o.Detail = r.State, r.Detail
+			return
+		}
+		for i := range o.Parts {
+			if p := &o.Parts[i]; p.Subject == r.Subject {
+				p.State, p.Detail, p.Time = r.State, r.Detail, time.Now().UTC()
+			}
+		}
+	})
+}
+
+// change changes an order and tells it.
+func (s *simulator) change(ctx context.Context, id string, change func(*store.Order)) {
+	_, err := s.state.ChangeOrder(ctx, id, func(o *store.Order) error {
+		o.Changed = time.Now().UTC()
+		change(o)
+		return nil
+	})
+	if err != nil {
+		s.log.Error("an order could not be changed", "order", id, "error", err)
+		return
+	}
+	s.told(id)
+}
+
+// saved takes alerts that were stored. It does not block: when alerts come
+// faster than they can be looked at, simulations miss theirs.
+func (s *simulator) saved(alerts []finding.Alert) {
+	s.mu.Lock()
+	waiting := len(s.open) > 0
+	s.mu.Unlock()
+	if !waiting {
+		return
+	}
+	select {
+	case s.alerts <- alerts:
+	default:
+		s.log.Warn("too many alerts at once to join them to simulations")
+	}
+}
+
+// run joins alerts to simulations and ends those that got no answer, until ctx
+// ends.
+func (s *simulator) run(ctx context.Context) {
+	tick := time.NewTicker(expiryCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case alerts := <-s.alerts:
+			for i := range alerts {
+				s.join(ctx, &alerts[i])
+			}
+		case now := <-tick.C:
+			s.expire(ctx, now)
+		}
+	}
+}
+
+// join gives the alert to the simulations on its host that wait for its type.
+func (s *simulator) join(ctx context.Context, a *finding.Alert) {
+	for _, found := range s.waitingFor(a) {
+		s.change(ctx, found.order, func(o *store.Order) {
+			for i := range o.Parts {
+				if o.Parts[i].Subject == found.scenario && o.Parts[i].Alert == "" {
+					o.Parts[i].Alert = a.ID
+				}
+			}
+		})
+	}
+}
+
+type scenarioOf struct{ order, scenario string }
+
+func (s *simulator) waitingFor(a *finding.Alert) []scenarioOf {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []scenarioOf
+	for id, o := range s.open {
+		if o.host != a.Host || a.LastTime.Before(o.created.Add(-alertSlack)) {
+			continue
+		}
+		for scenario, alertType := range o.missing {
+			if alertType == a.Type {
+				found = append(found, scenarioOf{id, scenario})
+				delete(o.missing, scenario)
+			}
+		}
+	}
+	return found
+}
+
+// expire ends orders that nobody answered in time.
+func (s *simulator) expire(ctx context.Context, now time.Time) {
+	s.mu.Lock()
+	var over []string
+	for id, o := range s.open {
+		if now.Sub(o.created) > simulationTime {
+			over = append(over, id)
+			delete(s.open, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range over {
+		o, err := s.state.Order(ctx, id)
+		if err != nil || o.State != orderSent && o.State != "accepted" && o.State != "running" {
+			continue
+		}
+		s.change(ctx, id, func(o *store.Order) {
+			o.State, o.Detail = orderExpired, "the host did not finish in time; it may be disconnected"
+		})
+	}
+}
+
+// newID returns a random id of 128 bits.
+func newID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
