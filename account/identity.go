@@ -14,6 +14,7 @@ var (
 	ErrCSRF            = errors.New("the request does not come from a page of this server")
 	ErrForbidden       = errors.New("not allowed with this role")
 	ErrLastAdmin       = errors.New("this is the last administrator who can log on")
+	ErrProvider        = errors.New("the OpenID provider does not answer as it should")
 	ErrInvalid         = errors.New("not valid") // wrapped with what is wrong
 )
 

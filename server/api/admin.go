@@ -51,7 +51,7 @@ func (s *Server) listSimulations(ctx context.Context, in *simulationQuery) (*pag
 func (s *Server) getSimulation(ctx context.Context, in *ByID) (*body[store.Order], error) {
 	order, err := s.State.Order(ctx, in.ID)
 	if err != nil {
-		return nil, fmt.Errorf("simulation %q: %w", in.ID, err)
+		return nil, about("simulation", in.ID, err)
 	}
 	return &body[store.Order]{order}, nil
 }

@@ -49,8 +49,9 @@ type People interface {
 	// sessions.
 	ChangePassword(r *http.Request, old, new string, from netip.Addr) error
 
-	// Provider returns the name of the OpenID provider, or false without one.
-	Provider(ctx context.Context) (name string, ok bool)
+	// ProviderName returns the name of the OpenID provider, or false without
+	// one.
+	ProviderName(ctx context.Context) (name string, ok bool)
 	// StartProvider returns the URL of the provider to go to, and remembers
 	// the attempt in a cookie on w.
 	StartProvider(w http.ResponseWriter, r *http.Request) (string, error)

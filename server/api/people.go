@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,30 +60,56 @@ func (s *Server) changePassword(ctx context.Context, in *body[api.PasswordChange
 }
 
 func (s *Server) getLoginOptions(ctx context.Context, _ *empty) (*body[api.LoginOptions], error) {
-	name, ok := s.People.Provider(ctx)
+	name, ok := s.People.ProviderName(ctx)
 	return &body[api.LoginOptions]{api.LoginOptions{Local: true, OIDC: ok, OIDCName: name, Version: s.Version}}, nil
 }
 
 func (s *Server) startOIDC(ctx context.Context, _ *empty) (*redirectBody, error) {
 	q := of(ctx)
 	target, err := s.People.StartProvider(q.w, q.r)
-	return &redirectBody{target}, err
+	if err != nil {
+		return &redirectBody{loginPage(err)}, nil
+	}
+	return &redirectBody{target}, nil
+}
+
+// loginPage returns where to send a browser that could not log on with the
+// provider: people should not see a problem as JSON.
+func loginPage(err error) string {
+	reason := "provider"
+	switch {
+	case errors.Is(err, account.ErrForbidden):
+		reason = "role"
+	case errors.Is(err, account.ErrCredentials):
+		reason = "refused"
+	}
+	return "/login?error=" + reason
 }
 
 func (s *Server) finishOIDC(ctx context.Context, in *oidcReply) (*redirectBody, error) {
 	q := of(ctx)
 	if in.Error != "" {
-		return nil, fmt.Errorf("%w: the OpenID provider says %q", account.ErrCredentials, in.Error)
+		cause := fmt.Errorf("%w: the OpenID provider says %q", account.ErrCredentials, in.Error)
+		return s.failedProvider(ctx, cause)
 	}
 	identity, err := s.People.FinishProvider(q.w, q.r, in.Code, in.State)
 	if err != nil {
-		return nil, s.failedLogon(ctx, "", err)
+		return s.failedProvider(ctx, err)
 	}
 	q.identity, q.known = identity, true
 	if err := s.note(ctx, "session.create", identity.User.Name, map[string]bool{"external": true}); err != nil {
 		return nil, err
 	}
 	return &redirectBody{"/"}, nil
+}
+
+// failedProvider notes a logon by way of the provider that came to nothing.
+func (s *Server) failedProvider(ctx context.Context, cause error) (*redirectBody, error) {
+	if err := s.failedLogon(ctx, "", cause); !errors.Is(err, cause) {
+		return nil, err
+	}
+	s.log.WarnContext(ctx, "logon with the OpenID provider refused", "reason", cause)
+	return &redirectBody{loginPage(cause)}, nil
 }
 
 func (s *Server) listUsers(ctx context.Context, in *Page) (*userPage, error) {
@@ -97,7 +124,7 @@ func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versio
 	q := in.Body
 	u, err := s.People.AddUser(ctx, account.User{Name: q.Name, FullName: q.FullName, Role: q.Role, Created: s.now()}, q.Password)
 	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", q.Name, err)
+		return nil, about("user", q.Name, err)
 	}
 	if err := s.note(ctx, "user.create", u.Name, map[string]any{"role": u.Role}); err != nil {
 		return nil, err
@@ -108,7 +135,7 @@ func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versio
 func (s *Server) getUser(ctx context.Context, in *ByName) (*versioned[account.User], error) {
 	u, err := s.State.User(ctx, in.Name)
 	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+		return nil, about("user", in.Name, err)
 	}
 	return tagged(u, u.Version), nil
 }
@@ -125,7 +152,7 @@ func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[acc
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+		return nil, about("user", in.Name, err)
 	}
 	if err := s.note(ctx, "user.update", u.Name, in.Body); err != nil {
 		return nil, err
@@ -142,14 +169,14 @@ func set[T any](field *T, value *T) {
 
 func (s *Server) deleteUser(ctx context.Context, in *ByName) (*empty, error) {
 	if err := s.People.DropUser(ctx, in.Name); err != nil {
-		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+		return nil, about("user", in.Name, err)
 	}
 	return nil, s.note(ctx, "user.delete", in.Name, nil)
 }
 
 func (s *Server) setUserPassword(ctx context.Context, in *passwordUpdate) (*empty, error) {
 	if err := s.People.SetPassword(ctx, in.Name, in.Body.Password); err != nil {
-		return nil, fmt.Errorf("user %q: %w", in.Name, err)
+		return nil, about("user", in.Name, err)
 	}
 	return nil, s.note(ctx, "user.password", in.Name, nil)
 }
@@ -172,7 +199,7 @@ func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body
 
 func (s *Server) deleteToken(ctx context.Context, in *ByID) (*empty, error) {
 	if err := s.State.DropToken(ctx, in.ID); err != nil {
-		return nil, fmt.Errorf("token %q: %w", in.ID, err)
+		return nil, about("token", in.ID, err)
 	}
 	return nil, s.note(ctx, "token.delete", in.ID, nil)
 }
@@ -216,7 +243,7 @@ func checkLabels(labels map[string]string) error {
 
 func (s *Server) deleteEnrollToken(ctx context.Context, in *ByID) (*empty, error) {
 	if err := s.State.RevokeEnrolToken(ctx, in.ID); err != nil {
-		return nil, fmt.Errorf("enrolment token %q: %w", in.ID, err)
+		return nil, about("enrolment token", in.ID, err)
 	}
 	return nil, s.note(ctx, "enroll_token.delete", in.ID, nil)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ var statuses = []ErrorStatus{
 	{account.ErrForbidden, http.StatusForbidden},
 	{account.ErrThrottled, http.StatusTooManyRequests},
 	{account.ErrLastAdmin, http.StatusConflict},
+	{account.ErrProvider, http.StatusBadGateway},
 	{account.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrExists, http.StatusConflict},
@@ -100,6 +102,22 @@ func discreet(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	return p, nil
 }
+
+// about is what an error about one thing says: that it is not there, where
+// that is the reason, without what the layers below add.
+func about(what, name string, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return &absentError{what, name}
+	}
+	return err
+}
+
+// absentError says that something is not there. It is a [store.ErrNotFound].
+type absentError struct{ what, name string }
+
+func (e *absentError) Error() string { return fmt.Sprintf("there is no %s %q", e.what, e.name) }
+
+func (e *absentError) Is(target error) bool { return target == store.ErrNotFound }
 
 // refuse answers a request outside the operations with the problem of err.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -128,7 +128,7 @@ func (s *Server) getAlert(ctx context.Context, in *ByID) (*alertBody, error) {
 func (s *Server) alert(ctx context.Context, id string) (finding.Case, error) {
 	c, err := s.State.Alert(ctx, id)
 	if err != nil {
-		return c, fmt.Errorf("alert %q: %w", id, err)
+		return c, about("alert", id, err)
 	}
 	return c, nil
 }
@@ -144,7 +144,7 @@ func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, 
 	}
 	c, err := s.State.ChangeAlert(ctx, in.ID, version, change)
 	if err != nil {
-		return nil, fmt.Errorf("alert %q: %w", in.ID, err)
+		return nil, about("alert", in.ID, err)
 	}
 	if err := s.note(ctx, "alert.update", in.ID, in.Body); err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (s *Server) updateAlerts(ctx context.Context, in *body[api.BulkAlertUpdate]
 func (s *Server) listAlertComments(ctx context.Context, in *ByID) (*body[api.Comments], error) {
 	comments, err := s.State.Comments(ctx, in.ID)
 	if err != nil {
-		return nil, fmt.Errorf("alert %q: %w", in.ID, err)
+		return nil, about("alert", in.ID, err)
 	}
 	return &body[api.Comments]{api.Comments{Items: comments}}, nil
 }
@@ -246,7 +246,7 @@ func (s *Server) deleteView(ctx context.Context, in *ByID) (*empty, error) {
 		owner = ""
 	}
 	if err := s.State.DropView(ctx, in.ID, owner); err != nil {
-		return nil, fmt.Errorf("view %q: %w", in.ID, err)
+		return nil, about("view", in.ID, err)
 	}
 	return nil, s.note(ctx, "view.delete", in.ID, nil)
 }
@@ -270,7 +270,7 @@ func (s *Server) listHosts(ctx context.Context, in *hostQuery) (*hostPage, error
 func (s *Server) getHost(ctx context.Context, in *ByID) (*hostBody, error) {
 	h, err := s.State.Host(ctx, event.HostID(in.ID))
 	if err != nil {
-		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+		return nil, about("host", in.ID, err)
 	}
 	return tagged(h, h.Version), nil
 }
@@ -291,7 +291,7 @@ func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, err
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+		return nil, about("host", in.ID, err)
 	}
 	if err := s.note(ctx, "host.update", in.ID, in.Body); err != nil {
 		return nil, err
@@ -310,7 +310,7 @@ func (s *Server) allowHost(ctx context.Context, in *ByID) (*hostBody, error) {
 
 func (s *Server) permit(ctx context.Context, in *ByID, action string, do func(context.Context, event.HostID) error) (*hostBody, error) {
 	if err := do(ctx, event.HostID(in.ID)); err != nil {
-		return nil, fmt.Errorf("host %q: %w", in.ID, err)
+		return nil, about("host", in.ID, err)
 	}
 	if err := s.note(ctx, action, in.ID, nil); err != nil {
 		return nil, err
