@@ -22,7 +22,9 @@ import (
 // goroutine.
 type Spool interface {
 	// Next returns the first frame whose sequence number is greater than after.
-	// The frame is the client's until the next call.
+	// When the spool began a new epoch and all before it are acknowledged, it is
+	// the first of that epoch, whose number is not greater. The frame is the
+	// client's until the next call.
 	Next(after uint64) (sequence uint64, frame []byte, ok bool)
 	// Ack forgets the frames up to sequence, which the server has taken.
 	Ack(sequence uint64) error

@@ -149,6 +149,25 @@ func TestFramesThatNoLongerExistAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestNewEpochBeginsWithOne(t *testing.T) {
+	w := newWorld(t)
+	var g gateway
+	g.meddle = func(n uint64, times int) (*wire.Ack, bool) {
+		if n == 1 && times == 2 { // of the new epoch: the numbers are others now
+			g.last = 0
+		}
+		return nil, false
+	}
+	w.serve(&g)
+	s := newSpool(40)
+	s.anew = true
+	a := w.start(s)
+	eventually(t, "both epochs have arrived", func() bool { return a.Status().Counters.Accepted == 43 && a.spool.len() == 0 })
+	if n := a.Status().Counters; n.Sent != 43 || n.Resent != 0 || g.taken() != 3 {
+		t.Errorf("counters: %+v; %d was the last", n, g.taken())
+	}
+}
+
 func TestNobodyToTakeFrames(t *testing.T) {
 	w := newWorld(t)
 	a := w.start(newSpool(3))

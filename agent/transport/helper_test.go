@@ -238,6 +238,7 @@ type spool struct {
 	frames map[uint64][]byte
 	last   uint64
 	acked  []uint64
+	anew   bool // a new epoch follows when this one is acknowledged
 	wake   chan struct{}
 }
 
@@ -274,6 +275,14 @@ func (s *spool) Next(after uint64) (uint64, []byte, bool) {
 		if frame, ok := s.frames[n]; ok {
 			return n, frame, true
 		}
+	}
+	if s.anew && len(s.frames) == 0 {
+		s.anew = false
+		s.last = 3
+		for n := range s.last {
+			s.frames[n+1] = fmt.Appendf(nil, "frame %d", n+1)
+		}
+		return 1, s.frames[1], true
 	}
 	return 0, nil, false
 }

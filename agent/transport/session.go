@@ -222,6 +222,9 @@ func (s *session) send(now time.Time) error {
 		if !ok {
 			return nil
 		}
+		if sequence <= w.after() {
+			w.restart()
+		}
 		previous, again := w.previous(), sequence <= w.highest
 		if !w.add(sequence, len(frame), now) {
 			s.client.forget(w.release())
@@ -260,6 +263,9 @@ func (s *session) answer(m *nats.Msg, now time.Time) {
 	attempt, sequence, ok := s.client.answered(m.Subject)
 	if !ok {
 		s.client.state.count(func(n *Counters) { n.Malformed++ })
+		return
+	}
+	if attempt < s.client.window.first {
 		return
 	}
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" { // no responders, nats.io/reference/headers

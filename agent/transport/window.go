@@ -21,6 +21,7 @@ type window struct {
 	highest  uint64          // of the frames ever under way
 	settled  map[uint64]bool // frames that were taken back, and settled by a late answer
 	attempt  uint64          // grows with every rewind: tells late answers from those that count
+	first    uint64          // attempt with which the epoch began
 	stalls   int             // rewinds since a frame was last settled
 }
 
@@ -62,6 +63,12 @@ func (w *window) add(sequence uint64, size int, now time.Time) (send bool) {
 	w.slots = append(w.slots, slot{sequence: sequence, attempt: w.attempt, size: size, sent: now, settled: settled})
 	w.bytes += size
 	return !settled
+}
+
+// restart begins anew with the frames of another epoch, whose numbers begin
+// with 1. Answers to those of the epoch before say nothing any more.
+func (w *window) restart() {
+	*w = window{settled: make(map[uint64]bool), attempt: w.attempt + 1, first: w.attempt + 1}
 }
 
 // settle notes that a frame need not be sent again. It returns the last frame
