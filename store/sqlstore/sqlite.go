@@ -28,6 +28,7 @@ var (
 	readerPragmas = []string{
 		"busy_timeout(10000)", "query_only(1)", "cache_size(-16384)", "temp_store(MEMORY)",
 	}
+	copierPragmas = []string{"busy_timeout(10000)"}
 )
 
 func openSQLite(ctx context.Context, c Config) (*Store, error) {
@@ -52,6 +53,7 @@ func openSQLite(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("open the state database %s: %w", path, err)
 	}
 	s := newStore(c, write, read)
+	s.path = path
 	return s, nil
 }
 
@@ -103,14 +105,24 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := privateFile(path); err != nil {
 		return fmt.Errorf("back up the state to %s: %w", path, err)
 	}
-	// VACUUM INTO takes an empty file, and reads from one snapshot.
-	if _, err := s.read.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return errors.Join(problem(err, "back up the state to %s", path), os.Remove(path))
+	if err := s.copyTo(ctx, path); err != nil {
+		os.Remove(path)
+		return problem(err, "back up the state to %s", path)
 	}
-	return syncFile(path)
+	return nil
 }
 
-func syncFile(path string) error {
+// copyTo copies the database to an empty file, from one snapshot and without
+// stopping writers, see https://sqlite.org/lang_vacuum.html.
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	db, err := sqliteConns(s.path, 1, "deferred", copierPragmas)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err

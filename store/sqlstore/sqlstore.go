@@ -51,6 +51,7 @@ type Store struct {
 	write    *bun.DB // SQLite: one connection; PostgreSQL: the same as read
 	read     *bun.DB
 	postgres bool
+	path     string // of the SQLite file
 
 	facetsLock sync.RWMutex // guards facets and seenChange
 	facets     *facet.Index

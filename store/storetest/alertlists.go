@@ -73,7 +73,7 @@ func passes(f store.AlertFilter, c finding.Case) bool {
 		(strings.Contains(strings.ToLower(c.Title), text) || strings.Contains(strings.ToLower(c.Story), text) || strings.Contains(strings.ToLower(c.HostName), text))
 }
 
-func anyOf[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
+func anyOf[T cmp.Ordered](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
 
 // sortCases is the plain meaning of an order, but for ties.
 func sortCases(o store.AlertOrder, a, b finding.Case) int {
