@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/cli/output"
+	"github.com/holdfast-security/holdfast/cli/remote"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 )
@@ -36,6 +37,7 @@ type app struct {
 	Streams
 	format  output.Format
 	noColor bool
+	remote  *remote.Env
 }
 
 const rootHelp = `Holdfast watches this machine for attacks and says what happened, which
@@ -50,6 +52,10 @@ unreadable, rule refused, scenario failed). Alerts are no failure.`
 
 func newRoot(streams Streams) *cobra.Command {
 	a := &app{Streams: streams}
+	a.remote = &remote.Env{
+		In: streams.In, Out: streams.Out, Err: streams.Err, Secret: askSecret,
+		Format: func() output.Format { return a.format }, Style: a.style,
+	}
 	root := &cobra.Command{
 		Use: "holdfast", Short: "Watch a machine for attacks", Long: rootHelp,
 		SilenceErrors: true, SilenceUsage: true,
@@ -70,16 +76,30 @@ func newRoot(streams Streams) *cobra.Command {
 	flags.StringVarP((*string)(&a.format), "output", "o", string(output.Table), "how to print: table, json or yaml")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours; so does the environment variable NO_COLOR")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	root.AddGroup(&cobra.Group{ID: groupHere, Title: "On this machine:"}, &cobra.Group{ID: groupServer, Title: "With a server:"})
 	root.AddCommand(a.commands()...)
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
 
+// The groups of commands in the help.
+const (
+	groupHere   = "here"
+	groupServer = "server"
+)
+
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{
-		a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
-		a.featuresCommand(), a.healthCommand(), a.versionCommand(), a.completionCommand(),
+	list := inGroup(groupHere, a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
+		a.featuresCommand(), a.healthCommand())
+	list = append(list, inGroup(groupServer, a.remote.Commands()...)...)
+	return append(list, a.versionCommand(), a.completionCommand())
+}
+
+func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.GroupID = id
 	}
+	return commands
 }
 
 // style returns how to draw on w.

@@ -22,16 +22,12 @@ const (
 	ExitPartial = 3 // done, but part of the input was unreadable, a rule refused or a scenario failed
 )
 
-// errPartial says that the command went through, that what went wrong has been
-// said already, and that the exit code must tell.
-var errPartial = errors.New("done in part")
-
 // exitCode maps the error of a command to the exit code.
 func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return ExitDone
-	case errors.Is(err, errPartial):
+	case errors.Is(err, usage.ErrPartial):
 		return ExitPartial
 	case errors.As(err, new(usage.Error)):
 		return ExitUsage
@@ -45,7 +41,7 @@ const maxMessage = 2000
 // say returns the line that tells of err, or "" when nothing is left to say.
 func say(err error) string {
 	switch {
-	case err == nil, errors.Is(err, errPartial), errors.Is(err, syscall.EPIPE):
+	case err == nil, errors.Is(err, usage.ErrPartial), errors.Is(err, syscall.EPIPE):
 		return "" // nobody reads a closed pipe, and closing it was meant
 	case errors.Is(err, context.Canceled):
 		return "holdfast: interrupted\n"

@@ -113,7 +113,7 @@ func (a *app) replay(ctx context.Context, names []string, opts replayOptions) er
 		return err
 	}
 	if len(r.failed) > 0 {
-		return errPartial
+		return usage.ErrPartial
 	}
 	return nil
 }

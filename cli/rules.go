@@ -163,7 +163,7 @@ func (a *app) reportCheck(set *rulefiles.Set) error {
 		return err
 	}
 	if len(set.Refused) > 0 {
-		return errPartial
+		return usage.ErrPartial
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ fails, or when none could be played. --list says what each does.`
 // simulateOptions are the flags of simulate.
 type simulateOptions struct {
 	list, all bool
+	host      string // of a server, "" for this machine
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -42,6 +43,8 @@ func (a *app) simulateCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&opts.list, "list", false, "list the scenarios, play none")
 	cmd.Flags().BoolVar(&opts.all, "all", false, "play all scenarios")
+	cmd.Flags().StringVar(&opts.host, "host", "", "name or uid of a host of a server to play them on, in place of this machine")
+	a.remote.AddContextFlag(cmd)
 	return cmd
 }
 
@@ -54,6 +57,12 @@ func scenarioNames(list []simulate.Scenario) []string {
 }
 
 func (a *app) simulate(ctx context.Context, names []string, opts simulateOptions) error {
+	if opts.host != "" && !opts.list {
+		if opts.all != (len(names) == 0) {
+			return usage.Errorf("name the scenarios to play, or --all")
+		}
+		return a.remote.Simulate(ctx, opts.host, names)
+	}
 	chosen, err := chooseScenarios(simulate.Scenarios(), names, opts)
 	if err != nil {
 		return err
@@ -70,7 +79,7 @@ func (a *app) simulate(ctx context.Context, names []string, opts simulateOptions
 	}
 	passed, failed := count(results, simulate.Pass), count(results, simulate.Fail)
 	if failed > 0 || passed == 0 {
-		return errPartial
+		return usage.ErrPartial
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func TestTextsSayWhatMatters(t *testing.T) {
 
 func TestExitCodes(t *testing.T) {
 	for want, err := range map[int]error{
-		ExitDone: nil, ExitFailed: errors.New("x"), ExitUsage: fmt.Errorf("y: %w", usage.Errorf("x")), ExitPartial: errors.Join(errPartial),
+		ExitDone: nil, ExitFailed: errors.New("x"), ExitUsage: fmt.Errorf("y: %w", usage.Errorf("x")), ExitPartial: errors.Join(usage.ErrPartial),
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v: exit code %d, want %d", err, got, want)

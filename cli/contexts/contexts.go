@@ -5,7 +5,8 @@ package contexts
 
 import (
 	"bytes"
-	"encoding/pem"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,9 @@ type Context struct {
 	Token  string `yaml:"token"`  // API token
 	// TokenID names the token at the server, so that logging out revokes it.
 	TokenID string `yaml:"token_uid,omitempty"`
-	CA      string `yaml:"ca,omitempty"` // PEM of the only roots trusted; "" means the system's
+	// Pin is the SHA-256 of the public key of the server's certificate
+	// authority, in hex; "" means that the system's authorities are trusted.
+	Pin string `yaml:"pin,omitempty"`
 }
 
 // File is the contexts of a user.
@@ -121,10 +124,8 @@ func (c Context) check() error {
 	if _, err := CheckServer(c.Server); err != nil {
 		return err
 	}
-	if c.CA != "" {
-		if block, _ := pem.Decode([]byte(c.CA)); block == nil || block.Type != "CERTIFICATE" {
-			return errors.New("ca: holds no PEM certificate")
-		}
+	if pin, err := hex.DecodeString(c.Pin); err != nil || c.Pin != "" && len(pin) != sha256.Size {
+		return errors.New("pin: is not a SHA-256 in hex")
 	}
 	return nil
 }

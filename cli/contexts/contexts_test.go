@@ -76,7 +76,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		"unknown key": "currant: x\n",
 		"not https":   "contexts: {a: {server: 'http://h:1', user: u, token: t}}\n",
 		"bad name":    "contexts: {'a/b': {server: 'https://h:1', user: u, token: t}}\n",
-		"bad ca":      "contexts: {a: {server: 'https://h:1', user: u, token: t, ca: nonsense}}\n",
+		"bad pin":     "contexts: {a: {server: 'https://h:1', user: u, token: t, pin: abcd}}\n",
 		"no yaml":     "{",
 	} {
 		path := filepath.Join(t.TempDir(), "contexts.yaml")

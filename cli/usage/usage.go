@@ -1,14 +1,20 @@
 // Package usage tells mistakes in the command line from failures of the
-// command: they have an exit code of their own.
+// command, and those from a command that was done in part: each has an exit
+// code of its own.
 package usage
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/internal/spelling"
 )
+
+// ErrPartial says that the command went through, that what went wrong has been
+// said already, and that the exit code must tell.
+var ErrPartial = errors.New("done in part")
 
 // Error is a mistake in the command line.
 type Error struct{ error }
