@@ -299,14 +299,14 @@ func (s *Stream) lastProgress(ctx context.Context, host event.HostID) (p progres
 func (s *Stream) eachLast(ctx context.Context, partition int, fn func(event.HostID, progress)) error {
 	// An ordered consumer would begin anew, at another place, with each fetch.
 	consumer, err := s.logs[partition].CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true,
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: logSubject + ">", HeadersOnly: true,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return fmt.Errorf("learn the hosts' last frames: %w", err)
 	}
 	for left := int(consumer.CachedInfo().NumPending); left > 0; {
-		batch, err := consumer.Fetch(min(left, readBatch), jetstream.FetchContext(ctx))
+		batch, err := consumer.Fetch(min(left, readBatch), jetstream.FetchMaxWait(requestTimeout))
 		if err != nil {
 			return fmt.Errorf("learn the hosts' last frames: %w", err)
 		}

@@ -29,7 +29,7 @@ import (
 )
 
 // patience is how long tests wait for what must happen.
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 // newSigner makes an nkey.
 func newSigner(t testing.TB, create func() (nkeys.KeyPair, error)) *keyPair {
@@ -117,7 +117,7 @@ type fixture struct {
 	*Stream
 	hub     *hub
 	client  *tls.Config
-	stopped chan error
+	stopped chan struct{}
 	cancel  context.CancelFunc
 }
 
@@ -143,10 +143,15 @@ func startWith(t testing.TB, c Config, client *tls.Config, intakes map[event.Hos
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{Stream: s, client: client, hub: &hub{unknown: make(map[event.HostID]bool)}, stopped: make(chan error, 1)}
+	f := &fixture{Stream: s, client: client, hub: &hub{unknown: make(map[event.HostID]bool)}, stopped: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
-	go func() { f.stopped <- s.Serve(ctx, f.hub, intakes) }()
+	go func() {
+		defer close(f.stopped)
+		if err := s.Serve(ctx, f.hub, intakes); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}()
 	t.Cleanup(f.stop)
 	return f
 }
