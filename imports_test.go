@@ -85,7 +85,7 @@ var layers = []layer{
 		"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/uptrace/bun", "github.com/pressly/goose/v3",
 	}},
 	{folder: "store/segment/...", may: append([]string{"store/..."}, below...), modules: []string{"github.com/parquet-go/parquet-go", zstd}},
-	{folder: "store/...", may: append([]string{"store/..."}, below...)},
+	{folder: "store/storetest", may: append([]string{"store"}, below...), modules: []string{"github.com/google/go-cmp"}},
 
 	// The server's areas know the types and the storage interfaces, never
 	// each other; package server puts them together.
