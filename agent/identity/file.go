@@ -8,8 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
+
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
 )
 
 // damaged says that what a file holds cannot be used, and the way out.
@@ -74,7 +75,7 @@ func makeDirectory(stateDir, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory of the identity: %w", err)
 	}
-	return syncDirectory(stateDir)
+	return atomicfile.SyncDir(stateDir)
 }
 
 // writeJSON replaces a file by one that holds v, whole or not at all.
@@ -83,50 +84,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	temporary, err := writeTemporary(filepath.Dir(path), append(data, '\n'))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temporary))
-	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
-}
-
-// writeTemporary writes a synced file of mode 0600 and returns its name. On
-// failure nothing is left.
-func writeTemporary(dir string, data []byte) (string, error) {
-	file, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return "", err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(file.Name()))
-	}
-	return file.Name(), nil
-}
-
-// syncDirectory makes names in a directory durable. Where the system cannot
-// do that for directories it does nothing.
-func syncDirectory(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return atomicfile.Write(path, append(data, '\n'))
 }
 
 func exists(path string) bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -224,5 +225,5 @@ func Remove(stateDir string) error {
 	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return fmt.Errorf("remove the identity: %w", err)
 	}
-	return syncDirectory(stateDir)
+	return atomicfile.SyncDir(stateDir)
 }
