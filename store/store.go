@@ -27,6 +27,7 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrConflict = errors.New("changed by somebody else meanwhile") // the version is not the expected one
 	ErrCursor   = errors.New("cursor is not one of this list")
+	ErrPartial  = errors.New("part of the telemetry cannot be read") // what is returned beside it is right, but not all
 	ErrFull     = errors.New("no space left for the state") // nothing of the change was stored; try again when there is room
 )
 
@@ -345,9 +346,10 @@ type EventFilter struct {
 	After        string // cursor
 }
 
-// Events reads telemetry. Each calls fn for events in the order of time until
-// it returns false; it never loads more than it needs. Next continues a list
-// that Limit ended.
+// Events reads telemetry, newest first unless the filter says otherwise. It
+// never loads more than it needs. Next continues a list that Limit ended, and
+// stays right while events arrive. A list may come with an error that wraps
+// [ErrPartial]: segments are missing or damaged, and the list holds the rest.
 type Events interface {
 	Events(ctx context.Context, f EventFilter) (List[event.Event], error)
 }

@@ -1,0 +1,272 @@
+package segment
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store"
+)
+
+// query is a filter made ready for columns.
+type query struct {
+	store.EventFilter
+
+	host         string // escaped
+	since, until int64
+	uid          int64  // of User where it is a number, or -1
+	text         needle // of Text
+}
+
+func newQuery(f store.EventFilter) *query {
+	q := &query{EventFilter: f, host: escaped(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
+	if !f.Since.IsZero() {
+		q.since = nanoseconds(f.Since)
+	}
+	if !f.Until.IsZero() {
+		q.until = nanoseconds(f.Until)
+	}
+	if n, err := strconv.ParseUint(f.User, 10, 32); err == nil {
+		q.uid = int64(n)
+	}
+	return q
+}
+
+// timed reports whether a time is within the query's.
+func (q *query) timed(t int64) bool { return t >= q.since && (t < q.until || q.Until.IsZero()) }
+
+// matches reports whether an event, whose time is known to fit, is one that is
+// asked for.
+func (q *query) matches(e *event.Event) bool {
+	return (q.Host == "" || e.Host == q.Host) && q.timed(nanoseconds(e.Time)) &&
+		(len(q.Classes) == 0 || slices.Contains(q.Classes, e.Class)) &&
+		(q.Process.IsZero() || q.matchesProcess(e)) && (q.User == "" || q.matchesUser(e)) && (q.Text == "" || q.matchesText(e))
+}
+
+func (q *query) matchesProcess(e *event.Event) bool {
+	if e.Target != nil && e.Target.UID == q.Process {
+		return true
+	}
+	p := e.Process
+	return p != nil && (p.UID == q.Process || p.Parent != nil && p.Parent.UID == q.Process)
+}
+
+func (q *query) matchesUser(e *event.Event) bool {
+	if q.is(e.User) {
+		return true
+	}
+	p := e.Process
+	return p != nil && (q.is(&p.User) || q.is(p.Effective) || q.is(p.Login))
+}
+
+// is reports whether u is the account that is asked for, by name or number.
+func (q *query) is(u *event.User) bool {
+	return u != nil && (u.Name == q.User || int64(u.UID) == q.uid)
+}
+
+func (q *query) matchesText(e *event.Event) bool {
+	in := q.text.in
+	if in(e.Message) || e.User != nil && in(e.User.Name) || e.File != nil && (in(e.File.Path) || in(e.File.NewPath)) {
+		return true
+	}
+	if l := e.Logon; l != nil && (l.Address.IsValid() && in(l.Address.String()) || in(l.Hostname) || in(l.Command)) {
+		return true
+	}
+	if n := e.Network; n != nil && (n.Local.Addr().IsValid() && in(n.Local.Addr().String()) || n.Remote.Addr().IsValid() && in(n.Remote.Addr().String())) {
+		return true
+	}
+	return q.imageText(e.Process) || q.imageText(e.Target)
+}
+
+func (q *query) imageText(p *event.Process) bool {
+	in := q.text.in
+	return p != nil && (in(p.CommandLine) || in(p.Path()) || in(p.User.Name) || p.Effective != nil && in(p.Effective.Name) || p.Login != nil && in(p.Login.Name))
+}
+
+// Columns that a text is looked for in: the same as matchesText and imageText.
+var (
+	eventTexts = indexes("event.message", "event.user.name", "event.file.path", "event.file.new_path", "event.logon.src_ip",
+		"event.logon.src_host", "event.logon.command", "event.network.src_ip", "event.network.dst_ip")
+	imageTexts = indexes("process.cmd_line", "process.file.path", "process.user.name", "process.effective_user.name", "process.login_user.name")
+	eventUsers = indexes("event.user.uid", "event.user.name")
+	imageUsers = indexes("process.user.uid", "process.user.name", "process.effective_user.uid", "process.effective_user.name",
+		"process.login_user.uid", "process.login_user.name")
+)
+
+func indexes(paths ...string) []int {
+	list := make([]int, len(paths))
+	for i, p := range paths {
+		list[i] = layout.index(p)
+	}
+	return list
+}
+
+// needle finds a text ignoring case.
+type needle struct {
+	lower string
+	bytes []byte // of lower, escaped as in columns
+}
+
+func newNeedle(text string) needle {
+	lower := strings.ToLower(text)
+	return needle{lower: lower, bytes: []byte(lower)}
+}
+
+// in reports whether s, in lower case, contains the text.
+func (n needle) in(s string) bool {
+	if len(n.lower) > len(s) && isASCII(s) {
+		return false
+	}
+	return strings.Contains(strings.ToLower(s), n.lower)
+}
+
+// inColumn is in for the bytes of a column. It is made for ASCII, which nearly
+// all texts are, and turns to in for others.
+func (n needle) inColumn(s []byte) bool {
+	for i, c := range s {
+		if c >= 0x80 {
+			return n.in(unescaped(string(s)))
+		}
+		if len(n.bytes) > 0 && lowerASCII(c) == n.bytes[0] && len(s)-i >= len(n.bytes) && n.at(s[i:]) {
+			return true // the rest cannot change that: lower case leaves ASCII bytes their own
+		}
+	}
+	return len(n.bytes) == 0
+}
+
+func (n needle) at(s []byte) bool {
+	for i, c := range n.bytes {
+		if lowerASCII(s[i]) != c {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerASCII(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// orText sets the rows of out whose value in a text column fits. Null fits
+// nothing.
+func orText(page parquet.Page, maxDef byte, fits func([]byte) bool, out []bool) error {
+	levels := page.DefinitionLevels()
+	if dict := page.Dictionary(); dict != nil {
+		mask := make([]bool, dict.Len())
+		some := false
+		for i := range mask {
+			mask[i] = fits(dict.Index(int32(i)).ByteArray())
+			some = some || mask[i]
+		}
+		if !some {
+			return nil
+		}
+		keys := int32s(page)
+		return orRows(levels, maxDef, len(keys), out, func(i int) bool { return int(keys[i]) < len(mask) && mask[keys[i]] })
+	}
+	data := page.Data()
+	text, offsets := data.ByteArray()
+	return orRows(levels, maxDef, max(len(offsets), 1)-1, out, func(i int) bool { return fits(text[offsets[i]:offsets[i+1]]) })
+}
+
+// orNumber is orText for a 32-bit column.
+func orNumber(page parquet.Page, maxDef byte, want int32, out []bool) error {
+	values := int32s(page)
+	dict := page.Dictionary()
+	fits := func(v int32) bool { return v == want }
+	if dict != nil {
+		fits = func(v int32) bool { return int(v) < dict.Len() && dict.Index(v).Int32() == want }
+	}
+	return orRows(page.DefinitionLevels(), maxDef, len(values), out, func(i int) bool { return fits(values[i]) })
+}
+
+// orRows sets the rows of out whose value, of n that are not null, fits.
+func orRows(levels []byte, maxDef byte, n int, out []bool, fits func(i int) bool) error {
+	if len(levels) != len(out) || bytes.Count(levels, []byte{maxDef}) != n {
+		return fmt.Errorf("%w: %d levels for %d rows and %d values", errDamaged, len(levels), len(out), n)
+	}
+	next := 0
+	for row, level := range levels {
+		if level == maxDef {
+			out[row] = out[row] || fits(next)
+			next++
+		}
+	}
+	return nil
+}
+
+// maxDefs are the definition levels of present values, by column.
+var maxDefs = func() []byte {
+	defs := make([]byte, layout.leaves)
+	for i, path := range layout.parquet.Columns() {
+		leaf, _ := layout.parquet.Lookup(path...)
+		defs[i] = byte(leaf.MaxDefinitionLevel)
+	}
+	return defs
+}()
+
+// anyText sets the rows of page n in which one of the columns holds the text.
+func (q *query) anyText(r *groupReader, columns []int, n int, out []bool) error {
+	for _, c := range columns {
+		page, err := r.page(c, n)
+		if err != nil {
+			return err
+		}
+		if page == nil {
+			continue
+		}
+		if err := orText(page, maxDefs[c], q.text.inColumn, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anyUser sets the rows of page n in which one of the columns, which are
+// numbers and names in turn, is the user's.
+func (q *query) anyUser(r *groupReader, columns []int, n int, out []bool) error {
+	name := []byte(escaped(q.User))
+	for i, c := range columns {
+		page, err := r.page(c, n)
+		if err != nil {
+			return err
+		}
+		switch {
+		case page == nil:
+		case i%2 == 1:
+			err = orText(page, maxDefs[c], func(b []byte) bool { return bytes.Equal(b, name) }, out)
+		case q.uid >= 0:
+			err = orNumber(page, maxDefs[c], int32(q.uid), out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overlaps reports whether a segment of the catalogue can hold what is asked for.
+func (q *query) overlaps(s *store.Segment) bool {
+	return (q.Host == "" || s.MinHost <= q.Host && q.Host <= s.MaxHost) &&
+		(q.Since.IsZero() || !s.Last.Before(q.Since.Truncate(time.Microsecond).Add(-time.Millisecond))) &&
+		(q.Until.IsZero() || s.First.Before(q.Until.Add(time.Millisecond)))
+}

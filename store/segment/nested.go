@@ -1,0 +1,100 @@
+package segment
+
+import (
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// at returns the element i of a list, which it lengthens where needed. The
+// members of repeated groups come column by column, so that the first to come
+// makes the elements.
+func at[E any](list *[]E, i int) *E {
+	for len(*list) <= i {
+		*list = append(*list, *new(E))
+	}
+	return &(*list)[i]
+}
+
+// descriptorColumns are the members of the repeated group process.descriptors.
+func descriptorColumns() []column[processRow] {
+	type T = event.Descriptor
+	g := self[processRow]("process")
+	count := func(p *processRow) int { return len(p.Descriptors) }
+	text := func(name, doc string, field func(*T) string, set func(*T, string)) column[processRow] {
+		return g.list(list[processRow]{
+			name: "descriptors." + name, doc: doc, node: dictText, len: count,
+			get: func(enc *encoder, p *processRow, i int) parquet.Value { return enc.text(field(&p.Descriptors[i])) },
+			set: func(dec *decoder, p *processRow, i int, v parquet.Value) { set(at(&p.Descriptors, i), dec.text(v)) },
+		})
+	}
+	return []column[processRow]{
+		g.list(list[processRow]{
+			name: "descriptors.fd", doc: "number of the descriptor", node: parquet.Int(64), len: count,
+			get: func(_ *encoder, p *processRow, i int) parquet.Value {
+				return parquet.Int64Value(int64(p.Descriptors[i].FD))
+			},
+			set: func(_ *decoder, p *processRow, i int, v parquet.Value) { at(&p.Descriptors, i).FD = int(v.Int64()) },
+		}),
+		text("kind", "file, tty, pipe, socket, unix_socket", func(d *T) string { return string(d.Kind) }, func(d *T, s string) { d.Kind = event.DescriptorKind(s) }),
+		text("target", "path, or the peer of a socket", func(d *T) string { return d.Target }, func(d *T, s string) { d.Target = s }),
+	}
+}
+
+// recordColumns are the repeated group event.records and the repeated group of
+// fields within it.
+func recordColumns() []column[eventRow] {
+	kind := self[eventRow]("event").list(list[eventRow]{
+		name: "records.type", doc: "type of the source record", node: dictText,
+		len: func(e *eventRow) int { return len(e.Records) },
+		get: func(enc *encoder, e *eventRow, i int) parquet.Value { return enc.text(e.Records[i].Type) },
+		set: func(dec *decoder, e *eventRow, i int, v parquet.Value) { at(&e.Records, i).Type = dec.text(v) },
+	})
+	return []column[eventRow]{
+		kind,
+		pairColumn("name", "name of a field", dictText, func(p *event.Pair) *string { return &p.Name }),
+		pairColumn("value", "its value, decoded", plainText, func(p *event.Pair) *string { return &p.Value }),
+	}
+}
+
+// Levels of the fields of records.
+const (
+	recordLevel = rowLevel + 1
+	fieldLevel  = recordLevel + 1
+	fieldRepeat = 2
+)
+
+func pairColumn(name, doc string, node parquet.Node, field func(*event.Pair) *string) column[eventRow] {
+	return column[eventRow]{
+		path: "event.records.fields." + name, doc: doc, node: node, noStats: true,
+		put: func(dst []parquet.Value, enc *encoder, e *eventRow) []parquet.Value {
+			if len(e.Records) == 0 {
+				return append(dst, parquet.NullValue().Level(0, rowLevel, 0))
+			}
+			for i := range e.Records {
+				repeat := min(i, 1)
+				fields := e.Records[i].Fields
+				if len(fields) == 0 {
+					dst = append(dst, parquet.NullValue().Level(repeat, recordLevel, 0))
+				}
+				for j := range fields {
+					dst = append(dst, enc.text(*field(&fields[j])).Level(repeat, fieldLevel, 0))
+					repeat = fieldRepeat
+				}
+			}
+			return dst
+		},
+		set: func(dec *decoder, e *eventRow, values []parquet.Value) {
+			record, pair := -1, 0
+			for _, v := range values {
+				if v.RepetitionLevel() < fieldRepeat {
+					record, pair = record+1, 0
+				}
+				if !v.IsNull() {
+					*field(at(&at(&e.Records, record).Fields, pair)) = dec.text(v)
+					pair++
+				}
+			}
+		},
+	}
+}

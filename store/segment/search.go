@@ -1,0 +1,492 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// search runs a query over one segment.
+type search struct {
+	*query
+	file *file
+
+	// Of the images, by row group, whether one fits; nil where none of the
+	// group does, or the query does not ask.
+	acts    [][]bool // for Process: as actor, or as actor whose parent it is
+	suffers [][]bool // for Process: as target
+	users   [][]bool // for User
+	texts   [][]bool // for Text
+	prepped bool
+
+	sel                []int32 // rows of the present page that still fit
+	processes, targets []int32
+	fits               []bool
+}
+
+// pageFunc takes the rows of a page that fit the query, ascending from the
+// start of the page, with the times of all rows of the page. Both are valid
+// during the call.
+type pageFunc func(r *groupReader, page int, rows []int32, times []int64) error
+
+// group visits the pages of a row group that can hold what fits. Before each
+// page, worth is asked whether its times are still of interest.
+func (s *search) group(ctx context.Context, g *rowGroup, worth func(span[int64]) bool, fn pageFunc) error {
+	r := g.reader()
+	defer r.close()
+	for i := range g.pages() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !s.mayHold(g, i) || !worth(g.times[i]) {
+			continue
+		}
+		if err := s.page(r, i, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayHold prunes by the page index.
+func (s *search) mayHold(g *rowGroup, i int) bool {
+	t, h := g.times[i], g.hosts[i]
+	return t.most >= s.since && (s.Until.IsZero() || t.least < s.until) && (s.Host == "" || h.least <= s.host && s.host <= h.most)
+}
+
+// page narrows the rows of a page, reading no more columns than it needs.
+func (s *search) page(r *groupReader, i int, fn pageFunc) error {
+	p, err := r.page(colTime, i)
+	if err != nil {
+		return err
+	}
+	if p == nil || len(int64s(p)) != r.pageLen(i) {
+		return fmt.Errorf("%w: events without time", errDamaged)
+	}
+	times := int64s(p)
+	s.byTime(times, r.times[i])
+	for _, narrow := range []func(*groupReader, int) error{s.byHost, s.byClass, s.byImages} {
+		if len(s.sel) == 0 {
+			return nil
+		}
+		if err := narrow(r, i); err != nil {
+			return err
+		}
+	}
+	if len(s.sel) == 0 {
+		return nil
+	}
+	return fn(r, i, s.sel, times)
+}
+
+func (s *search) byTime(times []int64, bounds span[int64]) {
+	s.sel = slices.Grow(s.sel[:0], len(times))[:len(times)]
+	if s.timed(bounds.least) && s.timed(bounds.most) {
+		for i := range s.sel {
+			s.sel[i] = int32(i)
+		}
+		return
+	}
+	n := 0
+	for i, t := range times {
+		s.sel[n] = int32(i)
+		if s.timed(t) {
+			n++
+		}
+	}
+	s.sel = s.sel[:n]
+}
+
+func (s *search) byHost(r *groupReader, i int) error {
+	if h := r.hosts[i]; s.Host == "" || h.least == s.host && h.most == s.host {
+		return nil
+	}
+	return s.byDictionary(r, colHost, i, func(v parquet.Value) bool { return string(v.ByteArray()) == s.host })
+}
+
+func (s *search) byClass(r *groupReader, i int) error {
+	if len(s.Classes) == 0 {
+		return nil
+	}
+	return s.byDictionary(r, colClass, i, func(v parquet.Value) bool { return slices.Contains(s.Classes, event.Class(v.Int32())) })
+}
+
+// byDictionary keeps the rows whose value in a column, which is never null and
+// always has a dictionary, fits.
+func (s *search) byDictionary(r *groupReader, column, i int, fits func(parquet.Value) bool) error {
+	p, err := r.page(column, i)
+	if err != nil {
+		return err
+	}
+	if p == nil || p.Dictionary() == nil {
+		return fmt.Errorf("%w: column %v has no dictionary", errDamaged, layout.parquet.Columns()[column])
+	}
+	keys, dict := int32s(p), p.Dictionary()
+	if len(keys) != r.pageLen(i) {
+		return fmt.Errorf("%w: column %v has nulls", errDamaged, layout.parquet.Columns()[column])
+	}
+	mask := make([]bool, dict.Len())
+	for k := range mask {
+		mask[k] = fits(dict.Index(int32(k)))
+	}
+	kept := s.sel[:0]
+	for _, row := range s.sel {
+		if k := int(keys[row]); k < len(mask) && mask[k] {
+			kept = append(kept, row)
+		}
+	}
+	s.sel = kept
+	return nil
+}
+
+// byImages keeps the rows that fit by what is said of their processes, or, for
+// user and text, of the event itself.
+func (s *search) byImages(r *groupReader, i int) error {
+	if s.Process.IsZero() && s.User == "" && s.Text == "" {
+		return nil
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	var err error
+	if s.processes, err = imageNumbers(r, colProcess, i, s.processes); err != nil {
+		return err
+	}
+	if s.targets, err = imageNumbers(r, colTarget, i, s.targets); err != nil {
+		return err
+	}
+	if !s.Process.IsZero() {
+		s.keep(func(row int32) bool { return s.says(s.acts, s.processes[row]) || s.says(s.suffers, s.targets[row]) })
+	}
+	if s.User != "" && len(s.sel) > 0 {
+		s.clearFits(r.pageLen(i))
+		if err := s.anyUser(r, eventUsers, i, s.fits); err != nil {
+			return err
+		}
+		s.keep(func(row int32) bool { return s.fits[row] || s.says(s.users, s.processes[row]) })
+	}
+	if s.Text != "" && len(s.sel) > 0 {
+		s.clearFits(r.pageLen(i))
+		if err := s.anyText(r, eventTexts, i, s.fits); err != nil {
+			return err
+		}
+		s.keep(func(row int32) bool {
+			return s.fits[row] || s.says(s.texts, s.processes[row]) || s.says(s.texts, s.targets[row])
+		})
+	}
+	return nil
+}
+
+func (s *search) clearFits(n int) {
+	s.fits = slices.Grow(s.fits[:0], n)[:n]
+	clear(s.fits)
+}
+
+func (s *search) keep(fits func(row int32) bool) {
+	kept := s.sel[:0]
+	for _, row := range s.sel {
+		if fits(row) {
+			kept = append(kept, row)
+		}
+	}
+	s.sel = kept
+}
+
+// says reports what masks say of an image.
+func (s *search) says(masks [][]bool, image int32) bool {
+	if masks == nil || image < 0 {
+		return false
+	}
+	g := s.file.groupOf(image)
+	return g >= 0 && masks[g] != nil && masks[g][image-s.file.images[g].firstImage]
+}
+
+// groupOf returns the row group that holds an image, or -1.
+func (f *file) groupOf(image int32) int {
+	if image < 0 || image >= f.imageCount() {
+		return -1
+	}
+	i, exact := slices.BinarySearchFunc(f.images, image, func(g rowGroup, n int32) int { return int(g.firstImage) - int(n) })
+	if !exact {
+		i--
+	}
+	return i
+}
+
+// imageNumbers reads page i of a column of image numbers, with noImage for null.
+func imageNumbers(r *groupReader, column, i int, buf []int32) ([]int32, error) {
+	p, err := r.page(column, i)
+	if err != nil {
+		return buf, err
+	}
+	n := r.pageLen(i)
+	buf = slices.Grow(buf[:0], n)[:n]
+	if p == nil {
+		for j := range buf {
+			buf[j] = noImage
+		}
+		return buf, nil
+	}
+	values, levels := int32s(p), p.DefinitionLevels()
+	if len(levels) != n {
+		return buf, fmt.Errorf("%w: %d levels for %d rows", errDamaged, len(levels), n)
+	}
+	if len(values) == n {
+		copy(buf, values)
+		return buf, nil
+	}
+	next := 0
+	for j, level := range levels {
+		buf[j] = noImage
+		if level == maxDefs[column] {
+			if next == len(values) {
+				return buf, fmt.Errorf("%w: too few values", errDamaged)
+			}
+			buf[j] = values[next]
+			next++
+		}
+	}
+	return buf, nil
+}
+
+// prepare finds which images fit, once for a segment.
+func (s *search) prepare() error {
+	if s.prepped {
+		return nil
+	}
+	s.prepped = true
+	if !s.Process.IsZero() {
+		if err := s.findProcess(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.User != "" {
+		if s.users, err = s.mask(func(r *groupReader, page int, out []bool) error { return s.anyUser(r, imageUsers, page, out) }); err != nil {
+			return err
+		}
+	}
+	if s.Text != "" {
+		s.texts, err = s.mask(func(r *groupReader, page int, out []bool) error { return s.anyText(r, imageTexts, page, out) })
+	}
+	return err
+}
+
+// errSkipGroup ends a row group of images early: none of them fits.
+var errSkipGroup = errors.New("no image of the row group fits")
+
+// mask asks for each page of images which of them fit.
+func (s *search) mask(fits func(r *groupReader, page int, out []bool) error) ([][]bool, error) {
+	masks := make([][]bool, len(s.file.images))
+	for g := range s.file.images {
+		r := s.file.images[g].reader()
+		out := make([]bool, r.rows)
+		for i := range r.pages() {
+			if s.Host != "" && (r.hosts[i].least > s.host || r.hosts[i].most < s.host) {
+				continue
+			}
+			err := fits(r, i, out[i*pageRows:i*pageRows+r.pageLen(i)])
+			if errors.Is(err, errSkipGroup) {
+				break
+			}
+			if err != nil {
+				r.close()
+				return nil, err
+			}
+		}
+		r.close()
+		if slices.Contains(out, true) {
+			masks[g] = out
+		}
+	}
+	return masks, nil
+}
+
+// findProcess finds the images of the process and their children.
+func (s *search) findProcess() error {
+	own, err := s.mask(s.imagesOfProcess)
+	if err != nil {
+		return err
+	}
+	s.suffers = own
+	if !slices.ContainsFunc(own, func(m []bool) bool { return m != nil }) {
+		s.acts = own
+		return nil
+	}
+	var parents []int32
+	s.acts, err = s.mask(func(r *groupReader, page int, out []bool) error {
+		if parents, err = imageNumbers(r, colParent, page, parents); err != nil {
+			return err
+		}
+		for i, parent := range parents {
+			out[i] = s.says(own, parent) || s.says(own, r.firstImage+int32(page*pageRows+i))
+		}
+		return nil
+	})
+	return err
+}
+
+// imagesOfProcess sets the images of a page that are of the process.
+func (s *search) imagesOfProcess(r *groupReader, page int, out []bool) error {
+	if r.lacks(colStart, parquet.Int64Value(int64(s.Process.Start))) {
+		return errSkipGroup
+	}
+	p, err := r.page(colStart, page)
+	if err != nil {
+		return err
+	}
+	if p == nil || len(int64s(p)) != len(out) {
+		return fmt.Errorf("%w: processes without start", errDamaged)
+	}
+	var rows []int32
+	for i, start := range int64s(p) {
+		if uint64(start) == s.Process.Start {
+			rows = append(rows, int32(page*pageRows+i))
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	found := newProcessRows(len(rows))
+	if err := fill(r, uidColumns, rows, found); err != nil {
+		return err
+	}
+	for i, row := range rows {
+		out[int(row)-page*pageRows] = found[i].UID == s.Process
+	}
+	return nil
+}
+
+// uidColumns are the columns that name a process.
+var uidColumns = slices.DeleteFunc(slices.Clone(layout.processes), func(c column[processRow]) bool {
+	return !slices.Contains([]string{"process.boot_id", "process.start", "process.pid", "process.uid_pid"}, c.path)
+})
+
+func newProcessRows(n int) []processRow {
+	rows, images := make([]processRow, n), make([]event.Process, n)
+	for i := range rows {
+		rows[i] = processRow{Process: &images[i], parent: noImage, image: noImage}
+	}
+	return rows
+}
+
+// lacks reports whether the bloom filter of a column rules v out.
+func (g *rowGroup) lacks(column int, v parquet.Value) bool {
+	c := g.chunks[column]
+	filter, err := c.BloomFilterFrom(c.File())
+	if err != nil || filter == nil {
+		return false
+	}
+	there, err := filter.Check(v)
+	return err == nil && !there
+}
+
+// anyTime is for queries that no time is of more interest to than another.
+func anyTime(span[int64]) bool { return true }
+
+// sequences reads the sequence numbers of page i.
+func sequences(r *groupReader, i int) ([]int64, error) {
+	p, err := r.page(colSequence, i)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil || len(int64s(p)) != r.pageLen(i) {
+		return nil, fmt.Errorf("%w: events without sequence", errDamaged)
+	}
+	return int64s(p), nil
+}
+
+// load returns the events of rows of a row group, ascending, with their
+// lineages. It keeps images in known, which belongs to the file.
+func (f *file) load(r *groupReader, rows []int32, known map[int32]*event.Process) ([]eventRow, error) {
+	out, events := make([]eventRow, len(rows)), make([]event.Event, len(rows))
+	for i := range out {
+		out[i] = eventRow{Event: &events[i], process: noImage, target: noImage}
+	}
+	if err := fill(r, layout.events, rows, out); err != nil {
+		return nil, err
+	}
+	need := make(map[int32]bool)
+	for i := range out {
+		need[out[i].process], need[out[i].target] = true, true
+	}
+	delete(need, noImage)
+	if err := f.loadImages(need, known); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Process, out[i].Target = known[out[i].process], known[out[i].target]
+	}
+	return out, nil
+}
+
+// loadImages adds the needed images and their ancestors to known. A parent
+// stands before its children, so one pass from the end finds all.
+func (f *file) loadImages(need map[int32]bool, known map[int32]*event.Process) error {
+	byGroup := make([][]int32, len(f.images))
+	want := func(image int32) error {
+		if image == noImage || known[image] != nil {
+			return nil
+		}
+		g := f.groupOf(image)
+		if g < 0 {
+			return fmt.Errorf("%w: no image %d", errDamaged, image)
+		}
+		known[image] = new(event.Process)
+		byGroup[g] = append(byGroup[g], image-f.images[g].firstImage)
+		return nil
+	}
+	for image := range need {
+		if err := want(image); err != nil {
+			return err
+		}
+	}
+	for g := len(f.images) - 1; g >= 0; g-- {
+		if err := f.loadGroup(&f.images[g], byGroup, g, known, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadGroup loads the images of row group n that are wanted, and wants their
+// parents, of which those in the same group are loaded too.
+func (f *file) loadGroup(g *rowGroup, byGroup [][]int32, n int, known map[int32]*event.Process, want func(int32) error) error {
+	if len(byGroup[n]) == 0 {
+		return nil
+	}
+	r := g.reader()
+	defer r.close()
+	parents := make([][]int32, g.pages())
+	for i := 0; i < len(byGroup[n]); i++ { // grows meanwhile
+		row := byGroup[n][i]
+		page := &parents[row/pageRows]
+		if *page == nil {
+			var err error
+			if *page, err = imageNumbers(r, colParent, int(row/pageRows), nil); err != nil {
+				return err
+			}
+		}
+		parent := (*page)[row%pageRows]
+		if parent >= g.firstImage+row || parent < noImage {
+			return fmt.Errorf("%w: image %d stands before its parent %d", errDamaged, g.firstImage+row, parent)
+		}
+		if err := want(parent); err != nil {
+			return err
+		}
+	}
+	rows := byGroup[n]
+	slices.Sort(rows)
+	loaded := make([]processRow, len(rows))
+	for i, row := range rows {
+		p := known[g.firstImage+row]
+		p.Parent = known[parents[row/pageRows][row%pageRows]]
+		loaded[i] = processRow{Process: p}
+	}
+	return fill(r, layout.processes, rows, loaded)
+}

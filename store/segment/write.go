@@ -1,0 +1,135 @@
+package segment
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/event"
+)
+
+// fileWriter writes the events of a segment, which come sorted by host, time
+// and sequence. Each row group of events is followed by one of the process
+// images that are new in it, so that memory is bounded by a row group, and a
+// parent always stands before its children.
+type fileWriter struct {
+	out     *parquet.GenericWriter[any]
+	columns []*parquet.ColumnWriter
+	values  []parquet.Value
+	enc     encoder
+
+	events []eventRow
+	images []processRow
+	number map[*event.Process]int32
+	next   int32
+	host   event.HostID
+	rows   int64
+}
+
+func newFileWriter(w io.Writer) *fileWriter {
+	out := parquet.NewGenericWriter[any](w, writerOptions(layout)...)
+	return &fileWriter{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32)}
+}
+
+// add writes an event, which is not changed until the file is closed.
+// Processes that are equal are the same pointer.
+func (w *fileWriter) add(e *event.Event, seq int64) error {
+	if e.Host != w.host {
+		w.forget() // hosts share no images
+		w.host = e.Host
+	}
+	row := eventRow{Event: e, seq: seq, process: w.image(e.Process), target: w.image(e.Target)}
+	w.events = append(w.events, row)
+	w.rows++
+	if len(w.events) < groupRows && len(w.images) < groupRows {
+		return nil
+	}
+	return w.flush()
+}
+
+// forget makes images that come again new ones.
+func (w *fileWriter) forget() { clear(w.number) }
+
+// image returns the number of a process image and gives one to it and its
+// parents where they have none.
+func (w *fileWriter) image(p *event.Process) int32 {
+	if p == nil {
+		return noImage
+	}
+	if n, ok := w.number[p]; ok {
+		return n
+	}
+	parent := w.image(p.Parent)
+	n := w.next
+	w.next++
+	w.number[p] = n
+	row := processRow{Process: p, host: w.host, image: n, parent: parent, split: splits(p.CommandLine, p.Arguments)}
+	w.images = append(w.images, row)
+	return n
+}
+
+// flush writes the two row groups.
+func (w *fileWriter) flush() error {
+	if err := writeGroup(w, layout.events, w.events); err != nil {
+		return err
+	}
+	if err := writeGroup(w, layout.processes, w.images); err != nil {
+		return err
+	}
+	clear(w.events)
+	clear(w.images)
+	w.events, w.images = w.events[:0], w.images[:0]
+	return nil
+}
+
+// writeGroup writes rows of one kind as a row group. Columns of the other kind
+// are null.
+func writeGroup[T any](w *fileWriter, columns []column[T], rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	mine := make([]bool, layout.leaves)
+	for _, c := range columns {
+		mine[c.index] = true
+		for start := 0; start < len(rows); start += pageRows {
+			if err := writePage(w, c, rows[start:min(start+pageRows, len(rows))]); err != nil {
+				return fmt.Errorf("write column %s: %w", c.path, err)
+			}
+		}
+	}
+	null := parquet.NullValue().Level(0, 0, 0)
+	w.values = w.values[:0]
+	for range min(len(rows), pageRows) {
+		w.values = append(w.values, null)
+	}
+	for i, c := range w.columns {
+		for left := len(rows); !mine[i] && left > 0; left -= pageRows {
+			if _, err := c.WriteRowValues(w.values[:min(left, pageRows)]); err != nil {
+				return err
+			}
+		}
+	}
+	return w.out.Flush()
+}
+
+// writePage writes the values of a column as one page.
+func writePage[T any](w *fileWriter, c column[T], rows []T) error {
+	w.values = w.values[:0]
+	w.enc.arena = w.enc.arena[:0]
+	for i := range rows {
+		w.values = c.put(w.values, &w.enc, &rows[i])
+	}
+	if _, err := w.columns[c.index].WriteRowValues(w.values); err != nil {
+		return err
+	}
+	return w.columns[c.index].Flush()
+}
+
+// close completes the file.
+func (w *fileWriter) close() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.out.Close()
+}
