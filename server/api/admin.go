@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
@@ -152,7 +154,8 @@ func (s *Server) createBackup(ctx context.Context, _ *empty) (*stream, error) {
 	return &stream{func(hc huma.Context) {
 		hc.SetHeader("Content-Type", "application/x-tar")
 		hc.SetHeader("Content-Disposition", `attachment; filename="holdfast-backup.tar"`)
-		if err := s.Backup(ctx, flowing{hc.BodyWriter()}); err != nil {
+		_, w := humago.Unwrap(hc)
+		if err := s.Backup(ctx, flowing{w, http.NewResponseController(w)}); err != nil {
 			s.log.ErrorContext(ctx, "backup broke off", "error", err)
 			panic(http.ErrAbortHandler) // so that the client sees a broken answer, not a short archive
 		}
@@ -160,4 +163,14 @@ func (s *Server) createBackup(ctx context.Context, _ *empty) (*stream, error) {
 }
 
 // flowing is where a stream goes: it may take as long as it moves.
-type flowing struct{ io.Writer }
+type flowing struct {
+	io.Writer
+	control *http.ResponseController
+}
+
+// Write sends a piece, for which the client has [flowTimeout].
+func (f flowing) Write(b []byte) (int, error) {
+	// Servers without deadlines are those of tests.
+	_ = f.control.SetWriteDeadline(time.Now().Add(flowTimeout))
+	return f.Writer.Write(b)
+}

@@ -123,11 +123,16 @@ type Config struct {
 	// SettingsChanged is called with what was saved; nil for nobody.
 	SettingsChanged func(api.Settings)
 
-	// Console is the built console; nil for none.
+	// Console is the built console, index.html at its root; nil for none.
 	Console fs.FS
+	// NoConsole is what to tell whoever opens a console that is not there.
+	NoConsole string
 	// Downloads are the programs that /install fetches, by the names
 	// holdfast-agent-linux-amd64 and the like; nil for none.
 	Downloads fs.FS
+	// AgentUnit is the systemd unit that /install writes; "" for one with
+	// the paths of /install.
+	AgentUnit string
 	// PublicURL is how hosts reach the server, https://name:port.
 	PublicURL string
 	// Pin returns the SHA-256 of the public key (SPKI) of the certificate
@@ -154,8 +159,10 @@ type ErrorStatus struct {
 
 // Limits of requests.
 const (
-	MaxBody        = 1 << 20          // bytes of a request's body
-	bodyTimeout    = 10 * time.Second // for reading it
-	requestTimeout = 30 * time.Second // for everything that is not a stream
-	silence        = 3 * time.Minute  // without a heartbeat, after which a host counts as silent
+	MaxBody         = 1 << 20          // bytes of a request's body
+	bodyTimeout     = 10 * time.Second // for reading it
+	requestTimeout  = 30 * time.Second // for everything that is not a stream
+	downloadTimeout = 10 * time.Minute // for a program
+	flowTimeout     = time.Minute      // for a client to take a piece of a stream
+	silence         = 3 * time.Minute  // without a heartbeat, after which a host counts as silent
 )

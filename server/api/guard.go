@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,22 +11,31 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 )
 
-// authorise lets those through who may use the operation. It runs before
-// parameters and body are read.
+// authorise lets those through who may use the operation, before parameters
+// and body are read.
 func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if op.role == public {
-			next(ctx)
-			return
-		}
 		r, w := humago.Unwrap(ctx)
-		q := of(r.Context())
-		if err := s.admit(q, op); err != nil {
+		err := s.fromHere(r)
+		if err == nil && op.role != public {
+			err = s.admit(of(r.Context()), op)
+		}
+		if err != nil {
 			s.noteRefusal(r.Context(), op, err)
 			s.refuse(w, r, err)
 			return
 		}
-		next(ctx)
+		if err := readBody(w, r); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		if op.long {
+			next(ctx)
+			return
+		}
+		bounded, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next(huma.WithContext(ctx, bounded))
 	}
 }
 

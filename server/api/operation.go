@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,6 +28,7 @@ type operation struct {
 	status  int    // of success; zero for the usual one
 	person  bool   // for a person's session only, not for tokens
 	long    bool   // streams, and has no deadline but its own
+	lenient bool   // takes query parameters that it does not know
 	// evidence is the action that the audit log notes before the answer, for
 	// operations that show evidence; "" for others.
 	evidence string
@@ -62,7 +62,7 @@ func (op operation) document(s *Server) huma.Operation {
 	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag}, Summary: op.summary,
 		Description: op.text, DefaultStatus: op.status, MaxBodyBytes: MaxBody, BodyReadTimeout: bodyTimeout,
-		RejectUnknownQueryParameters: true,
+		RejectUnknownQueryParameters: !op.lenient,
 		Middlewares:                  huma.Middlewares{s.authorise(op)},
 		Extensions:                   map[string]any{"x-role": string(op.role)},
 	}
@@ -215,6 +215,3 @@ func reach(schemas map[string]*huma.Schema, s *huma.Schema, marked map[string]bo
 		reach(schemas, p, marked)
 	}
 }
-
-// routes returns method and path of every operation, for tests and documents.
-func (s *Server) routes() []operation { return slices.Clone(s.operations) }

@@ -67,7 +67,7 @@ func (s *Server) registerSession() {
 		summary: "Log on with the OpenID provider", text: "For browsers: redirects to the provider.",
 	}, s.startOIDC)
 	add(s, operation{
-		id: "finishOIDC", method: http.MethodGet, path: "/oidc/callback", role: public, tag: tagSession, status: http.StatusFound,
+		id: "finishOIDC", method: http.MethodGet, path: "/oidc/callback", role: public, tag: tagSession, status: http.StatusFound, lenient: true,
 		summary: "Come back from the OpenID provider", text: "For browsers: sets the session cookie and redirects to the console.",
 	}, s.finishOIDC)
 }
@@ -139,12 +139,6 @@ type (
 		Code  string `query:"code" maxLength:"4096"`
 		State string `query:"state" maxLength:"512"`
 		Error string `query:"error" maxLength:"512"`
-		// Providers may add more to the reply than the API needs.
-		Description string `query:"error_description" maxLength:"4096"`
-		URI         string `query:"error_uri" maxLength:"4096"`
-		Session     string `query:"session_state" maxLength:"4096"`
-		Issuer      string `query:"iss" maxLength:"4096"`
-		Scope       string `query:"scope" maxLength:"4096"`
 	}
 	userUpdate struct {
 		ByName

@@ -32,6 +32,8 @@ type Server struct {
 	operations []operation
 	openAPI    []byte
 	handler    http.Handler
+	page       []byte // of the console
+	measured   checksums
 	started    time.Time
 }
 

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// New returns a server that answers by what the configuration connects it to.
+func New(c Config) (*Server, error) {
+	if c.State == nil || c.Events == nil || c.People == nil || c.Enroller == nil || c.Fleet == nil ||
+		c.Simulator == nil || c.Rules == nil || c.Backup == nil {
+		return nil, errors.New("api: the configuration is not complete")
+	}
+	if c.Changes == nil {
+		c.Changes = NewHub()
+	}
+	s := &Server{Config: c, log: c.Log, mux: http.NewServeMux()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.started = s.now()
+	s.register(c.Version)
+	document, err := s.document()
+	if err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	s.openAPI = document
+	if err := s.registerFiles(); err != nil {
+		return nil, err
+	}
+	s.handler = s.identified(s.isolated(s.secured(s.bounded(compressed(s.mux)))))
+	return s, nil
+}
+
+// ServeHTTP answers a request. It never panics but with
+// [http.ErrAbortHandler], by which net/http breaks a connection off.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Harden sets the bounds of an HTTP server that the handlers cannot set:
+// those of headers and of idle connections. It leaves the rest as it is; in
+// particular there must be no WriteTimeout, since streams have their own.
+func Harden(h *http.Server) {
+	h.ReadHeaderTimeout = 10 * time.Second
+	h.IdleTimeout = 2 * time.Minute
+	h.MaxHeaderBytes = 32 << 10
+}
