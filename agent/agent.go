@@ -35,6 +35,7 @@ type Handler func(events []*event.Event)
 // system with every feature that is on by default, and throws the events away.
 type Config struct {
 	Handler Handler
+	Account Account      // nil for none
 	Log     *slog.Logger // nil discards
 
 	Only    []string // names of the features to run; nil means all that are on by default
@@ -92,7 +93,9 @@ func New(cfg Config) (*Agent, error) {
 		}
 		a.runners = append(a.runners, a.newRunner(entry, fs))
 	}
-	a.pipeline = &pipeline{agent: a, table: a.table, handler: cfg.Handler}
+	a.pipeline = &pipeline{
+		agent: a, table: a.table, handler: cfg.Handler, books: bookkeeper{account: cfg.Account, lost: make(map[string]uint64)},
+	}
 	return a, nil
 }
 
@@ -100,7 +103,7 @@ func (a *Agent) newRunner(entry features.Entry, fs hostfs.FS) *runner {
 	log := a.log.With("feature", entry.Name)
 	r := &runner{
 		entry: entry, health: feature.NewHealth(entry.Name), queue: a.queue, log: log,
-		ended: make(chan struct{}),
+		account: a.cfg.Account, ended: make(chan struct{}),
 	}
 	r.host = feature.Host{FS: fs, Log: log, Sink: r, Health: r.health, StateDir: a.cfg.StateDir}
 	return r
@@ -112,6 +115,9 @@ func (c *Config) complete() error {
 	}
 	if c.Handler == nil {
 		c.Handler = func([]*event.Event) {}
+	}
+	if c.Account == nil {
+		c.Account = noAccount{}
 	}
 	if c.list == nil {
 		c.list = features.All
@@ -339,7 +345,7 @@ func (a *Agent) Report() Report {
 	if s := a.stats.Load(); s != nil {
 		r.Process = s.process
 		r.Ledger.Delivered, r.Ledger.Folded = s.delivered, s.folded
-		r.Ledger.Merged = s.absorbed - s.added - uint64(s.process.Waiting)
+		r.Ledger.Merged = s.merged()
 		r.Ledger.Waiting = s.held + uint64(s.process.Waiting) + uint64(a.queue.len())
 	}
 	return r

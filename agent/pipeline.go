@@ -23,6 +23,7 @@ type pipeline struct {
 	agent     *Agent
 	table     *process.Table
 	handler   Handler
+	books     bookkeeper
 	sequencer sequencer
 	folder    folder
 	incoming  []queued
@@ -40,6 +41,9 @@ type pipelineStats struct {
 	held              uint64 // in the sequencer
 	process           process.Stats
 }
+
+// merged returns how many events became one with another sensor's.
+func (s pipelineStats) merged() uint64 { return s.absorbed - s.added - uint64(s.process.Waiting) }
 
 func (p *pipeline) start(ctx context.Context) {
 	p.done = make(chan struct{})
@@ -60,6 +64,7 @@ func (p *pipeline) run(ctx context.Context) {
 		case <-ctx.Done():
 			p.collect(time.Now())
 			p.release(time.Now(), true)
+			p.keepBooks()
 			return
 		case <-p.agent.queue.ready:
 			time.Sleep(batchNap - time.Since(p.turned))
@@ -77,6 +82,7 @@ func (p *pipeline) turn(now time.Time) time.Duration {
 	if now.Sub(p.kept) >= busyTick {
 		p.kept = now
 		p.checkSensors()
+		p.keepBooks()
 	}
 	wait := p.release(now, false)
 	switch {
@@ -134,6 +140,12 @@ func (p *pipeline) checkSensors() {
 			p.table.SetActive(event.Source(r.entry.Name), false)
 		}
 	}
+}
+
+// keepBooks tells the account what was combined and lost since the last time.
+func (p *pipeline) keepBooks() {
+	p.stats.process = p.table.Stats()
+	p.books.book(p.agent.runners, p.stats.folded+p.stats.merged())
 }
 
 func (p *pipeline) add(e event.Event) {

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/agent/features"
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/fleet"
 )
 
 // A feature that fails is started again, at first soon, then ever later.
@@ -30,15 +31,21 @@ type runner struct {
 	emitted atomic.Uint64
 	dropped atomic.Uint64 // queue full
 	queue   *queue
+	account Account
 	log     *slog.Logger
 }
+
+// queueFull is the counter of events that found no room in the queue.
+const queueFull = "queue_full"
 
 // Emit implements [feature.Sink].
 func (r *runner) Emit(events []event.Event) {
 	r.emitted.Add(uint64(len(events)))
+	r.account.AddProduced(uint64(len(events)))
 	if n := r.queue.put(events, time.Now()); n > 0 {
 		r.dropped.Add(uint64(n))
-		r.health.CountDropped("queue_full", r.dropped.Load())
+		r.account.AddDropped(fleet.QueueFull, uint64(n))
+		r.health.CountDropped(queueFull, r.dropped.Load())
 	}
 }
 
