@@ -21,15 +21,28 @@ type histogram struct {
 	current *severityCounts // its counts
 }
 
+// maxWidth keeps the borders of buckets within 64 bits.
+const maxWidth = 10 * 365 * 24 * time.Hour
+
 func newHistogram(width time.Duration) *histogram {
-	return &histogram{width: int64(max(width, 0)), counts: make(map[int64]*severityCounts)}
+	return &histogram{width: int64(min(max(width, 0), maxWidth)), counts: make(map[int64]*severityCounts)}
+}
+
+// bucket returns the number of the bucket of a time.
+func (h *histogram) bucket(nanos int64) int64 {
+	nanos = min(max(nanos, math.MinInt64+h.width), math.MaxInt64-h.width)
+	number := nanos / h.width
+	if nanos%h.width < 0 {
+		number--
+	}
+	return number
 }
 
 func (h *histogram) add(nanos int64, severity uint8) {
 	if h.width == 0 {
 		return
 	}
-	if n := floorDivide(nanos, h.width); h.current == nil || n != h.number {
+	if n := h.bucket(nanos); h.current == nil || n != h.number {
 		h.number, h.current = n, h.counts[n]
 		if h.current == nil {
 			h.current = new(severityCounts)
@@ -53,7 +66,8 @@ func (h *histogram) buckets(since, until time.Time) []store.Bucket {
 		first = last - MaxBuckets + 1
 	}
 	list := make([]store.Bucket, 0, last-first+1)
-	for n := first; n <= last; n++ {
+	for i := range last - first + 1 {
+		n := first + i
 		var counts severityCounts
 		if c := h.counts[n]; c != nil {
 			counts = *c
@@ -70,20 +84,12 @@ func (h *histogram) ends(since, until time.Time) (first, last int64) {
 	if since.IsZero() {
 		first = slices.Min(slices.Collect(maps.Keys(h.counts)))
 	} else {
-		first = floorDivide(since.UnixNano(), h.width)
+		first = h.bucket(since.UnixNano())
 	}
 	if until.IsZero() {
 		last = slices.Max(slices.Collect(maps.Keys(h.counts)))
 	} else {
-		last = floorDivide(max(until.UnixNano(), math.MinInt64+1)-1, h.width)
+		last = h.bucket(max(until.UnixNano(), math.MinInt64+1) - 1)
 	}
 	return first, last
-}
-
-func floorDivide(n, by int64) int64 {
-	quotient := n / by
-	if n%by < 0 {
-		quotient--
-	}
-	return quotient
 }
