@@ -98,7 +98,7 @@ var layers = []layer{
 	{folder: "server/enroll/...", may: append([]string{"store"}, below...), modules: []string{nkeys, natsJWT}},
 	{folder: "server/*/...", may: append([]string{"detect/...", "rules/...", "store"}, below...), modules: []string{prometheus}},
 	{
-		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "rules/...", "api/...", "web"}, below...),
+		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "rules/...", "api/...", "simulate", "web"}, below...),
 		modules: []string{yaml, prometheus, nkeys},
 	},
 	{folder: "web"},
