@@ -51,13 +51,22 @@ func (d *detection) List() []api.Rule {
 func (d *detection) Reload(context.Context) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rules, err := ingest.LoadRules(d.paths)
+	rules, err := d.load()
 	if err != nil {
-		return 0, fmt.Errorf("%w: the rules stay as they were: %s", account.ErrInvalid, reasons(err))
+		return 0, fmt.Errorf("%w: the rules stay as they were: %w", account.ErrInvalid, err)
 	}
 	d.rules = rules
 	d.use(rules)
 	return len(rules.Rules()), nil
+}
+
+// load reads the rules. The error lists what is wrong with each.
+func (d *detection) load() (*detect.Ruleset, error) {
+	rules, err := ingest.LoadRules(d.paths)
+	if err != nil {
+		return nil, errors.New(reasons(err))
+	}
+	return rules, nil
 }
 
 // maxReasons is how many refused rules are said one by one.

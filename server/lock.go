@@ -9,7 +9,7 @@ import (
 )
 
 // errLocked says that another process holds a lock.
-var errLocked = errors.New("locked")
+var errLocked = errors.New("in use")
 
 // lockName is the file whose lock says that a server uses the directory. It
 // stays there; what counts is the lock, which ends with the process.
@@ -34,7 +34,7 @@ func openDataDir(dir string) (*os.File, error) {
 	file, err := lockFile(filepath.Join(dir, lockName))
 	switch {
 	case errors.Is(err, errLocked):
-		return nil, fmt.Errorf("another server uses the data directory %s: stop it, or give this one its own with data_dir or --data", dir)
+		return nil, fmt.Errorf("the data directory %s is %w by another server: stop it, or give this one its own with data_dir or --data", dir, err)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("the data directory %s cannot be written: give it to the user that the server runs as (%w)", dir, err)
 	case err != nil:

@@ -59,6 +59,18 @@ func (r *registry) active(id event.HostID) bool {
 	return ok && h.State == fleet.Active
 }
 
+// revoked reports whether the public key is that of a revoked host.
+func (r *registry) revoked(publicKey string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, h := range r.hosts {
+		if h.PublicKey == publicKey {
+			return h.State == fleet.Revoked
+		}
+	}
+	return false
+}
+
 // eachHost calls fn for every host, by name.
 func eachHost(ctx context.Context, st store.Hosts, fn func(fleet.Host)) error {
 	page := store.Page{Limit: 1000}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore"
+)
+
+// Restore puts the backup in the file at path into the data directory, which
+// must be empty or not there, and checks that it is whole: every file against
+// the manifest, and every segment that the database names. What fails is taken
+// away again. It returns what the backup says of itself in words.
+func Restore(ctx context.Context, path, dataDir string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("open the backup: %w", err)
+	}
+	defer file.Close()
+	if err := emptyDir(dataDir); err != nil {
+		return "", err
+	}
+	m, err := extract(ctx, file, dataDir)
+	if err != nil {
+		return "", errors.Join(err, clearDir(dataDir))
+	}
+	return fmt.Sprintf("backup of %s, made by Holdfast %s, %d files", m.Created.Format("2006-01-02 15:04:05 MST"), m.Server, len(m.Files)), nil
+}
+
+// emptyDir makes sure that the directory is there and empty.
+func emptyDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look into the data directory: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("the data directory %s is not empty: a backup is restored into an empty one", dir)
+	}
+	return nil
+}
+
+// clearDir takes away what a restore that failed has made.
+func clearDir(dir string) error {
+	var errs []error
+	for _, name := range []string{stateName, stateName + "-wal", stateName + "-shm", keysName, segmentsName} {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+	}
+	return errors.Join(errs...)
+}
+
+// extract unpacks and checks a backup.
+func extract(ctx context.Context, r io.Reader, dir string) (manifest, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return manifest{}, fmt.Errorf("open the data directory: %w", err)
+	}
+	defer root.Close()
+	m, err := readBackup(r, func(name string, content io.Reader) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return put(root, name, content)
+	})
+	if err != nil {
+		return m, err
+	}
+	return m, errors.Join(atomicfile.SyncDir(dir), checkState(ctx, dir))
+}
+
+// put writes one file, synced.
+func put(root *os.Root, name string, content io.Reader) error {
+	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return fmt.Errorf("restore %s: %w", name, err)
+	}
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", name, err)
+	}
+	_, err = io.Copy(file, content)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("restore %s: %w", name, err)
+	}
+	return nil
+}
+
+// checkState opens the restored database and looks for every segment that it
+// names.
+func checkState(ctx context.Context, dir string) (err error) {
+	path := filepath.Join(dir, stateName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return errors.New("the backup holds no database of the state")
+	}
+	state, err := sqlstore.Open(ctx, sqlstore.Config{Path: path})
+	if err != nil {
+		return fmt.Errorf("open the restored state: %w", err)
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	segments, err := state.SegmentList(ctx, store.SegmentFilter{})
+	if err != nil {
+		return fmt.Errorf("check the restored state: %w", err)
+	}
+	for _, seg := range segments {
+		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(segmentFile(seg))))
+		if err != nil || info.Size() != seg.Bytes {
+			return fmt.Errorf("the backup lacks segment %s of %s, or its size is not the one noted", seg.ID, seg.Day)
+		}
+	}
+	return nil
+}

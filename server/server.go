@@ -1,0 +1,339 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	apitypes "github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/server/api"
+	"github.com/holdfast-security/holdfast/server/auth"
+	"github.com/holdfast-security/holdfast/server/ingest"
+	"github.com/holdfast-security/holdfast/server/pki"
+	"github.com/holdfast-security/holdfast/server/stream"
+	"github.com/holdfast-security/holdfast/store/segment"
+	"github.com/holdfast-security/holdfast/store/sqlstore"
+)
+
+// Server is a Holdfast server. Make it with [New]; its methods are for one
+// goroutine unless they say otherwise.
+type Server struct {
+	cfg Config
+	log *slog.Logger
+
+	opened  cleanups // what New opened
+	running cleanups // what Start started
+	first   string   // password of the first administrator, when it was made
+
+	keys      *pki.Keys
+	state     *sqlstore.Store
+	telemetry *segment.Store
+	accounts  *people
+	hub       *api.Hub
+
+	registry  registry
+	beats     *heartbeats
+	speaker   *speaker
+	simulator *simulator
+	rules     *detection
+	upkeep    *maintenance
+	settings  settings
+	removing  sync.Mutex // held while segments are removed or joined, and while they are backed up
+
+	stream   *stream.Stream
+	pipeline *ingest.Pipeline
+	https    net.Listener
+}
+
+// startTime bounds what New and Start do.
+const startTime = time.Minute
+
+// New opens what the server keeps, and makes what is missing: the data
+// directory, keys and certificates, the database with its first administrator.
+// Nothing listens yet. An error is one sentence for the administrator, and
+// leaves nothing open. The caller calls [Server.Stop] even if it never calls
+// Start.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)), hub: api.NewHub()}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.opened.run(context.WithoutCancel(ctx)))
+		}
+	}()
+	lock, err := openDataDir(cfg.dataDir())
+	if err != nil {
+		return nil, err
+	}
+	s.opened.add("the lock", func(context.Context) error { return lock.Close() })
+	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}}
+	if s.rules.rules, err = s.rules.load(); err != nil {
+		return nil, err
+	}
+	s.keys, err = pki.Open(cfg.path(keysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openStores(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.assemble(ctx)
+}
+
+// openStores opens database and telemetry.
+func (s *Server) openStores(ctx context.Context) error {
+	dsn, err := s.cfg.database()
+	if err != nil {
+		return err
+	}
+	where := sqlstore.Config{DSN: dsn, Log: s.log}
+	if dsn == "" {
+		where.Path = s.cfg.path(stateName)
+	}
+	if s.state, err = sqlstore.Open(ctx, where); err != nil {
+		return err
+	}
+	s.opened.add("the database", func(context.Context) error { return s.state.Close() })
+	blobs, err := segment.OpenDirectory(s.cfg.path(segmentsName))
+	if err != nil {
+		return err
+	}
+	s.opened.add("the directory of segments", func(context.Context) error { return blobs.Close() })
+	if s.telemetry, err = segment.Open(ctx, blobs, s.state, segment.Options{}); err != nil {
+		return err
+	}
+	s.opened.add("the telemetry", func(context.Context) error { return s.telemetry.Close() })
+	return nil
+}
+
+// assemble makes the parts that need nothing running.
+func (s *Server) assemble(ctx context.Context) error {
+	if err := s.settings.load(ctx, s.state); err != nil {
+		return err
+	}
+	made, err := auth.New(auth.Config{
+		Accounts: s.state, Log: s.log, Secure: true, PublicURL: s.URL(),
+		Lifetime: s.settings.sessionLifetime, Provider: s.settings.provider,
+	})
+	if err != nil {
+		return err
+	}
+	path := s.cfg.path(firstPasswordName)
+	s.accounts = &people{made, path, s.log}
+	if s.first, err = makeFirstAdmin(ctx, s.state, made, path); err != nil {
+		return err
+	}
+	if err := s.registry.load(ctx, s.state); err != nil {
+		return err
+	}
+	s.beats = newHeartbeats(s.state, s.log, s.hub.Host, s.hub.Ledger)
+	s.speaker = newSpeaker(s.log, s.keys.Signing(), s.state, s.sendSigned)
+	if err := s.speaker.load(ctx, s.state); err != nil {
+		return err
+	}
+	s.simulator = newSimulator(s.log, s.state, scenarios(), s.registry.active, s.speaker.order, s.hub.Simulation)
+	s.upkeep = &maintenance{log: s.log, state: s.state, events: s, settings: s.settings.retention, wake: make(chan struct{}, 1)}
+	return s.simulator.resume(ctx)
+}
+
+// FirstPassword returns the password of the first administrator, [FirstAdmin],
+// when New made it, and "" otherwise.
+func (s *Server) FirstPassword() string { return s.first }
+
+// Start brings the server up and returns: the stream, ingestion, the gateway
+// for agents, maintenance, and last the addresses for people. On an error
+// everything that was started is stopped again.
+func (s *Server) Start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+			defer cancel()
+			err = errors.Join(err, s.running.run(stopping))
+		}
+	}()
+	for _, step := range []func(context.Context) error{s.startStream, s.startIngest, s.startGateway, s.startKeeping, s.startControl, s.startHTTPS} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	s.log.Info("the server is up", "console", s.URL(), "stream", s.StreamURLs(), "rules", len(s.rules.List()), "data", s.cfg.dataDir())
+	return nil
+}
+
+// Stop takes the server down: first what comes in from people and agents, then
+// ingestion, which commits what it holds, then the stores. All of it has until
+// ctx ends; what is not stored by then, the stream still has. Calling it again
+// does nothing.
+func (s *Server) Stop(ctx context.Context) error {
+	s.hub.Close()
+	return errors.Join(s.running.run(ctx), s.opened.run(ctx))
+}
+
+// startStream opens the stream.
+func (s *Server) startStream(ctx context.Context) error {
+	c := stream.Config{MaxBytes: cmp.Or(s.cfg.StreamBytes, DefaultStreamBytes), Log: s.log}
+	if o := s.cfg.OutsideStream; len(o.URLs) > 0 {
+		c.Outside = &stream.Outside{
+			URLs: o.URLs, Credentials: o.CredentialsFile, CA: o.CAFile, SigningSeed: o.SigningSeedFile,
+			SystemCredentials: o.SystemCredentialsFile, OperatorSeed: o.OperatorSeedFile, Replicas: o.Replicas,
+		}
+	} else {
+		k := s.keys
+		c.Dir, c.Listen, c.TLS = s.cfg.path(streamName), cmp.Or(s.cfg.StreamListen, DefaultStreamListen), k.AgentTLS()
+		c.Keys = stream.Keys{Operator: k.Operator(), Account: k.Account(), System: k.System(), Signing: k.Signing()}
+	}
+	var err error
+	if s.stream, err = stream.Open(ctx, c); err != nil {
+		return err
+	}
+	s.running.add("the stream", func(context.Context) error {
+		s.stream.Close()
+		return nil
+	})
+	return s.revokeAgain(ctx)
+}
+
+// startIngest starts the way from the stream into the stores.
+func (s *Server) startIngest(ctx context.Context) error {
+	partition, err := partitionName(ctx, s.state, s.stream)
+	if err != nil {
+		return err
+	}
+	s.pipeline = ingest.New(ingest.Config{
+		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
+		Rules: s.rules.rules, Log: s.log, Saved: s.alertsSaved,
+	})
+	s.rules.use = s.pipeline.SetRules
+	s.running.background("ingestion", s.pipeline.Run)
+	return nil
+}
+
+// startGateway lets agents in.
+func (s *Server) startGateway(ctx context.Context) error {
+	intakes, err := s.state.Intakes(ctx)
+	if err != nil {
+		return err
+	}
+	s.running.background("the gateway", func(ctx context.Context) {
+		if err := s.stream.Serve(ctx, &handler{s}, intakes); err != nil {
+			s.log.Error("the gateway for agents ended", "error", err)
+		}
+	})
+	return nil
+}
+
+// startKeeping starts what goes on beside.
+func (s *Server) startKeeping(context.Context) error {
+	s.running.background("heartbeats", s.beats.run)
+	s.running.background("simulations", s.simulator.run)
+	s.running.background("maintenance", s.upkeep.run)
+	return nil
+}
+
+// alertsSaved tells people and simulations of alerts.
+func (s *Server) alertsSaved(alerts []finding.Alert, added []string) {
+	fresh := make(map[string]bool, len(added))
+	for _, id := range added {
+		fresh[id] = true
+	}
+	for i := range alerts {
+		a := &alerts[i]
+		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: finding.Open, New: fresh[a.ID]})
+	}
+	s.simulator.saved(alerts)
+}
+
+// Ready returns nil when the server can do its work, and otherwise says in a
+// sentence what is wrong. It may be called from any goroutine.
+func (s *Server) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := s.state.Ping(ctx); err != nil {
+		return fmt.Errorf("%w: %w", api.ErrNotReady, err)
+	}
+	return s.readiness()
+}
+
+// readiness is Ready without asking the database.
+func (s *Server) readiness() error {
+	var wrong []string
+	if s.stream == nil || s.pipeline == nil {
+		wrong = append(wrong, "the server is starting")
+	} else {
+		if err := s.stream.Ready(); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+		if st := s.pipeline.Status(); st.State == ingest.Stalled {
+			wrong = append(wrong, "ingestion waits: "+st.Detail)
+		}
+	}
+	if err := s.keys.Trouble(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", api.ErrNotReady, strings.Join(wrong, "; "))
+}
+
+// URL returns the address of console and API, for people.
+func (s *Server) URL() string { return s.serverURLs()[0] }
+
+// serverURLs returns the addresses of console and API under each name.
+func (s *Server) serverURLs() []string {
+	listen := cmp.Or(s.cfg.Listen, DefaultListen)
+	if s.https != nil {
+		listen = s.https.Addr().String()
+	}
+	return s.urls("https://", listen)
+}
+
+// StreamURLs returns the addresses that agents connect to.
+func (s *Server) StreamURLs() []string {
+	if urls := s.cfg.OutsideStream.URLs; len(urls) > 0 {
+		return urls
+	}
+	listen := cmp.Or(s.cfg.StreamListen, DefaultStreamListen)
+	if s.stream != nil {
+		listen = s.stream.Addr()
+	}
+	return s.urls("tls://", listen)
+}
+
+// urls returns each of the server's names with the port of an address that it
+// listens on.
+func (s *Server) urls(scheme, listen string) []string {
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		port = "0"
+	}
+	var urls []string
+	for _, name := range s.cfg.names() {
+		urls = append(urls, scheme+net.JoinHostPort(name, port))
+	}
+	return urls
+}
+
+// resetPassword gives an account a new password, for somebody on this machine
+// who may read the data directory.
+func (s *Server) resetPassword(ctx context.Context, name string) (string, error) {
+	password, err := resetPassword(ctx, s.accounts, name)
+	if err == nil {
+		s.log.Warn("a password was set anew from this machine", "account", name)
+	}
+	return password, err
+}
