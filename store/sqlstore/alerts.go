@@ -85,13 +85,6 @@ func selectCases(db bun.IDB, into any) *bun.SelectQuery {
 	return db.NewSelect().Model(into).ColumnExpr("a.*").ColumnExpr(summaryColumns).Join("JOIN alert_docs AS d ON d.seq = a.seq")
 }
 
-func (r *alertRow) facets() facet.Row {
-	return facet.Row{
-		Seq: r.Seq, LastTime: r.LastTime, Count: r.Count, Severity: r.Severity, Status: finding.Status(r.Status),
-		Type: r.AlertType, Host: r.Host, Rule: r.Rule, Assignee: r.Assignee, Tactics: r.Tactics,
-	}
-}
-
 func (r *caseRow) triage() finding.Triage {
 	return finding.Triage{
 		Status: finding.Status(r.Status), Assignee: r.Assignee, Changed: moment(r.Triaged), By: r.TriagedBy, Version: r.Version,

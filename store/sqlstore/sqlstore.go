@@ -53,6 +53,9 @@ type Store struct {
 	postgres bool
 	path     string // of the SQLite file
 
+	stop    context.CancelFunc // ends the goroutines
+	running sync.WaitGroup
+
 	facetsLock sync.RWMutex // guards facets and seenChange
 	facets     *facet.Index
 	seenChange int64 // the change of alert_clock that facets stand at; -1 before they are loaded
@@ -76,10 +79,24 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.ReadConns <= 0 {
 		c.ReadConns = max(4, 2*runtime.GOMAXPROCS(0))
 	}
+	open := openSQLite
 	if c.DSN != "" {
-		return openPostgres(ctx, c)
+		open = openPostgres
 	}
-	return openSQLite(ctx, c)
+	s, err := open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.running.Go(func() { s.warm(ctx) })
+	return s, nil
+}
+
+// warm loads the facets, so that the first list need not wait for all of them.
+func (s *Store) warm(ctx context.Context) {
+	if err := s.withFacets(ctx, func(*facet.Index) {}); err != nil && ctx.Err() == nil {
+		s.log.Warn("reading alerts ahead; the first list will try again", "error", err)
+	}
 }
 
 func newStore(c Config, write, read *bun.DB) *Store {
@@ -93,8 +110,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return problem(err, "reach the state database")
 }
 
-// Close implements [store.State]. It waits for queries under way.
+// Close implements [store.State]. It waits for queries under way. Closing
+// again does nothing.
 func (s *Store) Close() error {
+	s.stop()
+	s.running.Wait()
 	err := s.read.Close()
 	if s.write != s.read {
 		err = errors.Join(err, s.write.Close())

@@ -2,9 +2,12 @@ package sqlstore
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/finding"
@@ -117,4 +120,22 @@ func TestConfigNeedsOneDatabase(t *testing.T) {
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error tells the password: %v", err)
 	}
+}
+
+func TestCloseLeavesNothingRunning(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	s := openTest(t, filepath.Join(t.TempDir(), "state.db"))
+	saveTest(t, s, testAlert("a"))
+	if total(t, s, store.AlertFilter{}) != 1 {
+		t.Error("the alert is not there")
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Ping(t.Context()); err == nil {
+		t.Error("a closed store answers")
+	}
+	goleak.VerifyNone(t, before)
 }
