@@ -24,7 +24,7 @@ func child(dir string) {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	var after Position
+	var after uint64
 	for {
 		sequenced := s.Ledger().Sequenced
 		n := rand.IntN(20) + 1
@@ -40,13 +40,13 @@ func child(dir string) {
 		}
 		s.AddCombined(2)
 		if rand.IntN(3) > 0 {
-			f, err := s.Next(after)
-			if err != nil {
-				fmt.Println("error", err)
+			sequence, _, ok := s.Next(after)
+			if !ok {
+				fmt.Println("error: no frame after", after)
 				os.Exit(1)
 			}
-			after = f.Position
-			fmt.Printf("acking %d\n", after.Sequence)
+			after = sequence
+			fmt.Printf("acking %d\n", after)
 			if err := s.Ack(after); err != nil {
 				fmt.Println("error", err)
 				os.Exit(1)
@@ -107,14 +107,14 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if l.Sequenced < sequenced || len(s.volumes) != 1 {
 			t.Fatalf("round %d: %d events; the child had appended %d", round, l.Sequenced, sequenced)
 		}
-		frames := readAll(t, s, Position{})
+		frames := readAll(t, s, 0)
 		want := acking
-		if len(frames) > 0 && frames[0].Sequence == acking { // it died before it could acknowledge
+		if len(frames) > 0 && frames[0].sequence == acking { // it died before it could acknowledge
 			want = acking - 1
 		}
 		for i, f := range frames {
-			if f.Sequence != want+uint64(i)+1 {
-				t.Fatalf("round %d: frame %d after %d", round, f.Sequence, want+uint64(i))
+			if f.sequence != want+uint64(i)+1 {
+				t.Fatalf("round %d: frame %d after %d", round, f.sequence, want+uint64(i))
 			}
 		}
 		if l.Queued != 0 || l.Sequenced != l.Acknowledged+l.Spooled || s.Stats().DamagedFrames != 0 {
@@ -155,7 +155,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkNext(b *testing.B) {
 	s := open(b, b.TempDir(), Options{Limit: 32 << 30})
 	const events = 200
-	var after Position
+	var after uint64
 	filled := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -168,11 +168,11 @@ func BenchmarkNext(b *testing.B) {
 			}
 			b.StartTimer()
 		}
-		f, err := s.Next(after)
-		if err != nil || f.Data == nil {
-			b.Fatal(f, err)
+		sequence, _, ok := s.Next(after)
+		if !ok {
+			b.Fatal("no frame")
 		}
-		after = f.Position
+		after = sequence
 		if err := s.Ack(after); err != nil {
 			b.Fatal(err)
 		}

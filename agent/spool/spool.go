@@ -75,19 +75,6 @@ func (o *Options) complete() {
 	}
 }
 
-// Position names a frame.
-type Position struct {
-	Epoch    wire.Epoch
-	Sequence uint64
-}
-
-// Frame is what [Spool.Next] hands out. Data is the receiver's to keep.
-type Frame struct {
-	Position
-	Previous uint64 // the frame before it that the spool still has; 0 for none, see [wire.PreviousHeader]
-	Data     []byte
-}
-
 // Stats describe a spool since it was opened.
 type Stats struct {
 	Epoch         wire.Epoch // in which events are numbered now
@@ -96,6 +83,7 @@ type Stats struct {
 	DamagedFrames uint64 // frames that no longer matched their checksum: the server will count their events as a gap
 	DamagedEvents uint64
 	SyncFailures  uint64
+	ReadFailures  uint64
 }
 
 // Spool is the queue on disk. Its methods may be called from any goroutine.
@@ -220,9 +208,9 @@ func (s *Spool) begin(boot uint64) error {
 // current returns the volume that is written to.
 func (s *Spool) current() *volume { return s.volumes[len(s.volumes)-1] }
 
-// Ready holds a token when [Spool.Next] may have a frame that it did not have
-// when it was last asked.
-func (s *Spool) Ready() <-chan struct{} { return s.ready }
+// Wake returns a channel that holds a token when [Spool.Next] may have a frame
+// that it did not have when it was last asked.
+func (s *Spool) Wake() <-chan struct{} { return s.ready }
 
 func (s *Spool) wake() {
 	select {
@@ -334,41 +322,51 @@ func (s *Spool) write(frame []byte, events int) error {
 	return nil
 }
 
-// Next returns the first frame behind after that is not acknowledged; Data is
-// nil when there is none. The zero Position, or one of another epoch than is
-// handed out now, asks for the oldest. Frames of an epoch are handed out only
-// when all of the epoch before are acknowledged. An error means that the disk
-// could not be read now.
-func (s *Spool) Next(after Position) (Frame, error) {
+// Next returns the first frame with a sequence number above after that is not
+// acknowledged; the frame is the caller's to keep. It reports false when there
+// is none, or when the disk cannot be read now, which is logged and counted.
+//
+// Frames of an epoch are handed out only when all of the epoch before are
+// acknowledged. Their numbers begin with 1 again: then, and only then, the
+// sequence number is not above after.
+func (s *Spool) Next(after uint64) (sequence uint64, frame []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return Frame{}, ErrClosed
+		return 0, nil, false
 	}
-	if err := s.dropDrained(); err != nil {
-		return Frame{}, err
-	}
-	v := s.volumes[0]
-	if after.Epoch != v.name.epoch {
-		after.Sequence = 0
-	}
-	frame, err := v.frameAfter(after.Sequence, &s.stats)
+	h, frame, err := s.next(after)
 	if err != nil {
-		return Frame{}, fmt.Errorf("read the spool: %w", err)
+		s.stats.ReadFailures++
+		s.log.Error("spool cannot be read", "error", err)
 	}
-	if frame.Data == nil && len(s.volumes) > 1 {
-		return frame, s.dropDrained() // what was left of it was damaged
-	}
-	return frame, nil
+	return h.sequence, frame, err == nil && frame != nil
 }
 
-// Ack forgets a frame: the server has it, or will never take it. Positions
-// that were not handed out, or were acknowledged before, change nothing.
-func (s *Spool) Ack(p Position) error {
+func (s *Spool) next(after uint64) (handed, []byte, error) {
+	if err := s.dropDrained(); err != nil {
+		return handed{}, nil, err
+	}
+	v := s.volumes[0]
+	if after > v.furthest() {
+		after = 0
+	}
+	h, frame, err := v.frameAfter(after, &s.stats)
+	if err == nil && frame == nil && len(s.volumes) > 1 { // what was left of this epoch is damaged
+		if err = s.dropDrained(); err == nil && s.volumes[0] != v {
+			return s.volumes[0].frameAfter(0, &s.stats)
+		}
+	}
+	return h, frame, err
+}
+
+// Ack forgets the frames up to and including one that was handed out: the
+// server has them, or will never take them. Any other number changes nothing.
+func (s *Spool) Ack(sequence uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.volumes[0]
-	if s.closed || p.Epoch != v.name.epoch || !v.ack(p.Sequence) {
+	if s.closed || !v.ack(sequence) {
 		return nil
 	}
 	freed, err := v.removeAcked()

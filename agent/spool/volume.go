@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -89,7 +90,6 @@ type handed struct {
 	segment  *segment
 	offset   int64
 	size     int
-	acked    bool
 }
 
 func segmentName(base, first uint64) string { return fmt.Sprintf("%016x-%016x.frames", base, first) }
@@ -265,39 +265,28 @@ func (v *volume) rotate() (*os.File, error) {
 	return before, nil
 }
 
-// frameAfter returns the first frame behind a sequence number that is not
-// acknowledged, as [Spool.Next] does.
-func (v *volume) frameAfter(after uint64, stats *Stats) (Frame, error) {
-	i, _ := slices.BinarySearchFunc(v.out, after+1, func(h handed, seq uint64) int {
-		if h.sequence < seq {
-			return -1
-		}
-		return 1
-	})
-	for ; i < len(v.out); i++ {
-		if h := v.out[i]; !h.acked {
-			data, err := v.reread(h)
-			return Frame{Position: v.position(h.sequence), Previous: v.previous(i), Data: data}, err
-		}
+// furthest returns the last frame that was handed out or is acknowledged.
+func (v *volume) furthest() uint64 {
+	sequence, _ := v.expected()
+	return sequence - 1
+}
+
+// frameAfter returns the first frame behind a sequence number, nil when there
+// is none.
+func (v *volume) frameAfter(after uint64, stats *Stats) (handed, []byte, error) {
+	i, _ := slices.BinarySearchFunc(v.out, after+1, bySequence)
+	if i < len(v.out) {
+		frame, err := v.reread(v.out[i])
+		return v.out[i], frame, err
 	}
 	found, err := v.advance(stats)
 	if err != nil || found == nil {
-		return Frame{}, err
+		return handed{}, nil, err
 	}
-	i = len(v.out) - 1
-	return Frame{Position: v.position(found.header.Sequence), Previous: v.previous(i), Data: found.data}, nil
+	return v.out[len(v.out)-1], found.data, nil
 }
 
-func (v *volume) position(sequence uint64) Position {
-	return Position{Epoch: v.name.epoch, Sequence: sequence}
-}
-
-func (v *volume) previous(i int) uint64 {
-	if i == 0 {
-		return 0
-	}
-	return v.out[i-1].sequence
-}
+func bySequence(h handed, sequence uint64) int { return cmp.Compare(h.sequence, sequence) }
 
 // reread reads a frame that was handed out before.
 func (v *volume) reread(h handed) ([]byte, error) {
@@ -358,27 +347,16 @@ func (s *Stats) damaged(frames, events uint64) {
 	}
 }
 
-// ack marks a frame and reports whether that changed anything.
+// ack notes the frames up to one that was handed out as acknowledged, and
+// reports whether it was.
 func (v *volume) ack(sequence uint64) bool {
-	i, ok := slices.BinarySearchFunc(v.out, sequence, func(h handed, seq uint64) int {
-		switch {
-		case h.sequence < seq:
-			return -1
-		case h.sequence > seq:
-			return 1
-		}
-		return 0
-	})
-	if !ok || v.out[i].acked {
+	i, ok := slices.BinarySearchFunc(v.out, sequence, bySequence)
+	if !ok {
 		return false
 	}
-	v.out[i].acked = true
-	n := 0
-	for ; n < len(v.out) && v.out[n].acked; n++ {
-		v.acked, v.ackedEvents = v.out[n].sequence, v.out[n].end
-	}
-	v.out = slices.Delete(v.out, 0, n)
-	return n > 0
+	v.acked, v.ackedEvents = v.out[i].sequence, v.out[i].end
+	v.out = slices.Delete(v.out, 0, i+1)
+	return true
 }
 
 // removeAcked removes files of which every frame is acknowledged, except the
