@@ -3,16 +3,12 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { keys } from './keys';
+import type { components } from './schema';
 
 export type Connection = 'connecting' | 'live' | 'lost';
 
 /** AlertChange is what the stream tells of an alert. */
-export interface AlertChange {
-  uid: string;
-  severity?: string;
-  status?: string;
-  new?: boolean;
-}
+export type AlertChange = Pick<components['schemas']['AlertChange'], 'uid'> & Partial<components['schemas']['AlertChange']>;
 
 /** The parts of EventSource that are used; tests pass their own. */
 export interface Source {

@@ -1,11 +1,343 @@
-import { EmptyState } from '../../components/states';
+import { ActionIcon, Button, Select, Tooltip } from '@mantine/core';
+import { IconArrowUp, IconKeyboard, IconShieldCheck } from '@tabler/icons-react';
+import { type Ref, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { Link, useNavigate, useSearchParams } from 'react-router';
+import { type AlertCounts, type AlertSummary, type Severity, severities, statuses } from '../../api/model';
+import { useHosts, useMay, useRules, useSession, useUsers } from '../../api/queries';
+import { SeverityBadge, StatusBadge, severityNames } from '../../components/badges';
+import { DataTable, type TableHandle } from '../../components/datatable';
+import { type Choice, FilterBar } from '../../components/filterbar';
+import { useKeys } from '../../components/keyboard';
 import { Page } from '../../components/page';
+import { EmptyState, ErrorState } from '../../components/states';
+import { useToast } from '../../components/toast';
+import { tacticLabel, tacticNames } from '../../text/attack';
+import { type AlertView, type Facet, type Order, narrowed, parse, queryString, request, toggled } from '../../text/filters';
+import { exact, plural } from '../../text/numbers';
+import { lookBacks } from '../../text/time';
+import css from './alerts.module.css';
+import { BulkBar } from './bulk';
+import { columns } from './columns';
+import { type Change, useAlertCounts, useAlertList, useLive, useTriage } from './data';
+import { KeyHelp } from './keyhelp';
+import { SavedViews } from './views';
 
-/** Alerts page. */
+/** Component is the page of alerts: filter, sort, triage one or many, without the mouse if one likes. */
 export function Component() {
+  const [search, setSearch] = useSearchParams();
+  const address = search.toString();
+  const view = useMemo(() => parse(new URLSearchParams(address)), [address]);
+  // Times that look back are fixed when the view changes, not with every draw.
+  const query = useMemo(() => request(view, Date.now()), [view]);
+  const set = useCallback((next: AlertView) => setSearch(new URLSearchParams(queryString(next)), { replace: true }), [setSearch]);
+  return <Alerts key={view.order} view={view} query={query} set={set} />;
+}
+
+interface Props {
+  view: AlertView;
+  query: ReturnType<typeof request>;
+  set: (view: AlertView) => void;
+}
+
+function Alerts({ view, query, set }: Props) {
+  const { list, rows, key } = useAlertList(query, view.order);
+  const counts = useAlertCounts(query);
+  const table = useRef<TableHandle>(null);
+  const searchBox = useRef<HTMLInputElement>(null);
+  const [cursor, setCursor] = useState<string | null>(null);
+  const [help, setHelp] = useState(false);
+  const selection = useSelection(rows);
+  const calm = () => selection.chosen.size === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
+  const live = useLive(key, query, view.order, calm);
+  const triage = useActions(key, view, rows, cursor, selection, (by) => table.current?.move(by));
+  const navigate = useNavigate();
+  const open = useCallback((a: AlertSummary) => void navigate(`/alerts/${a.uid}`), [navigate]);
+  const onEnd = useCallback(() => {
+    if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
+  }, [list]);
+
+  useKeys({
+    j: () => table.current?.move(1),
+    ArrowDown: () => table.current?.move(1),
+    k: () => table.current?.move(-1),
+    ArrowUp: () => table.current?.move(-1),
+    PageDown: () => table.current?.move(15),
+    PageUp: () => table.current?.move(-15),
+    x: () => {
+      if (cursor) selection.toggle(cursor, false);
+    },
+    X: () => {
+      if (cursor) selection.toggle(cursor, true);
+    },
+    '*': selection.all,
+    Escape: () => {
+      if (selection.chosen.size === 0) return false;
+      selection.clear();
+    },
+    a: () => triage.act({ status: 'acknowledged' }),
+    e: () => triage.act({ status: 'resolved' }),
+    d: () => triage.act({ status: 'dismissed' }),
+    o: () => triage.act({ status: 'open' }),
+    m: () => triage.act({ assignee: triage.me }),
+    u: () => triage.act({ assignee: '' }),
+    '/': () => searchBox.current?.focus(),
+    r: live.reload,
+    '?': () => setHelp(true),
+  });
+
   return (
-    <Page title="Alerts">
-      <EmptyState title="Not here yet" text="This page is being built." />
+    <Page
+      title="Alerts"
+      fill
+      actions={
+        <>
+          <SavedViews query={queryString(view)} onOpen={(q) => set(parse(new URLSearchParams(q)))} />
+          <Tooltip label="Keyboard: ?">
+            <ActionIcon aria-label="Keyboard shortcuts" size="lg" onClick={() => setHelp(true)}>
+              <IconKeyboard size={19} stroke={1.6} />
+            </ActionIcon>
+          </Tooltip>
+        </>
+      }
+    >
+      <Filters view={view} set={set} counts={counts.data} searchRef={searchBox} />
+      <div className={css.strip}>
+        {selection.chosen.size > 0 ? (
+          <BulkBar
+            count={selection.chosen.size}
+            loaded={rows.length}
+            onAll={selection.all}
+            onClear={selection.clear}
+            onChange={triage.act}
+            pending={triage.pending}
+            may={triage.may}
+            me={triage.me}
+          />
+        ) : (
+          <Totals counts={counts.data} view={view} set={set} />
+        )}
+        {live.waiting > 0 && (
+          <Button
+            className={css.waiting ?? ''}
+            radius="xl"
+            leftSection={<IconArrowUp size={14} aria-hidden />}
+            onClick={() => {
+              live.reload();
+              table.current?.top();
+            }}
+          >
+            {live.waiting >= 100 ? '100 or more new alerts' : plural(live.waiting, 'new alert')}
+          </Button>
+        )}
+      </div>
+      {list.isError && rows.length === 0 ? (
+        <ErrorState error={list.error} retry={() => void list.refetch()} />
+      ) : (
+        <DataTable
+          ref={table}
+          label="Alerts"
+          columns={columns}
+          rows={rows}
+          total={counts.data?.total}
+          id={(a) => a.uid}
+          name={(a) => `${a.title} on ${a.host_name}`}
+          rowHeight={50}
+          order={view.order}
+          onOrder={(order) => set({ ...view, order: order as Order })}
+          onOpen={open}
+          selected={selection.chosen}
+          onSelect={selection.toggle}
+          onSelectAll={selection.all}
+          cursor={cursor}
+          onCursor={setCursor}
+          onEnd={onEnd}
+          loading={list.isPending}
+          loadingMore={list.isFetchingNextPage}
+          dim={(a) => a.status === 'resolved' || a.status === 'dismissed'}
+          fresh={live.fresh}
+          empty={<Nothing view={view} set={set} />}
+        />
+      )}
+      <div className={css.foot} aria-live="polite">
+        {list.isError && rows.length > 0 && <span className={css.bad}>{list.error.message} </span>}
+        {rows.length > 0 && `${exact(rows.length)} of ${counts.data ? plural(Math.max(counts.data.total, rows.length), 'alert') : '…'} loaded`}
+      </div>
+      <KeyHelp opened={help} onClose={() => setHelp(false)} />
     </Page>
   );
+}
+
+/** useSelection keeps which rows are chosen; rows that left the list are not. */
+function useSelection(rows: AlertSummary[]) {
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const anchor = useRef<string | null>(null);
+  const chosen = useMemo(() => {
+    const there = new Set(rows.map((r) => r.uid));
+    return new Set([...picked].filter((id) => there.has(id)));
+  }, [picked, rows]);
+  const toggle = (id: string, extend: boolean) => {
+    const next = new Set(chosen);
+    const from = rows.findIndex((r) => r.uid === anchor.current);
+    const to = rows.findIndex((r) => r.uid === id);
+    if (extend && from >= 0 && to >= 0) {
+      for (const r of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) next.add(r.uid);
+    } else if (!next.delete(id)) {
+      next.add(id);
+    }
+    anchor.current = id;
+    setPicked(next);
+  };
+  return {
+    chosen,
+    toggle,
+    all: () => setPicked(chosen.size === rows.length ? new Set() : new Set(rows.map((r) => r.uid))),
+    clear: () => setPicked(new Set()),
+  };
+}
+
+type Selection = ReturnType<typeof useSelection>;
+
+/** useActions changes the chosen rows, or the one under the cursor, with a way back. */
+function useActions(key: readonly unknown[], view: AlertView, rows: AlertSummary[], cursor: string | null, selection: Selection, move: (by: number) => void) {
+  const toast = useToast();
+  const may = useMay('responder');
+  const me = useSession().data?.user.name ?? '';
+  const leaves = (a: AlertSummary) =>
+    (view.status.length > 0 && !view.status.includes(a.status)) || (view.assignee.length > 0 && !view.assignee.includes(a.assignee || '-'));
+  const triage = useTriage(key, leaves);
+  const act = (change: Change) => {
+    const uids = selection.chosen.size > 0 ? [...selection.chosen] : cursor ? [cursor] : [];
+    if (uids.length === 0) return;
+    if (!may) {
+      toast.complain('Your role may look at alerts but not change them. Ask an administrator for the role responder.');
+      return;
+    }
+    const before = rows.filter((r) => uids.includes(r.uid));
+    if (selection.chosen.size === 0 && before.some((r) => leaves({ ...r, ...change }))) move(cursor === rows.at(-1)?.uid ? -1 : 1);
+    triage.mutate(
+      { uids, change },
+      {
+        onSuccess: (n) => toast.say(told(n, change), () => undo(before)),
+        onError: (error) => toast.complain(error),
+      },
+    );
+    selection.clear();
+  };
+  // Back to what each row was, in as few requests as there are different ones.
+  const undo = (before: AlertSummary[]) => {
+    const groups = Map.groupBy(before, (r) => `${r.status} ${r.assignee}`);
+    for (const [, group] of groups) {
+      const first = group[0];
+      if (!first) continue;
+      triage.mutate(
+        { uids: group.map((r) => r.uid), change: { status: first.status, assignee: first.assignee }, keep: true },
+        { onError: (error) => toast.complain(error) },
+      );
+    }
+  };
+  return { act, pending: triage.isPending, may, me };
+}
+
+function told(n: number, change: Change): string {
+  const what = change.status ?? (change.assignee ? `assigned to ${change.assignee}` : 'assigned to nobody');
+  return `${plural(n, 'alert')} ${change.status === 'open' ? 'opened again' : what}.`;
+}
+
+function Filters({ view, set, counts, searchRef }: Omit<Props, 'query'> & { counts: AlertCounts | undefined; searchRef: Ref<HTMLInputElement> }) {
+  const rules = useRules();
+  const hosts = useHosts();
+  const users = useUsers();
+  const me = useSession().data?.user.name;
+  const deferred = useDeferredValue(counts);
+  const choices = useMemo((): Choice[] => {
+    const types = new Map(rules.data?.items.map((r) => [r.alert_type, r.title]));
+    for (const t of deferred?.top_types ?? []) types.set(t.key, t.label || t.key);
+    const typeCounts = new Map(deferred?.top_types.map((t) => [t.key, t.count]));
+    const hostNames = new Map(hosts.data?.items.map((h) => [h.uid, h.name]));
+    for (const h of deferred?.top_hosts ?? []) hostNames.set(h.key, h.label || h.key);
+    const people = new Set([...(me ? [me] : []), ...(users.data?.items.map((u) => u.name) ?? [])]);
+    const byLabel = (a: { label: string }, b: { label: string }) => a.label.localeCompare(b.label);
+    return [
+      { key: 'status', label: 'Status', values: view.status, options: statuses.map((s) => ({ value: s, label: s, mark: <StatusBadge status={s} /> })) },
+      { key: 'severity', label: 'Severity', values: view.severity, options: severities.map((s) => ({ value: s, label: severityNames[s], mark: <SeverityBadge severity={s} /> })) },
+      {
+        key: 'type', label: 'Type', values: view.type, free: true,
+        options: [...types].map(([value, label]) => ({ value, label, ...(typeCounts.has(value) ? { count: typeCounts.get(value) ?? 0 } : {}) })).sort(byLabel),
+      },
+      { key: 'host', label: 'Host', values: view.host, free: true, options: [...hostNames].map(([value, label]) => ({ value, label })).sort(byLabel) },
+      { key: 'tactic', label: 'Tactic', values: view.tactic, options: tacticNames.map((t) => ({ value: t, label: tacticLabel(t) })) },
+      {
+        key: 'assignee', label: 'Assignee', values: view.assignee, free: true,
+        options: [{ value: '-', label: 'Nobody' }, ...[...people].map((p) => ({ value: p, label: p === me ? `${p} (me)` : p }))],
+      },
+    ];
+  }, [deferred, hosts.data, me, rules.data, users.data, view]);
+  const ruleTitle = rules.data?.items.find((r) => r.uid === view.rule[0])?.title ?? 'chosen rule';
+  return (
+    <FilterBar
+      searchRef={searchRef}
+      text={view.text}
+      placeholder="Search title, description, host"
+      onText={(text) => set({ ...view, text })}
+      choices={choices}
+      onToggle={(facet, value) => set(toggled(view, facet as Facet, value))}
+      onClear={narrowed(view) ? () => set({ ...parse(new URLSearchParams()), order: view.order }) : undefined}
+    >
+      <Select
+        aria-label="Time"
+        w={142}
+        value={view.since in lookBacks || view.since === '' ? view.since : 'other'}
+        onChange={(v) => set({ ...view, since: v === 'other' ? view.since : (v ?? ''), until: '' })}
+        data={[
+          { value: '', label: 'Any time' },
+          ...Object.entries(lookBacks).map(([value, { label }]) => ({ value, label })),
+          ...(view.since !== '' && !(view.since in lookBacks) ? [{ value: 'other', label: 'As in the link' }] : []),
+        ]}
+        allowDeselect={false}
+        comboboxProps={{ width: 160 }}
+      />
+      {view.rule.length > 0 && (
+        <Button variant="default" onClick={() => set({ ...view, rule: [] })}>
+          Rule: {ruleTitle} ×
+        </Button>
+      )}
+    </FilterBar>
+  );
+}
+
+/** Totals are the numbers by severity; a click narrows to one. */
+function Totals({ counts, view, set }: { counts: AlertCounts | undefined } & Omit<Props, 'query'>) {
+  if (!counts) return <span className={css.total}>Counting…</span>;
+  return (
+    <>
+      <span className={css.total}>{plural(counts.total, 'alert')}</span>
+      {severities.map((s: Severity) => (
+        <button key={s} type="button" className={css.severity} aria-pressed={view.severity.includes(s)} onClick={() => set(toggled(view, 'severity', s))}>
+          <SeverityBadge severity={s} /> {exact(counts.by_severity[s] ?? 0)}
+        </button>
+      ))}
+    </>
+  );
+}
+
+function Nothing({ view, set }: Omit<Props, 'query'>) {
+  const onlyOpen = view.status.length > 0 && view.status.every((s) => s === 'open' || s === 'acknowledged') && !narrowed({ ...view, status: [] });
+  const icon = <IconShieldCheck size={30} stroke={1.4} aria-hidden />;
+  if (onlyOpen) {
+    return <EmptyState icon={icon} title="Nothing is open" text={<>Every alert is dealt with, or none was raised yet. <Link to="/simulation">Simulate an attack</Link> to see one.</>} />;
+  }
+  if (narrowed(view)) {
+    return (
+      <EmptyState
+        title="No alert fits these filters"
+        text="Take one away, look further back, or start anew."
+        action={
+          <Button variant="default" onClick={() => set({ ...parse(new URLSearchParams()), order: view.order })}>
+            Clear all filters
+          </Button>
+        }
+      />
+    );
+  }
+  return <EmptyState icon={icon} title="No alerts yet" text={<>Nothing suspicious has been seen. <Link to="/simulation">Simulate an attack</Link> to see one, or <Link to="/hosts">look after your hosts</Link>.</>} />;
 }

@@ -1,0 +1,93 @@
+// Opens every page of the built console (npm run build first) in Chromium,
+// light and dark, wide and narrow: checks accessibility with axe, reports
+// errors of the page and of the content security policy, measures the first
+// paint, and keeps pictures in /tmp/holdfast-shots (or $SHOTS).
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { preview } from 'vite';
+
+const out = process.env.SHOTS ?? '/tmp/holdfast-shots';
+const only = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+mkdirSync(out, { recursive: true });
+
+const server = await preview({ preview: { port: 0, host: '127.0.0.1' }, logLevel: 'error' });
+const address = server.httpServer.address();
+const origin = `http://127.0.0.1:${address.port}`;
+const profile = mkdtempSync(join(tmpdir(), 'holdfast-chromium-'));
+const flags = ['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const browser = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: flags, bypassCSP: false });
+
+const login = () => browser.request.post(`${origin}/api/v1/session`, { data: { name: 'alice', password: 'a' } });
+await login();
+const alerts = await (await browser.request.get(`${origin}/api/v1/alerts?severity=medium&limit=3&text=shell`)).json();
+const hostile = await (await browser.request.get(`${origin}/api/v1/alerts?limit=1000`)).json();
+const hosts = await (await browser.request.get(`${origin}/api/v1/hosts`)).json();
+const uid = alerts.items[0]?.uid ?? hostile.items[0]?.uid;
+
+const pages = [
+  ['overview', '/'],
+  ['alerts', '/alerts?status=open,acknowledged'],
+  ['alerts-chosen', '/alerts?status=open&severity=high', async (p) => {
+    await p.keyboard.press('j');
+    await p.keyboard.press('x');
+    await p.keyboard.press('j');
+    await p.keyboard.press('x');
+  }],
+  ['alerts-none', '/alerts?text=nothing-like-this'],
+  ['alerts-help', '/alerts', (p) => p.keyboard.press('?')],
+  ['alert', `/alerts/${uid}`],
+  ['alert-missing', '/alerts/none'],
+  ['hosts', '/hosts'],
+  ['host', `/hosts/${hosts.items[0]?.uid}`],
+  ['simulation', '/simulation'],
+  ['settings', '/settings'],
+  ['notfound', '/nowhere'],
+  ['login', '/login', undefined, true],
+];
+
+let bad = 0;
+const complain = (...words) => {
+  bad++;
+  console.log('FAIL', ...words);
+};
+
+async function visit(page, name, path, act, scheme) {
+  await page.goto(origin + path, { waitUntil: 'load' });
+  await page.waitForTimeout(700);
+  if (act) await act(page);
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: join(out, `${name}-${scheme}-${page.viewportSize().width}.png`), fullPage: false });
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }));
+  for (const v of found.violations) complain(name, scheme, page.viewportSize().width, `axe ${v.id} (${v.impact}):`, v.nodes.slice(0, 3).map((n) => `${n.target} ${n.html.slice(0, 140)}`).join(' | '));
+}
+
+for (const scheme of ['light', 'dark']) {
+  for (const [width, height] of [[1440, 900], [390, 844]]) {
+    const page = await browser.newPage();
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+    page.on('pageerror', (e) => complain('error on', page.url(), e.message));
+    page.on('console', (m) => m.type() === 'error' && !/status of 40[14]/.test(m.text()) && complain('console on', page.url(), m.text()));
+    for (const [name, path, act, out] of pages) {
+      if (only.length > 0 && !only.includes(name)) continue;
+      if (out) await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE', headers: { 'X-CSRF-Token': 'csrf-token' } }));
+      await visit(page, name, path, act, scheme);
+      if (name === 'overview') {
+        const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+        console.log(`first contentful paint ${Math.round(paint ?? -1)} ms (${scheme}, ${width})`);
+      }
+      if (out) await login();
+    }
+    await page.close();
+  }
+}
+await browser.close();
+rmSync(profile, { recursive: true, force: true });
+await server.close();
+console.log(bad === 0 ? 'no complaint' : `${bad} complaints`);
+process.exit(bad === 0 ? 0 : 1);

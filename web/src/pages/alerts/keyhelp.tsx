@@ -1,0 +1,39 @@
+import { Kbd, Modal } from '@mantine/core';
+import css from './keyhelp.module.css';
+
+const groups: readonly (readonly [string, readonly (readonly [keys: readonly string[], what: string])[]])[] = [
+  ['Move', [[['j', '↓'], 'next alert'], [['k', '↑'], 'alert before'], [['Enter'], 'open the alert'], [['/'], 'search'], [['r'], 'load the list anew']]],
+  ['Choose', [[['x'], 'choose the alert, or not'], [['Shift', 'x'], 'choose from the last to here'], [['*'], 'choose all that are loaded'], [['Esc'], 'choose none']]],
+  ['Decide', [[['a'], 'acknowledge'], [['e'], 'resolve: it was real and is dealt with'], [['d'], 'dismiss: it was no threat'], [['o'], 'open again'], [['m'], 'assign to me'], [['u'], 'assign to nobody']]],
+  ['Go', [[['g', 'o'], 'overview'], [['g', 'a'], 'alerts'], [['g', 'h'], 'hosts'], [['g', 's'], 'simulation'], [['g', 't'], 'settings']]],
+];
+
+/** KeyHelp lists what the keyboard can do on the page of alerts. */
+export function KeyHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  return (
+    <Modal opened={opened} onClose={onClose} title="Keyboard" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <p className={css.note}>What decides works on the chosen alerts, or on the one under the cursor.</p>
+      <div className={css.groups}>
+        {groups.map(([title, keys]) => (
+          <section key={title}>
+            <h3 className={css.title}>{title}</h3>
+            <dl className={css.list}>
+              {keys.map(([names, what]) => (
+                <div key={what} className={css.line}>
+                  <dt>
+                    {names.map((k) => (
+                      <Kbd key={k} size="xs">
+                        {k}
+                      </Kbd>
+                    ))}
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Modal>
+  );
+}
