@@ -55,16 +55,17 @@ func (g group[T, U]) column(l leaf[U]) column[T] {
 	if l.optional {
 		node, present = parquet.Optional(node), present+1
 	}
+	absent, null := parquet.NullValue().Level(0, max(g.def-1, 0), 0), parquet.NullValue().Level(0, g.def, 0)
 	return column[T]{
 		path: g.path + "." + l.name, doc: l.doc, node: node, noStats: l.noStats,
 		put: func(dst []parquet.Value, enc *encoder, row *T) []parquet.Value {
 			u := g.at(row)
 			if u == nil {
-				return append(dst, parquet.NullValue().Level(0, g.def-1, 0))
+				return append(dst, absent)
 			}
 			v := l.get(enc, u)
 			if v.IsNull() {
-				return append(dst, v.Level(0, g.def, 0))
+				return append(dst, null)
 			}
 			return append(dst, v.Level(0, present, 0))
 		},
@@ -92,16 +93,17 @@ func (g group[T, U]) list(l list[U]) column[T] {
 	if l.repeated {
 		node = parquet.Repeated(node)
 	}
+	absent, none := parquet.NullValue().Level(0, g.def-1, 0), parquet.NullValue().Level(0, g.def, 0)
 	return column[T]{
 		path: g.path + "." + l.name, doc: l.doc, node: node, noStats: true,
 		put: func(dst []parquet.Value, enc *encoder, row *T) []parquet.Value {
 			u := g.at(row)
 			if u == nil {
-				return append(dst, parquet.NullValue().Level(0, g.def-1, 0))
+				return append(dst, absent)
 			}
 			n := l.len(u)
 			if n == 0 {
-				return append(dst, parquet.NullValue().Level(0, g.def, 0))
+				return append(dst, none)
 			}
 			for i := range n {
 				dst = append(dst, l.get(enc, u, i).Level(min(i, 1), g.def+1, 0))

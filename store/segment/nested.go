@@ -65,11 +65,12 @@ const (
 )
 
 func pairColumn(name, doc string, node parquet.Node, field func(*event.Pair) *string) column[eventRow] {
+	none := parquet.NullValue().Level(0, rowLevel, 0)
 	return column[eventRow]{
 		path: "event.records.fields." + name, doc: doc, node: node, noStats: true,
 		put: func(dst []parquet.Value, enc *encoder, e *eventRow) []parquet.Value {
 			if len(e.Records) == 0 {
-				return append(dst, parquet.NullValue().Level(0, rowLevel, 0))
+				return append(dst, none)
 			}
 			for i := range e.Records {
 				repeat := min(i, 1)

@@ -58,7 +58,7 @@ type encoder struct{ arena []byte }
 func (enc *encoder) text(s string) parquet.Value {
 	s = escaped(s)
 	if cap(enc.arena)-len(enc.arena) < len(s) {
-		enc.arena = make([]byte, 0, max(64<<10, len(s)))
+		enc.arena = make([]byte, 0, max(1<<20, len(s)))
 	}
 	start := len(enc.arena)
 	enc.arena = append(enc.arena, s...)
