@@ -52,7 +52,7 @@ func (s *Server) streamChanges(ctx context.Context, in *changesInput) (*stream, 
 
 // follow sends changes until the client leaves, is cut off, or may no longer
 // see them.
-func (s *Server) follow(r *http.Request, out *eventWriter, c *client) {
+func (s *Server) follow(r *http.Request, out *eventWriter, c *follower) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for out.err == nil {

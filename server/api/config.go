@@ -128,7 +128,8 @@ type Config struct {
 	// NoConsole is what to tell whoever opens a console that is not there.
 	NoConsole string
 	// Downloads are the programs that /install fetches, by the names
-	// holdfast-agent-linux-amd64 and the like; nil for none.
+	// holdfast-agent-linux-amd64 and the like, or for the server's own system
+	// and processor by their plain names; nil for none.
 	Downloads fs.FS
 	// AgentUnit is the systemd unit that /install writes; "" for one with
 	// the paths of /install.

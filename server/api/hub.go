@@ -37,7 +37,7 @@ type Hub struct {
 	mu      sync.Mutex // guards what follows
 	last    uint64     // number of the latest change
 	recent  []told     // the latest changes, oldest first, at most remembered
-	clients map[*client]struct{}
+	clients map[*follower]struct{}
 	closed  bool
 }
 
@@ -48,8 +48,8 @@ type told struct {
 	data   []byte // JSON
 }
 
-// client is one stream. Its channel is closed by the hub when it is cut off.
-type client struct {
+// follower is one stream. Its channel is closed by the hub when it is cut off.
+type follower struct {
 	who     string
 	changes chan told
 }
@@ -64,7 +64,7 @@ type HubStats struct {
 func NewHub() *Hub {
 	var run [4]byte
 	rand.Read(run[:])
-	return &Hub{run: hex.EncodeToString(run[:]), clients: make(map[*client]struct{})}
+	return &Hub{run: hex.EncodeToString(run[:]), clients: make(map[*follower]struct{})}
 }
 
 // Alert tells that an alert is new, repeated or was worked on.
@@ -101,7 +101,7 @@ func (h *Hub) Close() {
 }
 
 // cut ends a stream; the caller holds the mutex.
-func (h *Hub) cut(c *client) {
+func (h *Hub) cut(c *follower) {
 	delete(h.clients, c)
 	close(c.changes)
 }
@@ -132,7 +132,7 @@ func (h *Hub) tell(name string, detail any) {
 // join begins a stream for who, continuing after the change with the id
 // after: missed are the changes since then. lost says that there were more
 // than the hub remembers.
-func (h *Hub) join(who, after string) (c *client, missed []told, lost bool, err error) {
+func (h *Hub) join(who, after string) (c *follower, missed []told, lost bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -147,7 +147,7 @@ func (h *Hub) join(who, after string) (c *client, missed []told, lost bool, err 
 	if len(h.clients) >= maxClients || mine >= maxPerUser {
 		return nil, nil, false, errTooManyClients
 	}
-	c = &client{who: who, changes: make(chan told, clientQueue)}
+	c = &follower{who: who, changes: make(chan told, clientQueue)}
 	h.clients[c] = struct{}{}
 	missed, lost = h.since(after)
 	return c, missed, lost, nil
@@ -173,7 +173,7 @@ func (h *Hub) since(id string) (missed []told, lost bool) {
 }
 
 // leave ends a stream.
-func (h *Hub) leave(c *client) {
+func (h *Hub) leave(c *follower) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.clients[c]; ok {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"text/template"
@@ -140,7 +141,7 @@ func (s *Server) sums() ([]checksum, error) {
 		return nil, nil
 	}
 	for _, name := range programs {
-		sum, err := s.measured.sum(s.Downloads, name)
+		sum, err := s.measured.sum(s.Downloads, s.offered(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -150,6 +151,16 @@ func (s *Server) sums() ([]checksum, error) {
 		found = append(found, checksum{name, sum})
 	}
 	return found, nil
+}
+
+// offered returns the file behind the name of a program: the one built for
+// this machine may lie there under its plain name.
+func (s *Server) offered(name string) string {
+	plain, ok := strings.CutSuffix(name, "-linux-"+runtime.GOARCH)
+	if _, err := fs.Stat(s.Downloads, name); ok && runtime.GOOS == "linux" && errors.Is(err, fs.ErrNotExist) {
+		return plain
+	}
+	return name
 }
 
 func (c *checksums) sum(files fs.FS, name string) (string, error) {
@@ -186,7 +197,7 @@ func (s *Server) serveDownload(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, about("program", clipped(name), store.ErrNotFound))
 		return
 	}
-	f, err := s.Downloads.Open(name)
+	f, err := s.Downloads.Open(s.offered(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.refuse(w, r, about("program", name, store.ErrNotFound))
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,7 +77,7 @@ func (s *Server) problem(ctx context.Context, err error) error {
 const statusClientGone = 499
 
 func (s *Server) status(err error) int {
-	for _, known := range append(statuses[:len(statuses):len(statuses)], s.Statuses...) {
+	for _, known := range slices.Concat(s.Statuses, statuses) {
 		if errors.Is(err, known.Err) {
 			return known.Status
 		}
