@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // userRow is a row of users.
@@ -29,15 +30,15 @@ var usersByName = page{kind: "users", columns: []string{"u.name"}, numbers: []bo
 
 func newUserRow(u account.User, password string) userRow {
 	return userRow{
-		Name: clean(u.Name), FullName: clean(u.FullName), Role: string(u.Role), Disabled: u.Disabled, External: u.External,
-		Created: nanos(u.Created), LastSeen: nanos(u.LastSeen), Version: u.Version, Password: password,
+		Name: column.Clean(u.Name), FullName: column.Clean(u.FullName), Role: string(u.Role), Disabled: u.Disabled, External: u.External,
+		Created: column.Nanos(u.Created), LastSeen: column.Nanos(u.LastSeen), Version: u.Version, Password: password,
 	}
 }
 
 func (r userRow) user() (account.User, error) {
 	return account.User{
 		Name: r.Name, FullName: r.FullName, Role: account.Role(r.Role), Disabled: r.Disabled, External: r.External,
-		Created: moment(r.Created), LastSeen: moment(r.LastSeen), Version: r.Version,
+		Created: column.Moment(r.Created), LastSeen: column.Moment(r.LastSeen), Version: r.Version,
 	}, nil
 }
 
@@ -59,7 +60,7 @@ func (s *Store) User(ctx context.Context, name string) (account.User, error) {
 
 func oneUser(ctx context.Context, q *bun.SelectQuery, name string) (userRow, error) {
 	var row userRow
-	err := q.Model(&row).Where("name = ?", clean(name)).Scan(ctx)
+	err := q.Model(&row).Where("name = ?", column.Clean(name)).Scan(ctx)
 	return row, err
 }
 
@@ -113,7 +114,7 @@ func (s *Store) ChangeUser(ctx context.Context, name string, version int64, chan
 // SetPassword implements [store.Accounts].
 func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
 	res, err := s.write.NewUpdate().Model((*userRow)(nil)).Set("password = ?", hash).Set("version = version + 1").
-		Where("name = ?", clean(name)).Exec(ctx)
+		Where("name = ?", column.Clean(name)).Exec(ctx)
 	return problem(oneRow(res, err), "set the password of user %s", name)
 }
 
@@ -121,11 +122,11 @@ func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
 // what others see stays.
 func (s *Store) DropUser(ctx context.Context, name string) error {
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.NewDelete().Model((*userRow)(nil)).Where("name = ?", clean(name)).Exec(ctx)
+		res, err := tx.NewDelete().Model((*userRow)(nil)).Where("name = ?", column.Clean(name)).Exec(ctx)
 		if err := oneRow(res, err); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Model((*viewRow)(nil)).Where("owner = ?", clean(name)).Where("NOT shared").Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().Model((*viewRow)(nil)).Where("owner = ?", column.Clean(name)).Where("NOT shared").Exec(ctx); err != nil {
 			return err
 		}
 		return dropSessions(ctx, tx, name)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // ChangeAlert implements [store.Alerts]. A change that leaves everything as it
@@ -44,7 +45,7 @@ func (s *Store) ChangeAlert(ctx context.Context, id string, version int64, c sto
 func (s *Store) ChangeAlerts(ctx context.Context, ids []string, c store.AlertChange) (int, error) {
 	ids = slices.Clone(ids)
 	for i, id := range ids {
-		ids[i] = clean(id)
+		ids[i] = column.Clean(id)
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -78,7 +79,7 @@ func (s *Store) ChangeAlerts(ctx context.Context, ids []string, c store.AlertCha
 func changeCase(ctx context.Context, tx bun.Tx, row *caseRow, c store.AlertChange, number int64) error {
 	words := apply(row, c)
 	if words != "" {
-		row.Triaged, row.TriagedBy, row.Version, row.Changed = nanos(c.Time), clean(c.By), row.Version+1, number
+		row.Triaged, row.TriagedBy, row.Version, row.Changed = column.Nanos(c.Time), column.Clean(c.By), row.Version+1, number
 		if err := updateCase(ctx, tx, row); err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func changeCase(ctx context.Context, tx bun.Tx, row *caseRow, c store.AlertChang
 		return nil
 	}
 	comment := commentRow{
-		Seq: row.Seq, Alert: row.ID, Time: nanos(c.Time), Author: clean(c.By), Text: clean(c.Comment), Change: words,
+		Seq: row.Seq, Alert: row.ID, Time: column.Nanos(c.Time), Author: column.Clean(c.By), Text: column.Clean(c.Comment), Change: words,
 	}
 	_, err := tx.NewInsert().Model(&comment).Exec(ctx)
 	return err
@@ -100,8 +101,8 @@ func apply(row *caseRow, c store.AlertChange) string {
 		words = append(words, "status changed from "+row.Status+" to "+string(*c.Status))
 		row.Status = string(*c.Status)
 	}
-	if c.Assignee != nil && clean(*c.Assignee) != row.Assignee {
-		to := clean(*c.Assignee)
+	if c.Assignee != nil && column.Clean(*c.Assignee) != row.Assignee {
+		to := column.Clean(*c.Assignee)
 		switch {
 		case to == "":
 			words = append(words, "no longer assigned to "+row.Assignee)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
@@ -106,7 +106,7 @@ func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter fa
 	}
 	filter.Only, err = s.withText(ctx, f.Text)
 	if err == nil && filter.Only == nil {
-		verify = contains(f.Text)
+		verify = column.Contains(f.Text)
 	}
 	return filter, verify, err
 }
@@ -122,13 +122,13 @@ func cleanFilter(f store.AlertFilter) store.AlertFilter {
 func cleanAll[T ~string](texts []T) []T {
 	cleaned := make([]T, len(texts))
 	for i, t := range texts {
-		cleaned[i] = T(clean(string(t)))
+		cleaned[i] = T(column.Clean(string(t)))
 	}
 	return cleaned
 }
 
 // fit returns the time as it comes back from the database.
-func fit(t time.Time) time.Time { return moment(nanos(t)) }
+func fit(t time.Time) time.Time { return column.Moment(column.Nanos(t)) }
 
 func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) {
 	found := make(map[int64]bool)
@@ -147,9 +147,9 @@ func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) 
 // withText returns the numbers of the alerts that have the text, or nil when
 // they are not few.
 func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, error) {
-	candidates := s.read.NewSelect().Table("alert_docs").Column("seq").Where("search LIKE ? ESCAPE '!'", contains(text)).Limit(fewTexts + 1)
+	candidates := s.read.NewSelect().Table("alert_docs").Column("seq").Where("search LIKE ? ESCAPE '!'", column.Contains(text)).Limit(fewTexts + 1)
 	if !s.postgres {
-		match := trigrams(fold(text))
+		match := column.Trigrams(column.Fold(text))
 		if match == "" {
 			return nil, nil
 		}
@@ -164,7 +164,7 @@ func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, erro
 	}
 	if !s.postgres {
 		var err error
-		if seqs, err = s.verify(ctx, seqs, contains(text)); err != nil {
+		if seqs, err = s.verify(ctx, seqs, column.Contains(text)); err != nil {
 			return nil, err
 		}
 	}
@@ -173,21 +173,6 @@ func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, erro
 		only[seq] = true
 	}
 	return only, nil
-}
-
-// trigrams returns the query for the rows of alert_text that have all the
-// three-letter sequences of text, see https://sqlite.org/fts5.html; "" if text
-// is too short to have one.
-func trigrams(text string) string {
-	letters := []rune(text)
-	var terms []string
-	for i := 0; i+3 <= len(letters); i++ {
-		term := `"` + strings.ReplaceAll(string(letters[i:i+3]), `"`, `""`) + `"`
-		if !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-	}
-	return strings.Join(terms, " AND ")
 }
 
 // verify returns those of the alerts whose text matches the pattern, in their

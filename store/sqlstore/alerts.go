@@ -3,13 +3,13 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
 
@@ -87,39 +87,21 @@ func selectCases(db bun.IDB, into any) *bun.SelectQuery {
 
 func (r *caseRow) triage() finding.Triage {
 	return finding.Triage{
-		Status: finding.Status(r.Status), Assignee: r.Assignee, Changed: moment(r.Triaged), By: r.TriagedBy, Version: r.Version,
+		Status: finding.Status(r.Status), Assignee: r.Assignee, Changed: column.Moment(r.Triaged), By: r.TriagedBy, Version: r.Version,
 	}
 }
 
 func (r *caseRow) summary() finding.Summary {
 	return finding.Summary{
 		ID: r.ID, Type: finding.AlertType(r.AlertType), Title: r.Title, Severity: r.Severity,
-		Host: event.HostID(r.Host), HostName: r.HostName, Time: moment(r.FirstTime), LastTime: moment(r.LastTime),
-		Count: r.Count, Story: r.Story, Tactics: splitTactics(r.Tactics), RuleID: r.Rule, Triage: r.triage(),
+		Host: event.HostID(r.Host), HostName: r.HostName, Time: column.Moment(r.FirstTime), LastTime: column.Moment(r.LastTime),
+		Count: r.Count, Story: r.Story, Tactics: facet.SplitTactics(r.Tactics), RuleID: r.Rule, Triage: r.triage(),
 	}
 }
 
 func (r *caseRow) full() (finding.Case, error) {
-	c := finding.Case{Triage: r.triage(), HostName: r.HostName, Received: moment(r.Received)}
-	return c, decode(r.Doc, &c.Alert)
-}
-
-func joinTactics(tactics []finding.Tactic) string {
-	texts := make([]string, len(tactics))
-	for i, t := range tactics {
-		texts[i] = clean(string(t))
-	}
-	return strings.Join(texts, facet.TacticSeparator)
-}
-
-func splitTactics(text string) []finding.Tactic {
-	tactics := []finding.Tactic{}
-	for t := range strings.SplitSeq(text, facet.TacticSeparator) {
-		if t != "" {
-			tactics = append(tactics, finding.Tactic(t))
-		}
-	}
-	return tactics
+	c := finding.Case{Triage: r.triage(), HostName: r.HostName, Received: column.Moment(r.Received)}
+	return c, column.Decode(r.Doc, &c.Alert)
 }
 
 // Alert implements [store.Alerts].
@@ -133,7 +115,7 @@ func (s *Store) Alert(ctx context.Context, id string) (finding.Case, error) {
 
 func oneCase(ctx context.Context, db bun.IDB, id string) (caseRow, error) {
 	var row caseRow
-	err := selectCases(db, &row).ColumnExpr("d.doc").Where("a.id = ?", clean(id)).Scan(ctx)
+	err := selectCases(db, &row).ColumnExpr("d.doc").Where("a.id = ?", column.Clean(id)).Scan(ctx)
 	return row, err
 }
 
@@ -145,13 +127,13 @@ func (s *Store) DetectionPosition(ctx context.Context, partition string) (uint64
 // Comments implements [store.Alerts]. An alert that is not there has none.
 func (s *Store) Comments(ctx context.Context, alert string) ([]finding.Comment, error) {
 	var rows []commentRow
-	seq := s.read.NewSelect().Table("alerts").Column("seq").Where("id = ?", clean(alert))
+	seq := s.read.NewSelect().Table("alerts").Column("seq").Where("id = ?", column.Clean(alert))
 	if err := s.read.NewSelect().Model(&rows).Where("c.seq = (?)", seq).Order("c.id").Scan(ctx); err != nil {
 		return nil, problem(err, "read the comments of alert %s", alert)
 	}
 	comments := make([]finding.Comment, len(rows))
 	for i, r := range rows {
-		comments[i] = finding.Comment{ID: r.ID, Alert: r.Alert, Time: moment(r.Time), By: r.Author, Text: r.Text, Event: r.Change}
+		comments[i] = finding.Comment{ID: r.ID, Alert: r.Alert, Time: column.Moment(r.Time), By: r.Author, Text: r.Text, Event: r.Change}
 	}
 	return comments, nil
 }
@@ -180,7 +162,7 @@ func (s *Store) DropAlerts(ctx context.Context, before time.Time, limit int) (in
 			return err
 		}
 		var seqs []int64
-		err = tx.NewSelect().Table("alerts").Column("seq").Where("last_time < ?", nanos(before)).
+		err = tx.NewSelect().Table("alerts").Column("seq").Where("last_time < ?", column.Nanos(before)).
 			Order("last_time", "seq").Limit(int64(limit)).Scan(ctx, &seqs)
 		if err != nil {
 			return err

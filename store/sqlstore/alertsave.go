@@ -9,6 +9,8 @@ import (
 
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
+	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
 
 // reopenAfter is how long an alert must have been quiet, since people closed
@@ -69,7 +71,7 @@ func (v *saving) prepare(ctx context.Context, alerts []finding.Alert) error {
 	}
 	ids, hosts := make([]string, len(alerts)), make([]string, len(alerts))
 	for i, a := range alerts {
-		ids[i], hosts[i] = clean(a.ID), clean(string(a.Host))
+		ids[i], hosts[i] = column.Clean(a.ID), column.Clean(string(a.Host))
 	}
 	for chunk := range slices.Chunk(ids, rowsPerStatement) {
 		var rows []caseRow
@@ -102,19 +104,19 @@ func hostNames(ctx context.Context, db bun.IDB, ids []string) (map[string]string
 
 // take adds an alert or moves a known one forward.
 func (v *saving) take(ctx context.Context, a finding.Alert) error {
-	row, known := v.known[clean(a.ID)]
+	row, known := v.known[column.Clean(a.ID)]
 	if known {
 		return v.repeat(ctx, row, a)
 	}
 	row = &caseRow{
 		alertRow: alertRow{
-			ID: clean(a.ID), AlertType: clean(string(a.Type)), Severity: min(a.Severity, finding.High), Status: string(finding.Open),
-			Host: clean(string(a.Host)), Rule: clean(a.Rule.ID), Tactics: joinTactics(a.Tactics), Count: a.Count, LastTime: nanos(a.LastTime),
+			ID: column.Clean(a.ID), AlertType: column.Clean(string(a.Type)), Severity: min(a.Severity, finding.High), Status: string(finding.Open),
+			Host: column.Clean(string(a.Host)), Rule: column.Clean(a.Rule.ID), Tactics: facet.JoinTactics(a.Tactics), Count: a.Count, LastTime: column.Nanos(a.LastTime),
 		},
-		Title: clean(a.Title), Story: clean(a.Story), HostName: v.names[clean(string(a.Host))],
-		FirstTime: nanos(a.Time), Received: nanos(v.received), Version: 1,
+		Title: column.Clean(a.Title), Story: column.Clean(a.Story), HostName: v.names[column.Clean(string(a.Host))],
+		FirstTime: column.Nanos(a.Time), Received: column.Nanos(v.received), Version: 1,
 	}
-	doc, err := encode(a)
+	doc, err := column.Encode(a)
 	row.Doc = doc
 	v.known[row.ID] = row
 	v.added = append(v.added, row)
@@ -123,7 +125,7 @@ func (v *saving) take(ctx context.Context, a finding.Alert) error {
 
 func (v *saving) repeat(ctx context.Context, row *caseRow, a finding.Alert) error {
 	var present finding.Alert
-	if err := decode(row.Doc, &present); err != nil {
+	if err := column.Decode(row.Doc, &present); err != nil {
 		return err
 	}
 	if a.Count <= present.Count && !a.LastTime.After(present.LastTime) {
@@ -133,8 +135,8 @@ func (v *saving) repeat(ctx context.Context, row *caseRow, a finding.Alert) erro
 		present.LastTime, present.Evidence, present.Matches = a.LastTime, a.Evidence, a.Matches
 	}
 	present.Count = max(present.Count, a.Count)
-	row.Count, row.LastTime = present.Count, nanos(present.LastTime)
-	doc, err := encode(present)
+	row.Count, row.LastTime = present.Count, column.Nanos(present.LastTime)
+	doc, err := column.Encode(present)
 	if err != nil {
 		return err
 	}
@@ -148,10 +150,10 @@ func (v *saving) repeat(ctx context.Context, row *caseRow, a finding.Alert) erro
 // reopen opens a closed alert that repeats long after it was closed.
 func (v *saving) reopen(ctx context.Context, row *caseRow, last time.Time) error {
 	was := finding.Status(row.Status)
-	if was != finding.Resolved && was != finding.Dismissed || !last.After(moment(row.Triaged).Add(reopenAfter)) {
+	if was != finding.Resolved && was != finding.Dismissed || !last.After(column.Moment(row.Triaged).Add(reopenAfter)) {
 		return nil
 	}
-	row.Status, row.Triaged, row.TriagedBy, row.Version = string(finding.Open), nanos(v.received), "server", row.Version+1
+	row.Status, row.Triaged, row.TriagedBy, row.Version = string(finding.Open), column.Nanos(v.received), "server", row.Version+1
 	comment := commentRow{
 		Seq: row.Seq, Alert: row.ID, Time: row.Triaged, Author: row.TriagedBy,
 		Change: "opened again: it repeated more than a day after it was " + string(was),
@@ -202,7 +204,7 @@ func updateCase(ctx context.Context, tx bun.Tx, row *caseRow, columns ...string)
 func (r *caseRow) document() docRow {
 	return docRow{
 		Seq: r.Seq, Title: r.Title, Story: r.Story, HostName: r.HostName, FirstTime: r.FirstTime, Received: r.Received,
-		Triaged: r.Triaged, TriagedBy: r.TriagedBy, Version: r.Version, Search: fold(r.Title, r.Story, r.HostName), Doc: r.Doc,
+		Triaged: r.Triaged, TriagedBy: r.TriagedBy, Version: r.Version, Search: column.Fold(r.Title, r.Story, r.HostName), Doc: r.Doc,
 	}
 }
 

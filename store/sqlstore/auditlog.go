@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 )
 
@@ -30,7 +31,7 @@ var entriesByID = page{kind: "audit-log", columns: []string{"e.id"}, numbers: []
 
 func (r entryRow) entry() (account.Entry, error) {
 	return account.Entry{
-		ID: r.ID, Time: moment(r.Time), Actor: r.Actor, Action: r.Action, Object: r.Object,
+		ID: r.ID, Time: column.Moment(r.Time), Actor: r.Actor, Action: r.Action, Object: r.Object,
 		Address: r.Address, Detail: r.Detail, Outcome: r.Outcome,
 	}, nil
 }
@@ -38,8 +39,8 @@ func (r entryRow) entry() (account.Entry, error) {
 // Record implements [store.AuditLog].
 func (s *Store) Record(ctx context.Context, e account.Entry) error {
 	row := entryRow{
-		Time: nanos(e.Time), Actor: clean(e.Actor), Action: clean(e.Action), Object: clean(e.Object),
-		Address: clean(e.Address), Detail: clean(e.Detail), Outcome: clean(e.Outcome),
+		Time: column.Nanos(e.Time), Actor: column.Clean(e.Actor), Action: column.Clean(e.Action), Object: column.Clean(e.Object),
+		Address: column.Clean(e.Address), Detail: column.Clean(e.Detail), Outcome: column.Clean(e.Outcome),
 	}
 	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
 	return problem(err, "record %s by %s in the audit log", e.Action, e.Actor)
@@ -60,21 +61,21 @@ func (s *Store) Entries(ctx context.Context, f store.AuditFilter, p store.Page) 
 
 func filterEntries(q *bun.SelectQuery, f store.AuditFilter) *bun.SelectQuery {
 	if f.Actor != "" {
-		q = q.Where("e.actor = ?", clean(f.Actor))
+		q = q.Where("e.actor = ?", column.Clean(f.Actor))
 	}
 	if group, ok := strings.CutSuffix(f.Action, ".*"); ok {
-		q = q.Where("e.action LIKE ? ESCAPE '!'", likeEscapes.Replace(clean(group))+".%")
+		q = q.Where("e.action LIKE ? ESCAPE '!'", column.EscapeLike(group)+".%")
 	} else if f.Action != "" {
-		q = q.Where("e.action = ?", clean(f.Action))
+		q = q.Where("e.action = ?", column.Clean(f.Action))
 	}
 	if f.Object != "" {
-		q = q.Where("e.object = ?", clean(f.Object))
+		q = q.Where("e.object = ?", column.Clean(f.Object))
 	}
 	if !f.Since.IsZero() {
-		q = q.Where("e.time >= ?", nanos(f.Since))
+		q = q.Where("e.time >= ?", column.Nanos(f.Since))
 	}
 	if !f.Until.IsZero() {
-		q = q.Where("e.time < ?", nanos(f.Until))
+		q = q.Where("e.time < ?", column.Nanos(f.Until))
 	}
 	return q
 }
@@ -84,7 +85,7 @@ func (s *Store) DropEntries(ctx context.Context, before time.Time, limit int) (i
 	if limit <= 0 {
 		return 0, nil
 	}
-	old := s.write.NewSelect().Table("audit_log").Column("id").Where("time < ?", nanos(before)).Order("time").Limit(int64(limit))
+	old := s.write.NewSelect().Table("audit_log").Column("id").Where("time < ?", column.Nanos(before)).Order("time").Limit(int64(limit))
 	n, err := count(s.write.NewDelete().Model((*entryRow)(nil)).Where("id IN (?)", old).Exec(ctx))
 	return n, problem(err, "drop entries of the audit log")
 }

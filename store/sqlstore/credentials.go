@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 )
 
@@ -43,8 +44,8 @@ var tokensByTime = page{kind: "tokens", columns: []string{"t.created", "t.id"}, 
 // removed on the way.
 func (s *Store) SaveSession(ctx context.Context, session store.Session) error {
 	row := sessionRow{
-		ID: clean(session.ID), UserName: clean(session.User), Data: session.Data,
-		Created: nanos(session.Created), Expires: nanos(session.Expires),
+		ID: column.Clean(session.ID), UserName: column.Clean(session.User), Data: session.Data,
+		Created: column.Nanos(session.Created), Expires: column.Nanos(session.Expires),
 	}
 	if row.Data == nil {
 		row.Data = []byte{}
@@ -63,16 +64,16 @@ func (s *Store) SaveSession(ctx context.Context, session store.Session) error {
 // Session implements [store.Accounts].
 func (s *Store) Session(ctx context.Context, id string, now time.Time) (store.Session, error) {
 	var row sessionRow
-	err := s.read.NewSelect().Model(&row).Where("id = ?", clean(id)).Where("expires > ?", nanos(now)).Scan(ctx)
+	err := s.read.NewSelect().Model(&row).Where("id = ?", column.Clean(id)).Where("expires > ?", column.Nanos(now)).Scan(ctx)
 	if err != nil {
 		return store.Session{}, problem(err, "read a session")
 	}
-	return store.Session{ID: row.ID, User: row.UserName, Data: row.Data, Created: moment(row.Created), Expires: moment(row.Expires)}, nil
+	return store.Session{ID: row.ID, User: row.UserName, Data: row.Data, Created: column.Moment(row.Created), Expires: column.Moment(row.Expires)}, nil
 }
 
 // DropSession implements [store.Accounts]. One that is not there is no error.
 func (s *Store) DropSession(ctx context.Context, id string) error {
-	_, err := s.write.NewDelete().Model((*sessionRow)(nil)).Where("id = ?", clean(id)).Exec(ctx)
+	_, err := s.write.NewDelete().Model((*sessionRow)(nil)).Where("id = ?", column.Clean(id)).Exec(ctx)
 	return problem(err, "drop a session")
 }
 
@@ -82,22 +83,22 @@ func (s *Store) DropSessions(ctx context.Context, user string) error {
 }
 
 func dropSessions(ctx context.Context, db bun.IDB, user string) error {
-	_, err := db.NewDelete().Model((*sessionRow)(nil)).Where("user_name = ?", clean(user)).Exec(ctx)
+	_, err := db.NewDelete().Model((*sessionRow)(nil)).Where("user_name = ?", column.Clean(user)).Exec(ctx)
 	return err
 }
 
 func (r tokenRow) token() (account.Token, error) {
 	return account.Token{
 		ID: r.ID, Note: r.Note, Role: account.Role(r.Role), By: r.CreatedBy,
-		Created: moment(r.Created), Expires: moment(r.Expires), LastUsed: moment(r.LastUsed),
+		Created: column.Moment(r.Created), Expires: column.Moment(r.Expires), LastUsed: column.Moment(r.LastUsed),
 	}, nil
 }
 
 // AddToken implements [store.Accounts].
 func (s *Store) AddToken(ctx context.Context, t account.Token, hash []byte) error {
 	row := tokenRow{
-		ID: clean(t.ID), Hash: hash, Note: clean(t.Note), Role: string(t.Role), CreatedBy: clean(t.By),
-		Created: nanos(t.Created), Expires: nanos(t.Expires), LastUsed: nanos(t.LastUsed),
+		ID: column.Clean(t.ID), Hash: hash, Note: column.Clean(t.Note), Role: string(t.Role), CreatedBy: column.Clean(t.By),
+		Created: column.Nanos(t.Created), Expires: column.Nanos(t.Expires), LastUsed: column.Nanos(t.LastUsed),
 	}
 	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
 	return problem(err, "add token %s", t.ID)
@@ -107,11 +108,11 @@ func (s *Store) AddToken(ctx context.Context, t account.Token, hash []byte) erro
 // a token, so that programs which poll cost a read.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte, now time.Time) (account.Token, error) {
 	var row tokenRow
-	err := s.read.NewSelect().Model(&row).Where("hash = ?", hash).Where("expires > ?", nanos(now)).Scan(ctx)
+	err := s.read.NewSelect().Model(&row).Where("hash = ?", hash).Where("expires > ?", column.Nanos(now)).Scan(ctx)
 	if err != nil {
 		return account.Token{}, problem(err, "find an API token")
 	}
-	if minute := nanos(now.UTC().Truncate(time.Minute)); minute > row.LastUsed {
+	if minute := column.Nanos(now.UTC().Truncate(time.Minute)); minute > row.LastUsed {
 		row.LastUsed = minute
 		_, err = s.write.NewUpdate().Model(&row).Column("last_used").WherePK().Where("last_used < ?", minute).Exec(ctx)
 		if err != nil {
@@ -136,6 +137,6 @@ func (s *Store) Tokens(ctx context.Context, p store.Page) (store.List[account.To
 
 // DropToken implements [store.Accounts].
 func (s *Store) DropToken(ctx context.Context, id string) error {
-	res, err := s.write.NewDelete().Model((*tokenRow)(nil)).Where("id = ?", clean(id)).Exec(ctx)
+	res, err := s.write.NewDelete().Model((*tokenRow)(nil)).Where("id = ?", column.Clean(id)).Exec(ctx)
 	return problem(oneRow(res, err), "drop token %s", id)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 )
 
@@ -31,21 +32,21 @@ var enrolTokensByTime = page{kind: "enrol-tokens", columns: []string{"t.created"
 
 func (r enrolTokenRow) token() (fleet.EnrolToken, error) {
 	t := fleet.EnrolToken{
-		ID: r.ID, Note: r.Note, By: r.CreatedBy, Created: moment(r.Created), Expires: moment(r.Expires),
+		ID: r.ID, Note: r.Note, By: r.CreatedBy, Created: column.Moment(r.Created), Expires: column.Moment(r.Expires),
 		Uses: int(r.Uses), MaxUses: int(r.MaxUses), Revoked: r.Revoked,
 	}
-	return t, decode(r.Labels, &t.Labels)
+	return t, column.Decode(r.Labels, &t.Labels)
 }
 
 // AddEnrolToken implements [store.EnrolTokens].
 func (s *Store) AddEnrolToken(ctx context.Context, t fleet.EnrolToken, hash []byte) error {
-	labels, err := encode(t.Labels)
+	labels, err := column.Encode(t.Labels)
 	if err != nil {
 		return err
 	}
 	row := enrolTokenRow{
-		ID: clean(t.ID), Hash: hash, Note: clean(t.Note), Labels: labels, CreatedBy: clean(t.By),
-		Created: nanos(t.Created), Expires: nanos(t.Expires), Uses: int64(t.Uses), MaxUses: int64(t.MaxUses), Revoked: t.Revoked,
+		ID: column.Clean(t.ID), Hash: hash, Note: column.Clean(t.Note), Labels: labels, CreatedBy: column.Clean(t.By),
+		Created: column.Nanos(t.Created), Expires: column.Nanos(t.Expires), Uses: int64(t.Uses), MaxUses: int64(t.MaxUses), Revoked: t.Revoked,
 	}
 	_, err = s.write.NewInsert().Model(&row).Exec(ctx)
 	return problem(err, "add enrolment token %s", t.ID)
@@ -66,7 +67,7 @@ func (s *Store) EnrolTokens(ctx context.Context, p store.Page) (store.List[fleet
 
 // RevokeEnrolToken implements [store.EnrolTokens]. Revoking again is no error.
 func (s *Store) RevokeEnrolToken(ctx context.Context, id string) error {
-	res, err := s.write.NewUpdate().Model((*enrolTokenRow)(nil)).Set("revoked = ?", true).Where("id = ?", clean(id)).Exec(ctx)
+	res, err := s.write.NewUpdate().Model((*enrolTokenRow)(nil)).Set("revoked = ?", true).Where("id = ?", column.Clean(id)).Exec(ctx)
 	return problem(oneRow(res, err), "revoke enrolment token %s", id)
 }
 
@@ -76,7 +77,7 @@ func (s *Store) RevokeEnrolToken(ctx context.Context, id string) error {
 func (s *Store) UseEnrolToken(ctx context.Context, hash []byte, now time.Time) (fleet.EnrolToken, error) {
 	var row enrolTokenRow
 	err := s.write.NewUpdate().Model(&row).Set("uses = uses + 1").
-		Where("hash = ?", hash).Where("NOT revoked").Where("expires > ?", nanos(now)).
+		Where("hash = ?", hash).Where("NOT revoked").Where("expires > ?", column.Nanos(now)).
 		Where("(max_uses = 0 OR uses < max_uses)").Returning("*").Scan(ctx)
 	if err != nil {
 		return fleet.EnrolToken{}, problem(err, "use an enrolment token")

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // hostRow is a row of hosts.
@@ -64,29 +65,29 @@ const beatsPerStatement = 500
 var hostsByName = page{kind: "hosts", columns: []string{"h.name", "h.id"}, numbers: []bool{false, false}}
 
 func newHostRow(h fleet.Host) (hostRow, error) {
-	labels, err := encode(h.Labels)
-	name, id := clean(h.Name), clean(string(h.ID))
+	labels, err := column.Encode(h.Labels)
+	name, id := column.Clean(h.Name), column.Clean(string(h.ID))
 	return hostRow{
-		ID: id, Name: name, State: string(h.State), PublicKey: clean(h.PublicKey), Labels: labels,
-		Enrolled: nanos(h.Enrolled), Version: h.Version, Search: fold(name, id),
+		ID: id, Name: name, State: string(h.State), PublicKey: column.Clean(h.PublicKey), Labels: labels,
+		Enrolled: column.Nanos(h.Enrolled), Version: h.Version, Search: column.Fold(name, id),
 	}, err
 }
 
 func (r fullHost) host() (fleet.Host, error) {
 	h := fleet.Host{
 		ID: event.HostID(r.ID), Name: r.Name, State: fleet.HostState(r.State), PublicKey: r.PublicKey,
-		Enrolled: moment(r.Enrolled), LastSeen: moment(r.Seen), Version: r.Version,
+		Enrolled: column.Moment(r.Enrolled), LastSeen: column.Moment(r.Seen), Version: r.Version,
 	}
 	if r.Beat != "" {
 		h.Heartbeat = new(fleet.Heartbeat)
-		if err := decode(r.Beat, h.Heartbeat); err != nil {
+		if err := column.Decode(r.Beat, h.Heartbeat); err != nil {
 			return h, err
 		}
 	}
-	if err := decode(r.Intake, &h.Intake); err != nil {
+	if err := column.Decode(r.Intake, &h.Intake); err != nil {
 		return h, err
 	}
-	return h, decode(r.Labels, &h.Labels)
+	return h, column.Decode(r.Labels, &h.Labels)
 }
 
 // selectHosts selects what fullHost holds.
@@ -123,7 +124,7 @@ func saveLabels(ctx context.Context, tx bun.Tx, host string, labels map[string]s
 	}
 	rows := make([]labelRow, 0, len(labels))
 	for name, value := range labels {
-		rows = append(rows, labelRow{Host: host, Name: clean(name), Value: clean(value)})
+		rows = append(rows, labelRow{Host: host, Name: column.Clean(name), Value: column.Clean(value)})
 	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	return err
@@ -137,7 +138,7 @@ func (s *Store) Host(ctx context.Context, id event.HostID) (fleet.Host, error) {
 
 func oneHost(ctx context.Context, db bun.IDB, id event.HostID) (fleet.Host, error) {
 	var row fullHost
-	if err := selectHosts(db, &row).Where("h.id = ?", clean(string(id))).Scan(ctx); err != nil {
+	if err := selectHosts(db, &row).Where("h.id = ?", column.Clean(string(id))).Scan(ctx); err != nil {
 		return fleet.Host{}, err
 	}
 	return row.host()
@@ -158,14 +159,14 @@ func (s *Store) Hosts(ctx context.Context, f store.HostFilter, p store.Page) (st
 
 func filterHosts(q *bun.SelectQuery, f store.HostFilter) *bun.SelectQuery {
 	if f.State != "" {
-		q = q.Where("h.state = ?", clean(string(f.State)))
+		q = q.Where("h.state = ?", column.Clean(string(f.State)))
 	}
 	if f.Text != "" {
-		text := contains(f.Text)
+		text := column.Contains(f.Text)
 		q = q.Where("(h.search LIKE ? ESCAPE '!' OR b.search LIKE ? ESCAPE '!')", text, text)
 	}
 	for name, value := range f.Labels {
-		q = q.Where("EXISTS (SELECT 1 FROM host_labels AS l WHERE l.host = h.id AND l.name = ? AND l.value = ?)", clean(name), clean(value))
+		q = q.Where("EXISTS (SELECT 1 FROM host_labels AS l WHERE l.host = h.id AND l.name = ? AND l.value = ?)", column.Clean(name), column.Clean(value))
 	}
 	return q
 }
@@ -175,7 +176,7 @@ func filterHosts(q *bun.SelectQuery, f store.HostFilter) *bun.SelectQuery {
 func (s *Store) ChangeHost(ctx context.Context, id event.HostID, version int64, change func(*fleet.Host) error) (fleet.Host, error) {
 	var h fleet.Host
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := s.lockRow(ctx, tx, "hosts", "id", clean(string(id))); err != nil {
+		if err := s.lockRow(ctx, tx, "hosts", "id", column.Clean(string(id))); err != nil {
 			return err
 		}
 		var err error
@@ -218,11 +219,11 @@ func (s *Store) SaveHeartbeats(ctx context.Context, seen time.Time, beats map[ev
 	rows := make([]beatRow, 0, len(beats))
 	for _, id := range slices.Sorted(maps.Keys(beats)) { // one order for all servers, against deadlocks
 		b := beats[id]
-		doc, err := encode(b)
+		doc, err := column.Encode(b)
 		if err != nil {
 			return fmt.Errorf("save the heartbeat of host %s: %w", id, err)
 		}
-		rows = append(rows, beatRow{Host: clean(string(id)), Seen: nanos(seen), Search: fold(strings.Join(b.Addresses, " ")), Doc: doc})
+		rows = append(rows, beatRow{Host: column.Clean(string(id)), Seen: column.Nanos(seen), Search: column.Fold(strings.Join(b.Addresses, " ")), Doc: doc})
 	}
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for chunk := range slices.Chunk(rows, beatsPerStatement) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 )
 
@@ -32,13 +33,13 @@ type serialRow struct {
 var ordersByTime = page{kind: "orders", columns: []string{"o.created", "o.id"}, numbers: []bool{true, false}, newest: true}
 
 func newOrderRow(o store.Order) (orderRow, error) {
-	doc, err := encode(o)
-	return orderRow{ID: clean(o.ID), Host: clean(string(o.Host)), Created: nanos(o.Created), Doc: doc}, err
+	doc, err := column.Encode(o)
+	return orderRow{ID: column.Clean(o.ID), Host: column.Clean(string(o.Host)), Created: column.Nanos(o.Created), Doc: doc}, err
 }
 
 func (r orderRow) order() (store.Order, error) {
 	var o store.Order
-	return o, decode(r.Doc, &o)
+	return o, column.Decode(r.Doc, &o)
 }
 
 // AddOrder implements [store.Orders].
@@ -58,7 +59,7 @@ func (s *Store) Order(ctx context.Context, id string) (store.Order, error) {
 
 func oneOrder(ctx context.Context, q *bun.SelectQuery, id string) (store.Order, error) {
 	var row orderRow
-	if err := q.Model(&row).Where("id = ?", clean(id)).Scan(ctx); err != nil {
+	if err := q.Model(&row).Where("id = ?", column.Clean(id)).Scan(ctx); err != nil {
 		return store.Order{}, err
 	}
 	return row.order()
@@ -69,7 +70,7 @@ func (s *Store) Orders(ctx context.Context, host event.HostID, p store.Page) (st
 	var rows []orderRow
 	q := s.read.NewSelect().Model(&rows)
 	if host != "" {
-		q = q.Where("o.host = ?", clean(string(host)))
+		q = q.Where("o.host = ?", column.Clean(string(host)))
 	}
 	q, err := ordersByTime.apply(q, p)
 	if err == nil {
@@ -107,7 +108,7 @@ func (s *Store) ChangeOrder(ctx context.Context, id string, change func(*store.O
 
 // NextSerial implements [store.Orders]. The first is 1.
 func (s *Store) NextSerial(ctx context.Context, host event.HostID, kind string) (uint64, error) {
-	row := serialRow{Host: clean(string(host)), Kind: clean(kind), Number: 1}
+	row := serialRow{Host: column.Clean(string(host)), Kind: column.Clean(kind), Number: 1}
 	var number uint64
 	err := s.write.NewInsert().Model(&row).On("CONFLICT (host, kind) DO UPDATE").
 		Set("number = s.number + 1").Returning("number").Scan(ctx, &number)

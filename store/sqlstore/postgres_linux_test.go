@@ -88,20 +88,37 @@ func (c *cluster) dsn(database string) string {
 	return fmt.Sprintf("host=%s user=test dbname=%s", c.folder, database)
 }
 
-// make makes an empty database. The first waits until the server is there.
+// make makes a database without rows.
 func (c *cluster) make(t *testing.T) (dsn string) {
 	t.Helper()
-	name := fmt.Sprint("t", c.databases.Add(1))
+	number := c.databases.Add(1)
+	name := fmt.Sprint("t", number)
+	if number == 1 {
+		c.prepare(t)
+	}
+	if err := c.exec(t.Context(), "postgres", "CREATE DATABASE "+name+" TEMPLATE prepared"); err != nil {
+		t.Fatal(err)
+	}
+	return c.dsn(name)
+}
+
+// prepare makes the database whose copies the tests use, with the schema. It
+// waits until the server is there.
+func (c *cluster) prepare(t *testing.T) {
+	t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for {
-		err := c.exec(t.Context(), "postgres", "CREATE DATABASE "+name)
-		if err == nil {
-			return c.dsn(name)
-		}
+	for err := c.exec(t.Context(), "postgres", "CREATE DATABASE prepared"); err != nil; err = c.exec(t.Context(), "postgres", "CREATE DATABASE prepared") {
 		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+	s, err := Open(t.Context(), Config{DSN: c.dsn("prepared")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // segmentRow is a row of segments.
@@ -59,15 +60,15 @@ const rowsPerStatement = 500
 
 func newSegmentRow(g store.Segment) segmentRow {
 	return segmentRow{
-		ID: clean(g.ID), Day: clean(g.Day), FirstTime: nanos(g.First), LastTime: nanos(g.Last),
-		MinHost: clean(string(g.MinHost)), MaxHost: clean(string(g.MaxHost)), RowCount: g.Rows, ByteCount: g.Bytes,
-		Part: clean(g.Partition), FromSeq: g.FromSeq, ToSeq: g.ToSeq,
+		ID: column.Clean(g.ID), Day: column.Clean(g.Day), FirstTime: column.Nanos(g.First), LastTime: column.Nanos(g.Last),
+		MinHost: column.Clean(string(g.MinHost)), MaxHost: column.Clean(string(g.MaxHost)), RowCount: g.Rows, ByteCount: g.Bytes,
+		Part: column.Clean(g.Partition), FromSeq: g.FromSeq, ToSeq: g.ToSeq,
 	}
 }
 
 func (r segmentRow) segment() store.Segment {
 	return store.Segment{
-		ID: r.ID, Day: r.Day, First: moment(r.FirstTime), Last: moment(r.LastTime),
+		ID: r.ID, Day: r.Day, First: column.Moment(r.FirstTime), Last: column.Moment(r.LastTime),
 		MinHost: event.HostID(r.MinHost), MaxHost: event.HostID(r.MaxHost), Rows: r.RowCount, Bytes: r.ByteCount,
 		Partition: r.Part, FromSeq: r.FromSeq, ToSeq: r.ToSeq,
 	}
@@ -105,11 +106,11 @@ func saveIntakes(ctx context.Context, tx bun.Tx, intakes map[event.HostID]fleet.
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(intakes)), rowsPerStatement) {
 		rows := make([]intakeRow, len(ids))
 		for i, id := range ids {
-			doc, err := encode(intakes[id])
+			doc, err := column.Encode(intakes[id])
 			if err != nil {
 				return err
 			}
-			rows[i] = intakeRow{Host: clean(string(id)), Doc: doc}
+			rows[i] = intakeRow{Host: column.Clean(string(id)), Doc: doc}
 		}
 		_, err := tx.NewInsert().Model(&rows).On("CONFLICT (host) DO UPDATE").Set("doc = EXCLUDED.doc").Exec(ctx)
 		if err != nil {
@@ -128,7 +129,7 @@ func savePosition(ctx context.Context, tx bun.Tx, reader string, p store.Positio
 	if p.Sequence > math.MaxInt64 {
 		return fmt.Errorf("position %d of partition %s is beyond every stream", p.Sequence, p.Partition)
 	}
-	row := positionRow{Reader: reader, Part: clean(p.Partition), Sequence: p.Sequence}
+	row := positionRow{Reader: reader, Part: column.Clean(p.Partition), Sequence: p.Sequence}
 	_, err := tx.NewInsert().Model(&row).On("CONFLICT (reader, part) DO UPDATE").
 		Set("sequence = EXCLUDED.sequence").Where("EXCLUDED.sequence > p.sequence").Exec(ctx)
 	return err
@@ -137,7 +138,7 @@ func savePosition(ctx context.Context, tx bun.Tx, reader string, p store.Positio
 func (s *Store) position(ctx context.Context, reader, partition string) (uint64, error) {
 	var sequence uint64
 	err := s.read.NewSelect().Model((*positionRow)(nil)).Column("sequence").
-		Where("reader = ?", reader).Where("part = ?", clean(partition)).Scan(ctx, &sequence)
+		Where("reader = ?", reader).Where("part = ?", column.Clean(partition)).Scan(ctx, &sequence)
 	if err != nil && isNotFound(err) {
 		return 0, nil
 	}
@@ -158,7 +159,7 @@ func (s *Store) Intakes(ctx context.Context) (map[event.HostID]fleet.Intake, err
 	intakes := make(map[event.HostID]fleet.Intake, len(rows))
 	for _, r := range rows {
 		var in fleet.Intake
-		if err := decode(r.Doc, &in); err != nil {
+		if err := column.Decode(r.Doc, &in); err != nil {
 			return nil, problem(err, "read the intake of host %s", r.Host)
 		}
 		intakes[event.HostID(r.Host)] = in
@@ -171,13 +172,13 @@ func (s *Store) SegmentList(ctx context.Context, f store.SegmentFilter) ([]store
 	var rows []segmentRow
 	q := s.read.NewSelect().Model(&rows).Order("first_time", "id")
 	if !f.Since.IsZero() {
-		q = q.Where("last_time >= ?", nanos(f.Since))
+		q = q.Where("last_time >= ?", column.Nanos(f.Since))
 	}
 	if !f.Until.IsZero() {
-		q = q.Where("first_time < ?", nanos(f.Until))
+		q = q.Where("first_time < ?", column.Nanos(f.Until))
 	}
 	if f.Host != "" {
-		host := clean(string(f.Host))
+		host := column.Clean(string(f.Host))
 		q = q.Where("min_host <= ?", host).Where("max_host >= ?", host)
 	}
 	if err := q.Scan(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // settingRow is a row of settings.
@@ -21,7 +22,7 @@ type settingRow struct {
 // Setting implements [store.Settings].
 func (s *Store) Setting(ctx context.Context, name string) (value []byte, version int64, err error) {
 	var row settingRow
-	err = s.read.NewSelect().Model(&row).Where("name = ?", clean(name)).Scan(ctx)
+	err = s.read.NewSelect().Model(&row).Where("name = ?", column.Clean(name)).Scan(ctx)
 	return row.Value, row.Version, problem(err, "read setting %s", name)
 }
 
@@ -29,7 +30,7 @@ func (s *Store) Setting(ctx context.Context, name string) (value []byte, version
 // zero for a setting that must not be there yet, or [store.AnyVersion]. It
 // returns the new version; ErrConflict if somebody else changed the setting.
 func (s *Store) SaveSetting(ctx context.Context, name string, version int64, value []byte) (int64, error) {
-	row := settingRow{Name: clean(name), Version: 1, Value: value}
+	row := settingRow{Name: column.Clean(name), Version: 1, Value: value}
 	if row.Value == nil {
 		row.Value = []byte{}
 	}

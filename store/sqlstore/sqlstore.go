@@ -17,16 +17,17 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"runtime"
 	"sync"
 
-	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/conn"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
 
@@ -47,11 +48,11 @@ type Config struct {
 
 // Store is a [store.State] in a SQL database.
 type Store struct {
-	log      *slog.Logger
-	write    *bun.DB // SQLite: one connection; PostgreSQL: the same as read
-	read     *bun.DB
-	postgres bool
-	path     string // of the SQLite file
+	log       *slog.Logger
+	write     *bun.DB // SQLite: one connection; PostgreSQL: the same as read
+	read      *bun.DB
+	databases *conn.Databases // under both
+	postgres  bool
 
 	stop    context.CancelFunc // ends the goroutines
 	running sync.WaitGroup
@@ -79,14 +80,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.ReadConns <= 0 {
 		c.ReadConns = max(4, 2*runtime.GOMAXPROCS(0))
 	}
-	open := openSQLite
-	if c.DSN != "" {
-		open = openPostgres
-	}
-	s, err := open(ctx, c)
+	databases, err := conn.Open(ctx, conn.Config(c))
 	if err != nil {
 		return nil, err
 	}
+	s := &Store{log: c.Log, databases: databases, postgres: databases.Postgres, facets: facet.New(), seenChange: -1}
+	var dialect schema.Dialect = sqlitedialect.New()
+	if s.postgres {
+		dialect = pgdialect.New()
+	}
+	s.write, s.read = bun.NewDB(databases.Write, dialect), bun.NewDB(databases.Read, dialect)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.warm(ctx) })
 	return s, nil
@@ -97,10 +100,6 @@ func (s *Store) warm(ctx context.Context) {
 	if err := s.withFacets(ctx, func(*facet.Index) {}); err != nil && ctx.Err() == nil {
 		s.log.Warn("reading alerts ahead; the first list will try again", "error", err)
 	}
-}
-
-func newStore(c Config, write, read *bun.DB) *Store {
-	return &Store{log: c.Log, write: write, read: read, postgres: write == read, facets: facet.New(), seenChange: -1}
 }
 
 // Ping implements [store.State]: it asks the database for a row of the state.
@@ -115,12 +114,20 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.stop()
 	s.running.Wait()
-	err := s.read.Close()
-	if s.write != s.read {
-		err = errors.Join(err, s.write.Close())
-	}
-	return err
+	return s.databases.Close()
 }
+
+// Backup implements [store.State]. On PostgreSQL it refuses: backups of its
+// databases are made with pg_dump, which is part of it.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if s.postgres {
+		return errors.New("back up the state: it is in PostgreSQL, whose own pg_dump makes consistent copies while it is in use")
+	}
+	return problem(s.databases.Copy(ctx, path), "back up the state to %s", path)
+}
+
+// problem says what was being done when the database returned err; nil for nil.
+func problem(err error, doing string, args ...any) error { return conn.Problem(err, doing, args...) }
 
 // change runs fn in a transaction that writes, and commits it if fn returns nil.
 func (s *Store) change(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
@@ -144,23 +151,4 @@ func (s *Store) forUpdate(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.For("UPDATE")
 	}
 	return q
-}
-
-// migrate brings the schema up to date, or refuses one that is newer.
-func migrate(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB, steps fs.FS, options ...goose.ProviderOption) error {
-	provider, err := goose.NewProvider(dialect, db, steps, append(options, goose.WithDisableGlobalRegistry(true), goose.WithSlog(c.Log))...)
-	if err != nil {
-		return fmt.Errorf("prepare the schema: %w", err)
-	}
-	present, newest, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the version of the schema: %w", err)
-	}
-	if present > newest {
-		return fmt.Errorf("it was written by a newer version of Holdfast (schema %d, this version knows %d): run that version, or restore a backup from before its installation", present, newest)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bring the schema from version %d to %d: %w", present, newest, err)
-	}
-	return nil
 }

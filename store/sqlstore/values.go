@@ -1,86 +1,14 @@
 package sqlstore
 
 import (
-	"encoding/json"
-	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 )
-
-// The range of times that fit into nanoseconds in 64 bits.
-var (
-	minTime = time.Unix(0, math.MinInt64)
-	maxTime = time.Unix(0, math.MaxInt64)
-)
-
-// nanos returns t as a column holds it. Times before 1677 and after 2262,
-// which only broken clocks tell, become the nearest that fits.
-func nanos(t time.Time) int64 {
-	switch {
-	case t.IsZero():
-		return 0
-	case t.Before(minTime):
-		return math.MinInt64
-	case t.After(maxTime):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
-// moment is the reverse of nanos.
-func moment(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
-}
-
-var noNUL = strings.NewReplacer("\x00", "\uFFFD")
-
-// clean returns s as both databases take it: valid UTF-8 without NUL.
-func clean(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = noNUL.Replace(s)
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// fold returns text as columns for search hold it.
-func fold(parts ...string) string {
-	return strings.ToLower(clean(strings.Join(parts, "\n")))
-}
-
-var likeEscapes = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
-
-// contains returns the pattern for "LIKE ? ESCAPE '!'" that finds text in a
-// column for search.
-func contains(text string) string { return "%" + likeEscapes.Replace(fold(text)) + "%" }
-
-// encode returns v as a JSON document.
-func encode(v any) (string, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("encode %T: %w", v, err)
-	}
-	return string(text), nil
-}
-
-// decode reads a document that encode made; "" leaves v alone.
-func decode(text string, v any) error {
-	if text == "" {
-		return nil
-	}
-	if err := json.Unmarshal([]byte(text), v); err != nil {
-		return fmt.Errorf("decode a stored %T: %w", v, err)
-	}
-	return nil
-}
 
 // limit returns how many items of a list are asked for.
 func limit(p store.Page) int {
@@ -124,7 +52,7 @@ func (o page) apply(q *bun.SelectQuery, p store.Page) (*bun.SelectQuery, error) 
 	}
 	for i, key := range keys {
 		if !o.numbers[i] {
-			values = append(values, clean(key))
+			values = append(values, column.Clean(key))
 			continue
 		}
 		n, err := cursor.ParseInts([]string{key})

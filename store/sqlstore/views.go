@@ -6,6 +6,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // viewRow is a row of views.
@@ -24,8 +25,8 @@ type viewRow struct {
 // AddView implements [store.Views].
 func (s *Store) AddView(ctx context.Context, v store.View) error {
 	row := viewRow{
-		ID: clean(v.ID), Owner: clean(v.Owner), Shared: v.Shared, Page: clean(v.Page), Name: clean(v.Name),
-		Query: clean(v.Query), Created: nanos(v.Created),
+		ID: column.Clean(v.ID), Owner: column.Clean(v.Owner), Shared: v.Shared, Page: column.Clean(v.Page), Name: column.Clean(v.Name),
+		Query: column.Clean(v.Query), Created: column.Nanos(v.Created),
 	}
 	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
 	return problem(err, "add view %s", v.Name)
@@ -34,14 +35,14 @@ func (s *Store) AddView(ctx context.Context, v store.View) error {
 // Views implements [store.Views], in the order of page, name and id.
 func (s *Store) Views(ctx context.Context, user string) ([]store.View, error) {
 	var rows []viewRow
-	err := s.read.NewSelect().Model(&rows).Where("owner = ? OR shared", clean(user)).Order("page", "name", "id").Scan(ctx)
+	err := s.read.NewSelect().Model(&rows).Where("owner = ? OR shared", column.Clean(user)).Order("page", "name", "id").Scan(ctx)
 	if err != nil {
 		return nil, problem(err, "list the views of %s", user)
 	}
 	views := make([]store.View, len(rows))
 	for i, r := range rows {
 		views[i] = store.View{
-			ID: r.ID, Owner: r.Owner, Shared: r.Shared, Page: r.Page, Name: r.Name, Query: r.Query, Created: moment(r.Created),
+			ID: r.ID, Owner: r.Owner, Shared: r.Shared, Page: r.Page, Name: r.Name, Query: r.Query, Created: column.Moment(r.Created),
 		}
 	}
 	return views, nil
@@ -49,9 +50,9 @@ func (s *Store) Views(ctx context.Context, user string) ([]store.View, error) {
 
 // DropView implements [store.Views].
 func (s *Store) DropView(ctx context.Context, id, owner string) error {
-	q := s.write.NewDelete().Model((*viewRow)(nil)).Where("id = ?", clean(id))
+	q := s.write.NewDelete().Model((*viewRow)(nil)).Where("id = ?", column.Clean(id))
 	if owner != "" {
-		q = q.Where("owner = ?", clean(owner))
+		q = q.Where("owner = ?", column.Clean(owner))
 	}
 	res, err := q.Exec(ctx)
 	return problem(oneRow(res, err), "drop view %s", id)

@@ -51,9 +51,14 @@ func various(t *testing.T, s store.State, n int) []finding.Case {
 		alerts = append(alerts, a)
 	}
 	save(t, s, start, alerts...)
+	groups := make([][]string, 12)
 	for _, a := range alerts {
-		c := store.AlertChange{Status: pointer(finding.Statuses()[random.IntN(4)]), Assignee: pointer([]string{"", "anna", "bert"}[random.IntN(3)]), By: "anna", Time: start}
-		_, err := s.ChangeAlert(t.Context(), a.ID, store.AnyVersion, c)
+		g := random.IntN(len(groups))
+		groups[g] = append(groups[g], a.ID)
+	}
+	for g, ids := range groups {
+		c := store.AlertChange{Status: pointer(finding.Statuses()[g%4]), Assignee: pointer([]string{"", "anna", "bert"}[g%3]), By: "anna", Time: start}
+		_, err := s.ChangeAlerts(t.Context(), ids, c)
 		ok(t, err)
 	}
 	cases := make([]finding.Case, n)

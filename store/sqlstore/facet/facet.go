@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 )
 
 // Row is what an alert is filtered, sorted and counted by.
@@ -26,11 +27,31 @@ type Row struct {
 	Host     string
 	Rule     string
 	Assignee string
-	Tactics  string // joined by [TacticSeparator]
+	Tactics  string // as [JoinTactics] returns them
 }
 
-// TacticSeparator stands between the tactics of a row.
-const TacticSeparator = "\n"
+// tacticSeparator stands between the tactics of a row.
+const tacticSeparator = "\n"
+
+// JoinTactics returns the tactics as one text, as both databases take it.
+func JoinTactics(tactics []finding.Tactic) string {
+	texts := make([]string, len(tactics))
+	for i, t := range tactics {
+		texts[i] = column.Clean(string(t))
+	}
+	return strings.Join(texts, tacticSeparator)
+}
+
+// SplitTactics is the reverse of [JoinTactics]. It never returns nil.
+func SplitTactics(text string) []finding.Tactic {
+	tactics := []finding.Tactic{}
+	for t := range strings.SplitSeq(text, tacticSeparator) {
+		if t != "" {
+			tactics = append(tactics, finding.Tactic(t))
+		}
+	}
+	return tactics
+}
 
 // packed is a row with its texts as numbers of dictionaries.
 type packed struct {
@@ -163,7 +184,7 @@ func chooseTactics(d *dictionary, tactics []finding.Tactic) []bool {
 	}
 	chosen := make([]bool, len(d.texts))
 	for n, text := range d.texts {
-		for t := range strings.SplitSeq(text, TacticSeparator) {
+		for t := range strings.SplitSeq(text, tacticSeparator) {
 			chosen[n] = chosen[n] || t != "" && slices.Contains(tactics, finding.Tactic(t))
 		}
 	}

@@ -1,4 +1,4 @@
-package sqlstore
+package conn
 
 import (
 	"database/sql"
@@ -18,9 +18,9 @@ const (
 	pgDiskFull        = "53100"
 )
 
-// problem says what was being done when the database returned err, and wraps
+// Problem says what was being done when the database returned err, and wraps
 // the error of package store that it stands for. It returns nil for nil.
-func problem(err error, doing string, args ...any) error {
+func Problem(err error, doing string, args ...any) error {
 	if err == nil {
 		return nil
 	}

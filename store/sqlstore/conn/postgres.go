@@ -1,4 +1,4 @@
-package sqlstore
+package conn
 
 import (
 	"context"
@@ -9,13 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/holdfast-security/holdfast/store/sqlstore/migrations"
 )
 
-func openPostgres(ctx context.Context, c Config) (*Store, error) {
+func openPostgres(ctx context.Context, c Config) (*Databases, error) {
 	config, err := pgx.ParseConfig(c.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("state database: the DSN for PostgreSQL is not valid: %w", err) // pgx leaves the password out
@@ -26,10 +24,9 @@ func openPostgres(ctx context.Context, c Config) (*Store, error) {
 	sqlDB.SetMaxIdleConns(c.ReadConns)
 	if err := preparePostgres(ctx, c, sqlDB); err != nil {
 		sqlDB.Close()
-		return nil, problem(err, "open the state database %s", where)
+		return nil, Problem(err, "open the state database %s", where)
 	}
-	db := bun.NewDB(sqlDB, pgdialect.New())
-	return newStore(c, db, db), nil
+	return &Databases{Write: sqlDB, Read: sqlDB, Postgres: true}, nil
 }
 
 func preparePostgres(ctx context.Context, c Config, db *sql.DB) error {
@@ -41,7 +38,7 @@ func preparePostgres(ctx context.Context, c Config, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, c, goose.DialectPostgres, db, migrations.Postgres(), goose.WithSessionLocker(locker)); err != nil {
+	if err := migrate(ctx, c.Log, goose.DialectPostgres, db, migrations.Postgres(), goose.WithSessionLocker(locker)); err != nil {
 		return err
 	}
 	return textIndex(ctx, c, db)

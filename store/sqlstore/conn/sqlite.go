@@ -1,4 +1,4 @@
-package sqlstore
+package conn
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/holdfast-security/holdfast/store/sqlstore/migrations"
 )
@@ -31,7 +29,7 @@ var (
 	copierPragmas = []string{"busy_timeout(10000)"}
 )
 
-func openSQLite(ctx context.Context, c Config) (*Store, error) {
+func openSQLite(ctx context.Context, c Config) (*Databases, error) {
 	path, err := filepath.Abs(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the state database %s: %w", c.Path, err)
@@ -43,18 +41,16 @@ func openSQLite(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state database %s: %w", path, err)
 	}
-	if err := migrate(ctx, c, goose.DialectSQLite3, write.DB, migrations.SQLite()); err != nil {
+	if err := migrate(ctx, c.Log, goose.DialectSQLite3, write, migrations.SQLite()); err != nil {
 		write.Close()
-		return nil, problem(err, "open the state database %s", path)
+		return nil, Problem(err, "open the state database %s", path)
 	}
 	read, err := sqliteConns(path, c.ReadConns, "deferred", readerPragmas)
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("open the state database %s: %w", path, err)
 	}
-	s := newStore(c, write, read)
-	s.path = path
-	return s, nil
+	return &Databases{Write: write, Read: read, path: path}, nil
 }
 
 // privateFile makes the file if it is not there, and has nobody but its owner
@@ -72,7 +68,7 @@ func privateFile(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-func sqliteConns(path string, n int, lock string, pragmas []string) (*bun.DB, error) {
+func sqliteConns(path string, n int, lock string, pragmas []string) (*sql.DB, error) {
 	query := url.Values{"_txlock": {lock}, "_pragma": pragmas}
 	db, err := sql.Open("sqlite", fileURL(path)+"?"+query.Encode())
 	if err != nil {
@@ -80,7 +76,7 @@ func sqliteConns(path string, n int, lock string, pragmas []string) (*bun.DB, er
 	}
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
-	return bun.NewDB(db, sqlitedialect.New()), nil
+	return db, nil
 }
 
 // fileURL returns the name of a file as SQLite wants it in URI form, see
@@ -93,29 +89,25 @@ func fileURL(path string) string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
-// Backup implements [store.State]. On PostgreSQL it refuses: backups of its
-// databases are made with pg_dump, which is part of it.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	if s.postgres {
-		return errors.New("back up the state: it is in PostgreSQL, whose own pg_dump makes consistent copies while it is in use")
-	}
+// Copy copies a SQLite database to a file that must not exist, from one
+// snapshot and without stopping writers, see https://sqlite.org/lang_vacuum.html.
+func (d *Databases) Copy(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("back up the state to %s: %w", path, errors.Join(fs.ErrExist, err))
+		return errors.Join(fs.ErrExist, err)
 	}
 	if err := privateFile(path); err != nil {
-		return fmt.Errorf("back up the state to %s: %w", path, err)
+		return err
 	}
-	if err := s.copyTo(ctx, path); err != nil {
+	if err := d.copyInto(ctx, path); err != nil {
 		os.Remove(path)
-		return problem(err, "back up the state to %s", path)
+		return err
 	}
 	return nil
 }
 
-// copyTo copies the database to an empty file, from one snapshot and without
-// stopping writers, see https://sqlite.org/lang_vacuum.html.
-func (s *Store) copyTo(ctx context.Context, path string) error {
-	db, err := sqliteConns(s.path, 1, "deferred", copierPragmas)
+// copyInto copies to a file that is empty.
+func (d *Databases) copyInto(ctx context.Context, path string) error {
+	db, err := sqliteConns(d.path, 1, "deferred", copierPragmas)
 	if err != nil {
 		return err
 	}
