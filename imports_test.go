@@ -65,7 +65,7 @@ var layers = []layer{
 	{folder: "agent/hostfs", may: []string{"internal/..."}},
 	{folder: "agent/feature", may: append([]string{"agent/hostfs"}, types...)},
 	{
-		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/control", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "rules/..."}, below...),
+		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/control", "agent/feature", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "rules/..."}, below...),
 		modules: []string{sys, yaml},
 	},
 	{folder: "agent/identity/...", may: below, modules: []string{sys, nkeys}},
