@@ -50,7 +50,7 @@ func newQueue(maxEvents, maxBytes int) *queue {
 func (q *queue) put(events []event.Event, now time.Time) (dropped int) {
 	q.mu.Lock()
 	for i := range events {
-		size := weight(&events[i])
+		size := Weight(&events[i])
 		if len(q.items) >= q.maxEvents || q.bytes+size > q.maxBytes {
 			dropped++
 			continue
@@ -91,9 +91,9 @@ func (q *queue) take(dst []queued, now time.Time) []queued {
 	return dst
 }
 
-// weight estimates the bytes that an event keeps in memory. It counts what a
+// Weight estimates the bytes that an event keeps in memory. It counts what a
 // hostile process can make large and charges a flat price for the rest.
-func weight(e *event.Event) int {
+func Weight(e *event.Event) int {
 	n := 512 + len(e.Message)
 	if p := e.Process; p != nil {
 		n += 512 + 2*len(p.CommandLine) + 16*len(p.Arguments) + len(p.Directory)

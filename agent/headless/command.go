@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/holdfast-security/holdfast/internal/version"
 )
@@ -18,10 +19,17 @@ const (
 	exitUsage  = 2
 )
 
-const usage = `holdfast-agent runs Holdfast's sensors and detection without a terminal.
+const usage = `holdfast-agent runs Holdfast's sensors without a terminal: for a server, or on its own.
 
-  holdfast-agent run [--config FILE] [--output FILE|-]
-      write alerts as JSON lines until stopped by SIGINT or SIGTERM
+  holdfast-agent enroll TOKEN|- [--server URL] [--state-dir DIR]
+      make this machine a host of the server that the token is from; - reads the token from standard input
+  holdfast-agent run [--config FILE] [--output FILE|-] [--state-dir DIR]
+      until stopped by SIGINT or SIGTERM: send events to the server; with --output, and where the machine is not
+      enrolled, find attacks here and write alerts as JSON lines
+  holdfast-agent status [-o text|json] [--run-dir DIR]
+      how the running agent is doing, and where every event went
+  holdfast-agent unenroll [--force] [--state-dir DIR] [--run-dir DIR]
+      forget the server; --force also when events would be lost that it does not have
   holdfast-agent version
       say which build this is
 
@@ -39,6 +47,12 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch name {
 	case "run":
 		return runCommand(ctx, args, stdout, stderr)
+	case "enroll":
+		return enrollCommand(ctx, args, os.Stdin, stdout, stderr)
+	case "status":
+		return statusCommand(ctx, args, stdout, stderr)
+	case "unenroll":
+		return unenrollCommand(ctx, args, stdout, stderr)
 	case "version", "--version":
 		fmt.Fprintln(stdout, "holdfast-agent "+version.Get().String())
 		return exitDone
@@ -48,7 +62,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "":
 		fmt.Fprint(stderr, usage)
 	default:
-		fmt.Fprintf(stderr, "holdfast-agent: there is no command %q; there are run and version\n", name)
+		fmt.Fprintf(stderr, "holdfast-agent: there is no command %q; there are enroll, run, status, unenroll and version\n", name)
 	}
 	return exitUsage
 }
@@ -76,6 +90,7 @@ func configure(args []string, stderr io.Writer) (Config, error) {
 	flags.SetOutput(io.Discard) // errors are said once, by the caller
 	path := flags.String("config", "", "configuration file, YAML or JSON")
 	output := flags.String("output", "", "file to append JSON lines to; - is standard output")
+	stateDir := flags.String("state-dir", "", "directory for what must survive a restart")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stderr, usage)
@@ -94,6 +109,9 @@ func configure(args []string, stderr io.Writer) (Config, error) {
 	}
 	if *output != "" {
 		cfg.Output = *output
+	}
+	if *stateDir != "" {
+		cfg.StateDir = *stateDir
 	}
 	return cfg, cfg.Validate()
 }

@@ -25,12 +25,16 @@ const (
 	maxWindow     = time.Hour
 )
 
-// Config is the configuration of an agent without a server, as a YAML or JSON
-// file holds it. The zero value is safe: every feature that is on by default,
-// alerts to standard output.
+// Config is the configuration of an agent, as a YAML or JSON file holds it. The
+// zero value is safe: every feature that is on by default; events to the server
+// where the host is enrolled, otherwise alerts to standard output. What the
+// server's policy says of features goes before what stands here, except that
+// what is switched off here stays off.
 type Config struct {
-	// Output is the file that alerts and events are appended to; "" or "-"
-	// is standard output. The directory must exist.
+	// Output is the file that alerts and events are appended to; "-" is
+	// standard output, and so is "" where the host is not enrolled. On an
+	// enrolled host "" means that nothing is written: the server does the
+	// detection. The directory must exist.
 	Output string `yaml:"output"`
 	// OutputMaxBytes is the size at which the file is rotated; 0 means 100
 	// MiB, and less than 1 MiB is refused.

@@ -1,8 +1,13 @@
-// Package headless runs the agent without a server and without a terminal:
-// sensors and detection in one process, alerts (and events, where asked for) as
-// JSON lines to standard output or to a bounded, rotated file.
+// Package headless is the command holdfast-agent: it enrols a host, runs its
+// sensors without a terminal, and says how they are doing.
 //
-// [Run] is all that the command holdfast-agent does. The lines are those of
+// On an enrolled host [Run] brings events to the spool, and from there to the
+// server, which says by its policy which sensors run. A new policy is put in
+// force whole, or refused whole with a warning that the server sees.
+//
+// Without a server, or beside it, detection runs in the same process: alerts
+// (and events, where asked for) go as JSON lines to standard output or to a
+// bounded, rotated file. The lines are those of
 // finding.Alert, which have the key alert_type, and of event.Event, which have
 // the key class_name. Repeats of an event are aggregated, unless the
 // configuration says otherwise: the first is written at once, those that follow

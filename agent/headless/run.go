@@ -28,58 +28,53 @@ const (
 	lateness     = 3 * time.Second  // how late an event may come through the pipeline
 )
 
-// Run runs sensors and detection until ctx ends, writing JSON lines to the
-// configured output, or to stdout. It returns nil when it was stopped in order.
+// Run runs the sensors until ctx ends. Where the host is enrolled, events go to
+// the server. Where it is not, or where the configuration names an output,
+// alerts found here, and events where asked for, are written as JSON lines to
+// that output or to stdout. It returns nil when it was stopped in order.
 func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (err error) {
+	agent.Frugal()
+	w := &watch{cfg: cfg, log: log, system: learnSystem()}
+	if !cfg.enrolled() || cfg.Output != "" {
+		if w.out, err = newOutput(cfg, stdout, log); err != nil {
+			return err
+		}
+		defer w.out.closeFile()
+	}
+	server, err := control.Listen(cmp.Or(cfg.RunDir, agent.DefaultRunDir), func() any { return w.report() })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	return w.run(ctx)
+}
+
+// newOutput makes the output of the configuration.
+func newOutput(cfg Config, stdout io.Writer, log *slog.Logger) (*output, error) {
 	lowest, err := cfg.lowest()
 	if err != nil {
-		return fmt.Errorf("severity: %w", err)
+		return nil, fmt.Errorf("severity: %w", err)
 	}
 	out := &output{w: stdout, log: log, lowest: lowest, events: cfg.Events}
 	if window := cfg.window(); cfg.Events && window > 0 {
 		out.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
 	if out.detector, err = newDetector(cfg.Rules, log, out.raise); err != nil {
-		return err
+		return nil, err
 	}
 	if cfg.toFile() {
-		file, err := newRotating(cfg.Output, cmp.Or(cfg.OutputMaxBytes, defaultMaxBytes), cmp.Or(cfg.OutputMaxFiles, defaultMaxFiles))
-		if err != nil {
-			return err
+		if out.file, err = newRotating(cfg.Output, cmp.Or(cfg.OutputMaxBytes, defaultMaxBytes), cmp.Or(cfg.OutputMaxFiles, defaultMaxFiles)); err != nil {
+			return nil, err
 		}
-		defer file.Close()
-		out.w = file
+		out.w = out.file
 	}
-	agent.Frugal()
-	a, err := agent.New(agent.Config{
-		Handler: out.handle, Log: log, Only: cfg.Only, Disable: cfg.Disable, StateDir: cfg.StateDir,
-		RawRecords: out.detector.NeedsRecords(),
-	})
-	if err != nil {
-		return err
-	}
-	server, err := control.Listen(cmp.Or(cfg.RunDir, agent.DefaultRunDir), func() any { return a.Report() })
-	if err != nil {
-		return errors.Join(err, a.Stop(ctx))
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	if err := a.Start(ctx); err != nil && ctx.Err() == nil { // being stopped while starting is no failure
-		return err
-	}
-	log.Info("watching", "features", len(a.Report().Features))
-	out.attend(ctx)
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
-	err = a.Stop(stopping)
-	out.close()
-	log.Info("stopped", "events", a.Report().Ledger.Delivered, "alerts", out.alerts,
-		"events_written", out.passed(), "events_aggregated", out.folded(), "unwritten", out.unwritten)
-	return err
+	return out, nil
 }
 
 // output writes what the pipeline hands it.
 type output struct {
 	w        io.Writer
+	file     *rotating // nil when w is something else
 	log      *slog.Logger
 	lowest   finding.Severity
 	events   bool // are written too
@@ -143,6 +138,13 @@ func (o *output) close() {
 	defer o.mu.Unlock()
 	if o.repeats != nil {
 		o.writeDue(o.repeats.Flush(o.due[:0]))
+	}
+}
+
+// closeFile closes the file behind the output, if there is one.
+func (o *output) closeFile() {
+	if o.file != nil {
+		_ = o.file.Close() // every line was written or counted as not
 	}
 }
 
