@@ -229,7 +229,7 @@ func (s *Server) startGateway(ctx context.Context) error {
 		return err
 	}
 	s.running.background("the gateway", func(ctx context.Context) {
-		if err := s.stream.Serve(ctx, &handler{s}, intakes); err != nil {
+		if err := s.stream.Serve(ctx, &handler{s}, intakes); err != nil && ctx.Err() == nil {
 			s.log.Error("the gateway for agents ended", "error", err)
 		}
 	})

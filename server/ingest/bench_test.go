@@ -2,11 +2,16 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment"
+	"github.com/holdfast-security/holdfast/store/sqlstore"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -76,6 +81,82 @@ func BenchmarkDetect(b *testing.B) {
 		p.Run(ctx)
 	}
 	b.ReportMetric(float64(b.N*size*len(messages))/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkIngest is the whole path of frames: decoding, checks, Holdfast's own
+// rules, segments on disk and their commit to the database. Run it with -cpu 1.
+func BenchmarkIngest(b *testing.B) {
+	rules, err := LoadRules(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const size = 500
+	messages := frames(b, 1000, size)
+	b.ReportAllocs()
+	b.ResetTimer()
+	var bytes, alerts float64
+	for range b.N {
+		b.StopTimer()
+		dir := b.TempDir()
+		state, err := sqlstore.Open(b.Context(), sqlstore.Config{Path: filepath.Join(dir, "state.db")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		blobs, err := segment.OpenDirectory(filepath.Join(dir, "segments"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		telemetry, err := segment.Open(b.Context(), blobs, state, segment.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		b.StartTimer()
+		p := New(Config{
+			Partition: "0", Source: &listSource{messages}, State: state, Rules: rules,
+			Telemetry: &untilTelemetry{telemetry, size * len(messages), cancel},
+		})
+		p.Run(ctx)
+		b.StopTimer()
+		list, err := state.SegmentList(b.Context(), store.SegmentFilter{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var rows int64
+		for _, s := range list {
+			rows += s.Rows
+			bytes += float64(s.Bytes)
+		}
+		if rows != int64(size*len(messages)) {
+			b.Fatalf("%d of %d events stored; %+v", rows, size*len(messages), p.Status())
+		}
+		alerts += float64(p.Stats().Alerts + p.Stats().Repeats)
+		if err := errors.Join(telemetry.Close(), blobs.Close(), state.Close()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	events := float64(b.N * size * len(messages))
+	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(bytes/events, "B/event")
+	b.ReportMetric(1e6*alerts/events, "alerts/Mevent")
+}
+
+// untilTelemetry says when everything came.
+type untilTelemetry struct {
+	*segment.Store
+	left int
+	done func()
+}
+
+func (u *untilTelemetry) Append(ctx context.Context, host event.HostID, events []event.Event) error {
+	if err := u.Store.Append(ctx, host, events); err != nil {
+		return err
+	}
+	if u.left -= len(events); u.left == 0 {
+		u.done()
+	}
+	return nil
 }
 
 // countTelemetry keeps nothing and says when everything came.

@@ -69,7 +69,7 @@ type Config struct {
 	Saved func(alerts []finding.Alert, added []string)
 
 	CommitAge   time.Duration // of the oldest event that is not committed: 10 s
-	CommitRows  int64         // 500,000
+	CommitRows  int64         // 50,000: detection waits for as long as it takes to write them
 	CommitBytes int64         // 64 MiB in memory
 	AlertDelay  time.Duration // for which an alert may wait for others: 200 ms
 	WarmAge     time.Duration // of frames kept in the stream to start again from: 10 min
@@ -79,7 +79,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.CommitAge = cmp.Or(c.CommitAge, 10*time.Second)
-	c.CommitRows = cmp.Or(c.CommitRows, 500_000)
+	c.CommitRows = cmp.Or(c.CommitRows, 50_000)
 	c.CommitBytes = cmp.Or(c.CommitBytes, 64<<20)
 	c.AlertDelay = cmp.Or(c.AlertDelay, 200*time.Millisecond)
 	c.WarmAge = cmp.Or(c.WarmAge, 10*time.Minute)
