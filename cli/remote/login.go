@@ -65,6 +65,7 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 	}
 	entry := contexts.Context{Server: server, Pin: strings.ToLower(o.pin)}
 	if o.tokenFromStdin {
+		entry.User = "the holder of a token"
 		entry.Token, err = e.line()
 	} else {
 		err = e.makeToken(ctx, &entry, o)
@@ -81,11 +82,9 @@ func (e *Env) keep(ctx context.Context, name string, entry contexts.Context) err
 	if err != nil {
 		return usage.Wrap(err)
 	}
-	session, err := c.GetSession(ctx)
-	if err != nil {
+	if _, err := c.GetOverview(ctx); err != nil {
 		return explain(err)
 	}
-	entry.User = session.User.Name
 	file, err := loadContexts()
 	if err != nil {
 		return err
@@ -93,7 +92,7 @@ func (e *Env) keep(ctx context.Context, name string, entry contexts.Context) err
 	if err := errors.Join(file.Set(name, entry), file.Save()); err != nil {
 		return err
 	}
-	e.note("Logged in to %s as %s (%s); the context is called %s.\n", entry.Server, entry.User, session.User.Role, name)
+	e.note("Logged in to %s as %s; the context is called %s.\n", entry.Server, entry.User, name)
 	return nil
 }
 
