@@ -24,9 +24,10 @@ const browser = await chromium.launchPersistentContext(profile, { executablePath
 const login = () => browser.request.post(`${origin}/api/v1/session`, { data: { name: 'alice', password: 'a' } });
 await login();
 const alerts = await (await browser.request.get(`${origin}/api/v1/alerts?severity=medium&limit=3&text=shell`)).json();
-const hostile = await (await browser.request.get(`${origin}/api/v1/alerts?limit=1000`)).json();
+const all = await (await browser.request.get(`${origin}/api/v1/alerts?limit=1000`)).json();
+const hostile = all.items.find((a) => a.description.includes('\u202e'))?.uid;
 const hosts = await (await browser.request.get(`${origin}/api/v1/hosts`)).json();
-const uid = alerts.items[0]?.uid ?? hostile.items[0]?.uid;
+const uid = alerts.items[0]?.uid ?? all.items[0]?.uid;
 
 const pages = [
   ['overview', '/'],
@@ -40,6 +41,7 @@ const pages = [
   ['alerts-none', '/alerts?text=nothing-like-this'],
   ['alerts-help', '/alerts', (p) => p.keyboard.press('?')],
   ['alert', `/alerts/${uid}`],
+  ['alert-hostile', `/alerts/${hostile}`],
   ['alert-missing', '/alerts/none'],
   ['hosts', '/hosts'],
   ['host', `/hosts/${hosts.items[0]?.uid}`],

@@ -11,6 +11,8 @@ export interface Column<T> {
   /** A track of a CSS grid: "120px", "minmax(200px, 2fr)". */
   width: string;
   align?: 'right';
+  /** Its track where the table is narrow. */
+  narrow?: string;
   /** Shown only where the table is at least so wide. */
   from?: 'medium' | 'wide';
   /** Orders that a click on the title switches between, the first one first. */
@@ -99,7 +101,7 @@ export function DataTable<T>(props: Props<T>) {
     }
   });
 
-  const tracks = (from?: 'medium' | 'wide') => [props.onSelect ? '34px' : '', ...columns.filter((c) => shows(c, from)).map((c) => c.width)].join(' ').trim();
+  const tracks = (from?: 'medium' | 'wide') => [props.onSelect ? '34px' : '', ...columns.filter((c) => shows(c, from)).map((c) => (from ? c.width : (c.narrow ?? c.width)))].join(' ').trim();
   const style = { '--narrow': tracks(), '--medium': tracks('medium'), '--wide': tracks('wide') } as CSSProperties;
   return (
     <div className={css.table} role="table" aria-label={props.label} aria-rowcount={(props.total ?? rows.length) + 1} aria-busy={props.loading || undefined} style={style}>

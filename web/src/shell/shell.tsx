@@ -88,10 +88,10 @@ function Navigation() {
   return (
     <nav className={css.nav} aria-label="Pages">
       {pages.map(({ to, label, icon: Icon }) => (
-        <NavLink key={label} to={to} end={to === '/'} className={css.link} aria-label={label === 'Alerts' && open > 0 ? `Alerts, ${open} open` : label}>
+        <NavLink key={label} to={to} end={to === '/'} className={css.link}>
           <Icon size={17} stroke={1.7} aria-hidden />
           <span className={css.label}>{label}</span>
-          {label === 'Alerts' && open > 0 && <span className={css.count}>{compact(open)}</span>}
+          {label === 'Alerts' && open > 0 && <span className={css.count}>{compact(open)}<span className="hf-hidden"> open</span></span>}
         </NavLink>
       ))}
     </nav>

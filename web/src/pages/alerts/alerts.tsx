@@ -4,7 +4,7 @@ import { type Ref, useCallback, useDeferredValue, useMemo, useRef, useState } fr
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { type AlertCounts, type AlertSummary, type Severity, severities, statuses } from '../../api/model';
 import { useHosts, useMay, useRules, useSession, useUsers } from '../../api/queries';
-import { SeverityBadge, StatusBadge, severityNames } from '../../components/badges';
+import { SeverityBadge, StatusBadge, severityNames, statusNames } from '../../components/badges';
 import { DataTable, type TableHandle } from '../../components/datatable';
 import { type Choice, FilterBar } from '../../components/filterbar';
 import { useKeys } from '../../components/keyboard';
@@ -258,7 +258,7 @@ function Filters({ view, set, counts, searchRef }: Omit<Props, 'query'> & { coun
     const people = new Set([...(me ? [me] : []), ...(users.data?.items.map((u) => u.name) ?? [])]);
     const byLabel = (a: { label: string }, b: { label: string }) => a.label.localeCompare(b.label);
     return [
-      { key: 'status', label: 'Status', values: view.status, options: statuses.map((s) => ({ value: s, label: s, mark: <StatusBadge status={s} /> })) },
+      { key: 'status', label: 'Status', values: view.status, options: statuses.map((s) => ({ value: s, label: statusNames[s], mark: <StatusBadge status={s} /> })) },
       { key: 'severity', label: 'Severity', values: view.severity, options: severities.map((s) => ({ value: s, label: severityNames[s], mark: <SeverityBadge severity={s} /> })) },
       {
         key: 'type', label: 'Type', values: view.type, free: true,

@@ -11,7 +11,7 @@ const short = (text: string) => visible(fold(text, 300));
 
 /** columns are those of the list of alerts. */
 export const columns: readonly Column<AlertSummary>[] = [
-  { key: 'severity', title: 'Severity', width: '92px', orders: ['-severity', 'severity'], render: (a) => <SeverityBadge severity={a.severity} short /> },
+  { key: 'severity', title: 'Severity', width: '92px', narrow: '30px', orders: ['-severity', 'severity'], render: (a) => <span className={css.badge}><SeverityBadge severity={a.severity} short /></span> },
   {
     key: 'title',
     title: 'Alert',

@@ -12,7 +12,7 @@ import { type RangeKey, ranges } from './ranges';
 
 const SeverityChart = lazy(() => import('../../components/chart'));
 
-const height = 232;
+const height = 258;
 
 /** AlertsOverTime is the chart of open alerts by severity. */
 export function AlertsOverTime({ range }: { range: RangeKey }) {

@@ -1,0 +1,62 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { client, must } from '../../api/client';
+import { keys } from '../../api/keys';
+import type { Alert, Status } from '../../api/model';
+
+/** useAlert is one alert with its evidence. Reading it is written into the audit log, so it is not polled. */
+export function useAlert(uid: string) {
+  return useQuery({
+    queryKey: keys.alert(uid),
+    queryFn: ({ signal }) => must(client.GET('/alerts/{uid}', { params: { path: { uid } }, signal })),
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useComments(uid: string) {
+  return useQuery({ queryKey: keys.comments(uid), queryFn: ({ signal }) => must(client.GET('/alerts/{uid}/comments', { params: { path: { uid } }, signal })) });
+}
+
+/** useTimeline are the host's events from so many seconds before the alert to as many after. */
+export function useTimeline(uid: string, seconds: number) {
+  return useQuery({
+    queryKey: keys.timeline(uid, seconds),
+    queryFn: ({ signal }) => must(client.GET('/alerts/{uid}/timeline', { params: { path: { uid }, query: { before_seconds: seconds, after_seconds: seconds } }, signal })),
+    staleTime: 60_000,
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useSimilar(uid: string) {
+  return useQuery({ queryKey: keys.similar(uid), queryFn: ({ signal }) => must(client.GET('/alerts/{uid}/similar', { params: { path: { uid }, query: { limit: 8 } }, signal })) });
+}
+
+/** Change is what a person makes of the alert. */
+export interface Change {
+  status?: Status;
+  assignee?: string;
+  comment?: string;
+}
+
+/** useChange changes the alert that is on the page; somebody else's change meanwhile is refused, not overwritten. */
+export function useChange(alert: Alert) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: Change) =>
+      must(client.PATCH('/alerts/{uid}', { params: { path: { uid: alert.uid }, header: { 'If-Match': `"${alert.version}"` } }, body })),
+    onSuccess: (changed) => queries.setQueryData(keys.alert(alert.uid), changed),
+    onError: () => void queries.invalidateQueries({ queryKey: keys.alert(alert.uid), exact: true }),
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: keys.comments(alert.uid) });
+      void queries.invalidateQueries({ queryKey: keys.alerts });
+      void queries.invalidateQueries({ queryKey: keys.overview });
+    },
+  });
+}
+
+export function useComment(uid: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (text: string) => must(client.POST('/alerts/{uid}/comments', { params: { path: { uid } }, body: { text } })),
+    onSettled: () => void queries.invalidateQueries({ queryKey: keys.comments(uid) }),
+  });
+}
