@@ -14,6 +14,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // writeBatch writes one segment for each day of a batch. Where one fails, none
@@ -46,7 +47,7 @@ func (s *Store) days(b *batch) []day {
 	today := floorDiv(s.opts.Now().UnixNano(), length)
 	rows := make(map[int64][]int32)
 	for i := range b.events {
-		n := min(floorDiv(nanoseconds(b.events[i].Time), length), today)
+		n := min(floorDiv(parquetfile.Nanoseconds(b.events[i].Time), length), today)
 		rows[n] = append(rows[n], int32(i))
 	}
 	numbers := slices.SortedFunc(maps.Keys(rows), func(x, y int64) int {
@@ -79,25 +80,25 @@ func (s *Store) writeDay(ctx context.Context, b *batch, d day, id string) (store
 	seg := newSummary(id, d.name)
 	times := make([]int64, len(b.events))
 	for _, row := range d.rows {
-		times[row] = nanoseconds(b.events[row].Time)
+		times[row] = parquetfile.Nanoseconds(b.events[row].Time)
 	}
 	hosts := ranks(b.events)
 	slices.SortFunc(d.rows, func(x, y int32) int {
 		return cmp.Or(cmp.Compare(hosts[x], hosts[y]), cmp.Compare(times[x], times[y]), cmp.Compare(x, y))
 	})
 	size, err := s.blobs.Put(ctx, blobName(d.name, id), func(out io.Writer) error {
-		w := newFileWriter(out)
+		w := parquetfile.NewWriter(out)
 		for i, row := range d.rows {
-			if i%pageRows == 0 && ctx.Err() != nil {
+			if i%parquetfile.PageRows == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
 			e := &b.events[row]
 			seg.add(e.Host, times[row])
-			if err := w.add(e, b.first+int64(row)); err != nil {
+			if err := w.Add(e, b.first+int64(row)); err != nil {
 				return err
 			}
 		}
-		return w.close()
+		return w.Close()
 	})
 	if err != nil {
 		return store.Segment{}, fmt.Errorf("store %d events of %s: %w", len(d.rows), d.name, err)
@@ -128,7 +129,7 @@ type summary struct {
 }
 
 func newSummary(id, day string) *summary {
-	return &summary{seg: store.Segment{ID: id, Day: day}, first: math.MaxInt64, last: noTime}
+	return &summary{seg: store.Segment{ID: id, Day: day}, first: math.MaxInt64, last: parquetfile.NoTime}
 }
 
 // add counts a row; rows come in the order of hosts.

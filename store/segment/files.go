@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // maxOpen bounds the segments that stay open between queries.
@@ -25,7 +26,7 @@ type files struct {
 
 // openSegment is a file with its content.
 type openSegment struct {
-	*file
+	*parquetfile.File
 
 	name    string
 	content Content
@@ -65,7 +66,7 @@ func (f *files) get(s *store.Segment) (*openSegment, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := openFile(content, content.Size())
+	parsed, err := parquetfile.OpenFile(content, content.Size())
 	if err != nil {
 		return nil, errors.Join(err, content.Close())
 	}
@@ -75,7 +76,7 @@ func (f *files) get(s *store.Segment) (*openSegment, error) {
 		other.users++
 		return other, content.Close()
 	}
-	o = &openSegment{file: parsed, name: name, content: content, users: 1}
+	o = &openSegment{File: parsed, name: name, content: content, users: 1}
 	f.open[name] = o
 	return o, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // Merger replaces segments of the catalogue by others that hold the same rows:
@@ -173,11 +174,11 @@ func (s *Store) merge(ctx context.Context, m Merger, old []store.Segment) (culpr
 	}
 	sum := newSummary(s.newID()+"-m", old[0].Day)
 	size, err := s.blobs.Put(ctx, blobName(old[0].Day, sum.seg.ID), func(out io.Writer) error {
-		w := newFileWriter(out)
+		w := parquetfile.NewWriter(out)
 		if culprit, err = mergeInto(ctx, w, sources, sum); err != nil {
 			return err
 		}
-		return w.close()
+		return w.Close()
 	})
 	if err != nil {
 		return culprit, err
@@ -210,9 +211,9 @@ func (s *Store) merge(ctx context.Context, m Merger, old []store.Segment) (culpr
 type source struct {
 	segment *store.Segment
 	open    *openSegment
-	group   int
-	page    int
-	rows    []eventRow // of the present page that are still to come
+	page    int           // the next
+	events  []event.Event // that are still to come of the present page
+	seqs    []int64       // their sequence numbers
 }
 
 func (s *Store) sources(old []store.Segment) ([]*source, *store.Segment, error) {
@@ -227,77 +228,58 @@ func (s *Store) sources(old []store.Segment) ([]*source, *store.Segment, error) 
 	return sources, nil, nil
 }
 
-// head returns the next row, or nil at the end.
-func (s *source) head() (row *eventRow, err error) {
-	defer guard(&err)
-	for len(s.rows) == 0 {
-		if s.group == len(s.open.events) {
-			return nil, nil
-		}
-		g := &s.open.events[s.group]
-		if err := s.load(g); err != nil {
-			return nil, err
-		}
-		if s.page++; s.page == g.pages() {
-			s.group, s.page = s.group+1, 0
-		}
-	}
-	return &s.rows[0], nil
-}
-
-// load reads the present page. Images are read anew for each page, so that
-// memory does not grow with the segment.
-func (s *source) load(g *rowGroup) error {
-	r := g.reader()
-	defer r.close()
-	rows := make([]int32, g.pageLen(s.page))
-	for i := range rows {
-		rows[i] = int32(s.page*pageRows + i)
+// more makes sure that there is a next event, and reports whether there is.
+func (s *source) more() (bool, error) {
+	if len(s.events) > 0 {
+		return true, nil
 	}
 	var err error
-	s.rows, err = s.open.load(r, rows, make(map[int32]*event.Process))
-	return err
+	s.events, s.seqs, err = s.open.Page(s.page)
+	s.page++
+	return len(s.events) > 0, err
 }
 
 // maxMergeImages bounds the memory for images that a merge compares new ones
 // with, in bytes. Beyond it a process may be stored twice.
 const maxMergeImages = 32 << 20
 
-// mergeInto writes the rows of all sources in order.
-func mergeInto(ctx context.Context, w *fileWriter, sources []*source, sum *summary) (*store.Segment, error) {
+// mergeInto writes the rows of all sources in order. When one cannot be read
+// it is returned.
+func mergeInto(ctx context.Context, w *parquetfile.Writer, sources []*source, sum *summary) (*store.Segment, error) {
 	images := newInterner()
 	var host event.HostID
 	for n := 0; ; n++ {
-		if n%pageRows == 0 && ctx.Err() != nil {
+		if n%parquetfile.PageRows == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		var next *source
 		for _, s := range sources {
-			row, err := s.head()
+			more, err := s.more()
 			if err != nil {
 				return s.segment, err
 			}
-			if row != nil && (next == nil || compareRows(row, &next.rows[0]) < 0) {
+			if more && (next == nil || compareHeads(s, next) < 0) {
 				next = s
 			}
 		}
 		if next == nil {
 			return nil, nil
 		}
-		e := &next.rows[0]
+		e := &next.events[0]
 		if e.Host != host || images.bytes > maxMergeImages {
 			host, images = e.Host, newInterner()
-			w.forget()
+			w.Forget()
 		}
 		e.Process, e.Target = images.intern(host, e.Process), images.intern(host, e.Target)
-		sum.add(e.Host, nanoseconds(e.Time))
-		if err := w.add(e.Event, e.seq); err != nil {
+		sum.add(e.Host, parquetfile.Nanoseconds(e.Time))
+		if err := w.Add(e, next.seqs[0]); err != nil {
 			return nil, err
 		}
-		next.rows = next.rows[1:]
+		next.events, next.seqs = next.events[1:], next.seqs[1:]
 	}
 }
 
-func compareRows(a, b *eventRow) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(nanoseconds(a.Time), nanoseconds(b.Time)), cmp.Compare(a.seq, b.seq))
+func compareHeads(a, b *source) int {
+	x, y := &a.events[0], &b.events[0]
+	return cmp.Or(cmp.Compare(x.Host, y.Host), cmp.Compare(parquetfile.Nanoseconds(x.Time), parquetfile.Nanoseconds(y.Time)), cmp.Compare(a.seqs[0], b.seqs[0]))
 }

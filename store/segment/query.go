@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // DamagedError says which segments could not be read. What was returned
@@ -100,13 +101,13 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (store.List[eve
 	if err != nil {
 		return list, err
 	}
-	q := newQuery(f)
+	q := parquetfile.NewQuery(f)
 	snap, err := s.snapshot(ctx, segmentFilter(f))
 	if err != nil {
 		return list, err
 	}
 	defer snap.release()
-	snap.segments = slices.DeleteFunc(snap.segments, func(seg store.Segment) bool { return !q.overlaps(&seg) })
+	snap.segments = slices.DeleteFunc(snap.segments, func(seg store.Segment) bool { return !q.Overlaps(&seg) })
 	if f.OldestFirst {
 		slices.SortFunc(snap.segments, func(a, b store.Segment) int { return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.ID, b.ID)) })
 	} else {
@@ -121,9 +122,7 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (store.List[eve
 		if !best.worth(nanosecondsOf(seg)) {
 			return nil
 		}
-		return damage(&bad, seg, s.reading(seg, func(file *file) error {
-			return best.segment(ctx, &search{query: q, file: file}, i)
-		}))
+		return damage(&bad, seg, s.reading(seg, func(f *parquetfile.File) error { return best.segment(ctx, f, q, i) }))
 	})
 	if err != nil {
 		return list, err
@@ -144,10 +143,10 @@ func segmentFilter(f store.EventFilter) store.SegmentFilter {
 
 // nanosecondsOf returns the times of a segment, a little wider than they are:
 // the catalogue may keep them to the microsecond.
-func nanosecondsOf(s *store.Segment) span[int64] {
-	least, most := nanoseconds(s.First), nanoseconds(s.Last)
+func nanosecondsOf(s *store.Segment) parquetfile.Span[int64] {
+	least, most := parquetfile.Nanoseconds(s.First), parquetfile.Nanoseconds(s.Last)
 	const slack = int64(time.Millisecond)
-	return span[int64]{max(least, noTime+slack) - slack, min(most, math.MaxInt64-slack) + slack}
+	return parquetfile.Span[int64]{Least: max(least, parquetfile.NoTime+slack) - slack, Most: min(most, math.MaxInt64-slack) + slack}
 }
 
 // damage notes an error of a segment, and returns those of the query.
@@ -162,16 +161,14 @@ func damage(bad *damages, seg *store.Segment, err error) error {
 // errStopped wraps what a caller's function returned: not the segment's fault.
 var errStopped = errors.New("stopped by the caller")
 
-// reading calls fn with an open segment. What a damaged file makes the library
-// panic with is an error.
-func (s *Store) reading(seg *store.Segment, fn func(*file) error) (err error) {
+// reading calls fn with an open segment.
+func (s *Store) reading(seg *store.Segment, fn func(*parquetfile.File) error) error {
 	o, err := s.files.get(seg)
 	if err != nil {
 		return err
 	}
 	defer s.files.put(o)
-	defer guard(&err)
-	return fn(o.file)
+	return fn(o.File)
 }
 
 // inParallel calls fn for 0 to n-1, in that order but several at once, until
@@ -257,8 +254,8 @@ func (b *best) order(p, q position) int {
 }
 
 // worth reports whether something of these times can be among the best.
-func (b *best) worth(t span[int64]) bool {
-	front, back := position{t.most, math.MaxInt64}, position{t.least, math.MinInt64}
+func (b *best) worth(t parquetfile.Span[int64]) bool {
+	front, back := position{t.Most, math.MaxInt64}, position{t.Least, math.MinInt64}
 	if b.oldest {
 		front, back = back, front
 	}
@@ -326,49 +323,31 @@ func (b *best) result() (hits []hit, more bool) {
 }
 
 // memory offers the events that are not in a segment.
-func (b *best) memory(ctx context.Context, q *query, snap snapshot) error {
+func (b *best) memory(ctx context.Context, q *parquetfile.Query, snap snapshot) error {
 	for i := range snap.events {
-		if i%pageRows == 0 && ctx.Err() != nil {
+		if i%parquetfile.PageRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if e := &snap.events[i]; q.matches(e) {
-			b.offer(hit{position: position{nanoseconds(e.Time), snap.first + int64(i)}, segment: inMemory, row: int32(i)})
+		if e := &snap.events[i]; q.Matches(e) {
+			b.offer(hit{position: position{parquetfile.Nanoseconds(e.Time), snap.first + int64(i)}, segment: inMemory, row: int32(i)})
 		}
 	}
 	return nil
 }
 
-// segment offers the events of a segment that fit, most promising row group
-// first.
-func (b *best) segment(ctx context.Context, s *search, number int) error {
-	order := make([]int, len(s.file.events))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int {
-		return b.order(position{time: b.front(&s.file.events[x])}, position{time: b.front(&s.file.events[y])})
-	})
-	for _, n := range order {
-		err := s.group(ctx, &s.file.events[n], b.worth, func(r *groupReader, page int, rows []int32, times []int64) error {
-			seqs, err := sequences(r, page)
-			if err != nil {
-				return err
+// segment offers the events of a segment that fit.
+func (b *best) segment(ctx context.Context, f *parquetfile.File, q *parquetfile.Query, number int) error {
+	return f.Search(ctx, q, b.worth, func(group int, rows []int32, times, seqs []int64) error {
+		last, full := b.last()
+		for i, row := range rows {
+			p := position{times[i], seqs[i]}
+			if full && b.order(p, last) >= 0 {
+				continue
 			}
-			last, full := b.last()
-			for _, row := range rows {
-				p := position{times[row], seqs[row]}
-				if full && b.order(p, last) >= 0 {
-					continue
-				}
-				b.offer(hit{position: p, segment: number, group: int32(n), row: int32(page*pageRows) + row})
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+			b.offer(hit{position: p, segment: number, group: int32(group), row: row})
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // last returns the last of the best, if there are as many as can be.
@@ -379,19 +358,6 @@ func (b *best) last() (position, bool) {
 		return position{}, false
 	}
 	return b.hits[0].position, true
-}
-
-// front is the time of a row group that comes first in the order.
-func (b *best) front(g *rowGroup) int64 {
-	front := g.times[0].least
-	for _, t := range g.times {
-		if b.oldest {
-			front = min(front, t.least)
-		} else {
-			front = max(front, t.most)
-		}
-	}
-	return front
 }
 
 // load reads the events behind hits. Those of a segment that turns out to be
@@ -414,7 +380,7 @@ func (s *Store) load(ctx context.Context, snap snapshot, hits []hit, bad *damage
 			return cmp.Or(cmp.Compare(hits[x].group, hits[y].group), cmp.Compare(hits[x].row, hits[y].row))
 		})
 		seg := &snap.segments[number]
-		if err := s.reading(seg, func(f *file) error { return loadHits(f, hits, mine, events) }); err != nil {
+		if err := s.reading(seg, func(f *parquetfile.File) error { return loadHits(f, hits, mine, events) }); err != nil {
 			bad.add(seg, err)
 			for _, i := range mine {
 				events[i] = nil
@@ -431,8 +397,8 @@ func (s *Store) load(ctx context.Context, snap snapshot, hits []hit, bad *damage
 }
 
 // loadHits reads those hits that mine, ordered by row group and row, index.
-func loadHits(f *file, hits []hit, mine []int, events []*event.Event) error {
-	known := make(map[int32]*event.Process)
+func loadHits(f *parquetfile.File, hits []hit, mine []int, events []*event.Event) error {
+	known := make(parquetfile.Images)
 	for start := 0; start < len(mine); {
 		group := hits[mine[start]].group
 		var rows []int32
@@ -440,14 +406,12 @@ func loadHits(f *file, hits []hit, mine []int, events []*event.Event) error {
 		for ; end < len(mine) && hits[mine[end]].group == group; end++ {
 			rows = append(rows, hits[mine[end]].row)
 		}
-		r := f.events[group].reader()
-		loaded, err := f.load(r, rows, known)
-		r.close()
+		loaded, _, err := f.Load(int(group), rows, known)
 		if err != nil {
 			return err
 		}
 		for i := range loaded {
-			events[mine[start+i]] = loaded[i].Event
+			events[mine[start+i]] = &loaded[i]
 		}
 		start = end
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // ScanFilter chooses the events of a [Store.Scan]. Zero values do not filter.
@@ -26,13 +27,13 @@ type ScanFilter struct {
 // at a time, and what it returns ends the scan and is returned. Segments that
 // cannot be read are named by a [DamagedError] at the end.
 func (s *Store) Scan(ctx context.Context, f ScanFilter, fn func([]event.Event) error) error {
-	q := newQuery(store.EventFilter{Host: f.Host, Since: f.Since, Until: f.Until, Classes: f.Classes})
+	q := parquetfile.NewQuery(store.EventFilter{Host: f.Host, Since: f.Since, Until: f.Until, Classes: f.Classes})
 	snap, err := s.snapshot(ctx, f.SegmentFilter)
 	if err != nil {
 		return err
 	}
 	defer snap.release()
-	snap.segments = slices.DeleteFunc(snap.segments, func(seg store.Segment) bool { return !q.overlaps(&seg) })
+	snap.segments = slices.DeleteFunc(snap.segments, func(seg store.Segment) bool { return !q.Overlaps(&seg) })
 	var mu sync.Mutex // held while fn runs
 	one := func(events []event.Event) error {
 		mu.Lock()
@@ -45,9 +46,7 @@ func (s *Store) Scan(ctx context.Context, f ScanFilter, fn func([]event.Event) e
 	var bad damages
 	err = inParallel(ctx, len(snap.segments), func(i int) error {
 		seg := &snap.segments[i]
-		return damage(&bad, seg, s.reading(seg, func(file *file) error {
-			return (&search{query: q, file: file}).events(ctx, one)
-		}))
+		return damage(&bad, seg, s.reading(seg, func(f *parquetfile.File) error { return f.Events(ctx, q, one) }))
 	})
 	if err == nil {
 		err = scanMemory(q, snap.events, one)
@@ -68,10 +67,10 @@ func (s stopped) Error() string { return s.err.Error() }
 // Is makes it an errStopped.
 func (s stopped) Is(target error) bool { return target == errStopped }
 
-func scanMemory(q *query, events []event.Event, fn func([]event.Event) error) error {
+func scanMemory(q *parquetfile.Query, events []event.Event, fn func([]event.Event) error) error {
 	var batch []event.Event
 	for i := range events {
-		if q.matches(&events[i]) {
+		if q.Matches(&events[i]) {
 			batch = append(batch, events[i])
 		}
 	}
@@ -79,37 +78,6 @@ func scanMemory(q *query, events []event.Event, fn func([]event.Event) error) er
 		return nil
 	}
 	return fn(batch)
-}
-
-// events calls fn with the events that fit, a page at a time.
-func (s *search) events(ctx context.Context, fn func([]event.Event) error) error {
-	for i := range s.file.events {
-		known := make(map[int32]*event.Process) // images are numbered as they come, so most are of this row group
-		err := s.group(ctx, &s.file.events[i], anyTime, func(r *groupReader, page int, rows []int32, _ []int64) error {
-			loaded, err := s.load(r, page, rows, known)
-			if err != nil {
-				return err
-			}
-			events := make([]event.Event, len(loaded))
-			for i := range loaded {
-				events[i] = *loaded[i].Event
-			}
-			return fn(events)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// load reads rows of a page whole.
-func (s *search) load(r *groupReader, page int, rows []int32, known map[int32]*event.Process) ([]eventRow, error) {
-	inGroup := make([]int32, len(rows))
-	for i, row := range rows {
-		inGroup[i] = int32(page*pageRows) + row
-	}
-	return s.file.load(r, inGroup, known)
 }
 
 // ProcessState is what the telemetry last told of a process.

@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"math"
@@ -213,14 +213,17 @@ func flag[U any](name, doc string, at func(*U) *bool) leaf[U] {
 
 // Times are nanoseconds of UTC. What int64 cannot hold (before 1677, after
 // 2262) becomes the nearest that it can.
-const noTime = math.MinInt64 // the zero time, where the column is never null
 
-func nanoseconds(t time.Time) int64 {
+// NoTime is the zero time, where the column is never null.
+const NoTime = math.MinInt64
+
+// Nanoseconds returns a time as it is stored.
+func Nanoseconds(t time.Time) int64 {
 	switch {
 	case t.IsZero():
-		return noTime
+		return NoTime
 	case t.Before(earliest):
-		return noTime + 1
+		return NoTime + 1
 	case t.After(latest):
 		return math.MaxInt64
 	}
@@ -228,14 +231,14 @@ func nanoseconds(t time.Time) int64 {
 }
 
 func moment(ns int64) time.Time {
-	if ns == noTime {
+	if ns == NoTime {
 		return time.Time{}
 	}
 	return time.Unix(0, ns).UTC()
 }
 
 var (
-	earliest = time.Unix(0, noTime+1)
+	earliest = time.Unix(0, NoTime+1)
 	latest   = time.Unix(0, math.MaxInt64)
 )
 
@@ -247,7 +250,7 @@ func when[U any](name, doc string, at func(*U) *time.Time) leaf[U] {
 			if at(u).IsZero() {
 				return parquet.NullValue()
 			}
-			return parquet.Int64Value(nanoseconds(*at(u)))
+			return parquet.Int64Value(Nanoseconds(*at(u)))
 		},
 		set: func(_ *decoder, u *U, v parquet.Value) { *at(u) = moment(v.Int64()) },
 	}

@@ -1,4 +1,4 @@
-package segment_test
+package parquetfile_test
 
 import (
 	"flag"
@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/holdfast-security/holdfast/store/segment"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 var update = flag.Bool("update", false, "write docs/telemetry-schema.md")
 
 func TestReferenceIsFresh(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "telemetry-schema.md")
-	want := segment.Reference()
+	path := filepath.Join("..", "..", "..", "docs", "telemetry-schema.md")
+	want := parquetfile.Reference()
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -24,6 +24,6 @@ func TestReferenceIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("docs/telemetry-schema.md is not what the code says: go test ./store/segment -run Reference -update")
+		t.Error("docs/telemetry-schema.md is not what the code says: go test ./store/segment/parquetfile -run Reference -update")
 	}
 }

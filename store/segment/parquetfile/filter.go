@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"bytes"
@@ -15,8 +15,9 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 )
 
-// query is a filter made ready for columns.
-type query struct {
+// Query is a filter made ready for columns. It may be used by several
+// searches at once.
+type Query struct {
 	store.EventFilter
 
 	host         string // escaped
@@ -25,13 +26,14 @@ type query struct {
 	text         needle // of Text
 }
 
-func newQuery(f store.EventFilter) *query {
-	q := &query{EventFilter: f, host: escaped(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
+// NewQuery prepares a filter. Limit, order and cursor are left to the caller.
+func NewQuery(f store.EventFilter) *Query {
+	q := &Query{EventFilter: f, host: escaped(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
 	if !f.Since.IsZero() {
-		q.since = nanoseconds(f.Since)
+		q.since = Nanoseconds(f.Since)
 	}
 	if !f.Until.IsZero() {
-		q.until = nanoseconds(f.Until)
+		q.until = Nanoseconds(f.Until)
 	}
 	if n, err := strconv.ParseUint(f.User, 10, 32); err == nil {
 		q.uid = int64(n)
@@ -40,17 +42,16 @@ func newQuery(f store.EventFilter) *query {
 }
 
 // timed reports whether a time is within the query's.
-func (q *query) timed(t int64) bool { return t >= q.since && (t < q.until || q.Until.IsZero()) }
+func (q *Query) timed(t int64) bool { return t >= q.since && (t < q.until || q.Until.IsZero()) }
 
-// matches reports whether an event, whose time is known to fit, is one that is
-// asked for.
-func (q *query) matches(e *event.Event) bool {
-	return (q.Host == "" || e.Host == q.Host) && q.timed(nanoseconds(e.Time)) &&
+// Matches reports whether an event is one that is asked for.
+func (q *Query) Matches(e *event.Event) bool {
+	return (q.Host == "" || e.Host == q.Host) && q.timed(Nanoseconds(e.Time)) &&
 		(len(q.Classes) == 0 || slices.Contains(q.Classes, e.Class)) &&
 		(q.Process.IsZero() || q.matchesProcess(e)) && (q.User == "" || q.matchesUser(e)) && (q.Text == "" || q.matchesText(e))
 }
 
-func (q *query) matchesProcess(e *event.Event) bool {
+func (q *Query) matchesProcess(e *event.Event) bool {
 	if e.Target != nil && e.Target.UID == q.Process {
 		return true
 	}
@@ -58,7 +59,7 @@ func (q *query) matchesProcess(e *event.Event) bool {
 	return p != nil && (p.UID == q.Process || p.Parent != nil && p.Parent.UID == q.Process)
 }
 
-func (q *query) matchesUser(e *event.Event) bool {
+func (q *Query) matchesUser(e *event.Event) bool {
 	if q.is(e.User) {
 		return true
 	}
@@ -67,11 +68,11 @@ func (q *query) matchesUser(e *event.Event) bool {
 }
 
 // is reports whether u is the account that is asked for, by name or number.
-func (q *query) is(u *event.User) bool {
+func (q *Query) is(u *event.User) bool {
 	return u != nil && (u.Name == q.User || int64(u.UID) == q.uid)
 }
 
-func (q *query) matchesText(e *event.Event) bool {
+func (q *Query) matchesText(e *event.Event) bool {
 	in := q.text.in
 	if in(e.Message) || e.User != nil && in(e.User.Name) || e.File != nil && (in(e.File.Path) || in(e.File.NewPath)) {
 		return true
@@ -85,7 +86,7 @@ func (q *query) matchesText(e *event.Event) bool {
 	return q.imageText(e.Process) || q.imageText(e.Target)
 }
 
-func (q *query) imageText(p *event.Process) bool {
+func (q *Query) imageText(p *event.Process) bool {
 	in := q.text.in
 	return p != nil && (in(p.CommandLine) || in(p.Path()) || in(p.User.Name) || p.Effective != nil && in(p.Effective.Name) || p.Login != nil && in(p.Login.Name))
 }
@@ -202,7 +203,7 @@ func orNumber(page parquet.Page, maxDef byte, want int32, out []bool) error {
 // orRows sets the rows of out whose value, of n that are not null, fits.
 func orRows(levels []byte, maxDef byte, n int, out []bool, fits func(i int) bool) error {
 	if len(levels) != len(out) || bytes.Count(levels, []byte{maxDef}) != n {
-		return fmt.Errorf("%w: %d levels for %d rows and %d values", errDamaged, len(levels), len(out), n)
+		return fmt.Errorf("%w: %d levels for %d rows and %d values", ErrDamaged, len(levels), len(out), n)
 	}
 	next := 0
 	for row, level := range levels {
@@ -225,7 +226,7 @@ var maxDefs = func() []byte {
 }()
 
 // anyText sets the rows of page n in which one of the columns holds the text.
-func (q *query) anyText(r *groupReader, columns []int, n int, out []bool) error {
+func (q *Query) anyText(r *groupReader, columns []int, n int, out []bool) error {
 	for _, c := range columns {
 		page, err := r.page(c, n)
 		if err != nil {
@@ -243,7 +244,7 @@ func (q *query) anyText(r *groupReader, columns []int, n int, out []bool) error 
 
 // anyUser sets the rows of page n in which one of the columns, which are
 // numbers and names in turn, is the user's.
-func (q *query) anyUser(r *groupReader, columns []int, n int, out []bool) error {
+func (q *Query) anyUser(r *groupReader, columns []int, n int, out []bool) error {
 	name := []byte(escaped(q.User))
 	for i, c := range columns {
 		page, err := r.page(c, n)
@@ -264,8 +265,8 @@ func (q *query) anyUser(r *groupReader, columns []int, n int, out []bool) error 
 	return nil
 }
 
-// overlaps reports whether a segment of the catalogue can hold what is asked for.
-func (q *query) overlaps(s *store.Segment) bool {
+// Overlaps reports whether a segment of the catalogue can hold what is asked for.
+func (q *Query) Overlaps(s *store.Segment) bool {
 	return (q.Host == "" || s.MinHost <= q.Host && q.Host <= s.MaxHost) &&
 		(q.Since.IsZero() || !s.Last.Before(q.Since.Truncate(time.Microsecond).Add(-time.Millisecond))) &&
 		(q.Until.IsZero() || s.First.Before(q.Until.Add(time.Millisecond)))

@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"github.com/parquet-go/parquet-go"

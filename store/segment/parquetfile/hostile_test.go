@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"bytes"
@@ -31,14 +31,14 @@ func sample(t testing.TB) []byte {
 // readHostile does all that queries do with a file, which may be anything.
 func readHostile(t testing.TB, data []byte) (err error) {
 	defer guard(&err)
-	file, err := openFile(bytes.NewReader(data), int64(len(data)))
+	file, err := OpenFile(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return err
 	}
 	for _, f := range []store.EventFilter{
 		{}, {Text: "curl"}, {User: "root"}, {Process: event.ProcessUID{PID: 1}}, {Host: "h1"}, {Classes: []event.Class{event.ClassFileActivity}},
 	} {
-		err = errors.Join(err, (&search{query: newQuery(f), file: file}).events(t.Context(), func([]event.Event) error { return nil }))
+		err = errors.Join(err, file.Events(t.Context(), NewQuery(f), func([]event.Event) error { return nil }))
 	}
 	return err
 }
@@ -49,7 +49,7 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := 0; n < len(whole); n += 1 + len(whole)/40 {
-		if err := readHostile(t, whole[:n]); !errors.Is(err, errDamaged) {
+		if err := readHostile(t, whole[:n]); !errors.Is(err, ErrDamaged) {
 			t.Errorf("cut to %d of %d bytes: error %v", n, len(whole), err)
 		}
 	}
@@ -61,7 +61,7 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 		}
 		_ = readHostile(t, data) // an error or other events, no panic
 	}
-	if err := readHostile(t, []byte(strings.Repeat("PAR1", 100))); !errors.Is(err, errDamaged) {
+	if err := readHostile(t, []byte(strings.Repeat("PAR1", 100))); !errors.Is(err, ErrDamaged) {
 		t.Errorf("rubbish: error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"encoding/hex"
@@ -85,7 +85,7 @@ func eventColumns() []column[eventRow] {
 		leaf[eventRow]{
 			name: "time", doc: "when it happened, by the host's clock; the smallest int64 where unknown",
 			node: parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.DeltaBinaryPacked),
-			get:  func(_ *encoder, e *eventRow) parquet.Value { return parquet.Int64Value(nanoseconds(e.Time)) },
+			get:  func(_ *encoder, e *eventRow) parquet.Value { return parquet.Int64Value(Nanoseconds(e.Time)) },
 			set:  func(_ *decoder, e *eventRow, v parquet.Value) { e.Time = moment(v.Int64()) },
 		},
 		ascending(number("sequence", "running number given on arrival: orders events of one time", func(e *eventRow) *int64 { return &e.seq })),

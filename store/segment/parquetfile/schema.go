@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"errors"
@@ -99,7 +99,7 @@ func (s *schema) index(path string) int {
 // Rows are written in pages that all columns cut at the same rows, and in row
 // groups that hold rows of one kind.
 const (
-	pageRows  = 8 << 10
+	PageRows  = 8 << 10 // rows of a page
 	groupRows = 64 << 10
 )
 

@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 )
 
-// fileWriter writes the events of a segment, which come sorted by host, time
+// Writer writes the events of a segment, which come sorted by host, time
 // and sequence. Each row group of events is followed by one of the process
 // images that are new in it, so that memory is bounded by a row group, and a
 // parent always stands before its children.
-type fileWriter struct {
+type Writer struct {
 	out     *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
 	values  []parquet.Value
@@ -27,16 +27,17 @@ type fileWriter struct {
 	rows   int64
 }
 
-func newFileWriter(w io.Writer) *fileWriter {
+// NewWriter starts a file.
+func NewWriter(w io.Writer) *Writer {
 	out := parquet.NewGenericWriter[any](w, writerOptions(layout)...)
-	return &fileWriter{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32)}
+	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32)}
 }
 
-// add writes an event, which is not changed until the file is closed.
+// Add writes an event, which is not changed until the file is closed.
 // Processes that are equal are the same pointer.
-func (w *fileWriter) add(e *event.Event, seq int64) error {
+func (w *Writer) Add(e *event.Event, seq int64) error {
 	if e.Host != w.host {
-		w.forget() // hosts share no images
+		w.Forget() // hosts share no images
 		w.host = e.Host
 	}
 	row := eventRow{Event: e, seq: seq, process: w.image(e.Process), target: w.image(e.Target)}
@@ -48,12 +49,12 @@ func (w *fileWriter) add(e *event.Event, seq int64) error {
 	return w.flush()
 }
 
-// forget makes images that come again new ones.
-func (w *fileWriter) forget() { clear(w.number) }
+// Forget makes images that come again new ones.
+func (w *Writer) Forget() { clear(w.number) }
 
 // image returns the number of a process image and gives one to it and its
 // parents where they have none.
-func (w *fileWriter) image(p *event.Process) int32 {
+func (w *Writer) image(p *event.Process) int32 {
 	if p == nil {
 		return noImage
 	}
@@ -70,7 +71,7 @@ func (w *fileWriter) image(p *event.Process) int32 {
 }
 
 // flush writes the two row groups.
-func (w *fileWriter) flush() error {
+func (w *Writer) flush() error {
 	if err := writeGroup(w, layout.events, w.events); err != nil {
 		return err
 	}
@@ -85,27 +86,27 @@ func (w *fileWriter) flush() error {
 
 // writeGroup writes rows of one kind as a row group. Columns of the other kind
 // are null.
-func writeGroup[T any](w *fileWriter, columns []column[T], rows []T) error {
+func writeGroup[T any](w *Writer, columns []column[T], rows []T) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	mine := make([]bool, layout.leaves)
 	for _, c := range columns {
 		mine[c.index] = true
-		for start := 0; start < len(rows); start += pageRows {
-			if err := writePage(w, c, rows[start:min(start+pageRows, len(rows))]); err != nil {
+		for start := 0; start < len(rows); start += PageRows {
+			if err := writePage(w, c, rows[start:min(start+PageRows, len(rows))]); err != nil {
 				return fmt.Errorf("write column %s: %w", c.path, err)
 			}
 		}
 	}
 	null := parquet.NullValue().Level(0, 0, 0)
 	w.values = w.values[:0]
-	for range min(len(rows), pageRows) {
+	for range min(len(rows), PageRows) {
 		w.values = append(w.values, null)
 	}
 	for i, c := range w.columns {
-		for left := len(rows); !mine[i] && left > 0; left -= pageRows {
-			if _, err := c.WriteRowValues(w.values[:min(left, pageRows)]); err != nil {
+		for left := len(rows); !mine[i] && left > 0; left -= PageRows {
+			if _, err := c.WriteRowValues(w.values[:min(left, PageRows)]); err != nil {
 				return err
 			}
 		}
@@ -114,7 +115,7 @@ func writeGroup[T any](w *fileWriter, columns []column[T], rows []T) error {
 }
 
 // writePage writes the values of a column as one page.
-func writePage[T any](w *fileWriter, c column[T], rows []T) error {
+func writePage[T any](w *Writer, c column[T], rows []T) error {
 	w.values = w.values[:0]
 	w.enc.arena = w.enc.arena[:0]
 	for i := range rows {
@@ -126,8 +127,8 @@ func writePage[T any](w *fileWriter, c column[T], rows []T) error {
 	return w.columns[c.index].Flush()
 }
 
-// close completes the file.
-func (w *fileWriter) close() error {
+// Close completes the file.
+func (w *Writer) Close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}

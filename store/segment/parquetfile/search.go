@@ -1,6 +1,7 @@
-package segment
+package parquetfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 
 // search runs a query over one segment.
 type search struct {
-	*query
-	file *file
+	*Query
+
+	file *File
 
 	// Of the images, by row group, whether one fits; nil where none of the
 	// group does, or the query does not ask.
@@ -36,7 +38,7 @@ type pageFunc func(r *groupReader, page int, rows []int32, times []int64) error
 
 // group visits the pages of a row group that can hold what fits. Before each
 // page, worth is asked whether its times are still of interest.
-func (s *search) group(ctx context.Context, g *rowGroup, worth func(span[int64]) bool, fn pageFunc) error {
+func (s *search) group(ctx context.Context, g *rowGroup, worth func(Span[int64]) bool, fn pageFunc) error {
 	r := g.reader()
 	defer r.close()
 	for i := range g.pages() {
@@ -56,7 +58,7 @@ func (s *search) group(ctx context.Context, g *rowGroup, worth func(span[int64])
 // mayHold prunes by the page index.
 func (s *search) mayHold(g *rowGroup, i int) bool {
 	t, h := g.times[i], g.hosts[i]
-	return t.most >= s.since && (s.Until.IsZero() || t.least < s.until) && (s.Host == "" || h.least <= s.host && s.host <= h.most)
+	return t.Most >= s.since && (s.Until.IsZero() || t.Least < s.until) && (s.Host == "" || h.Least <= s.host && s.host <= h.Most)
 }
 
 // page narrows the rows of a page, reading no more columns than it needs.
@@ -66,7 +68,7 @@ func (s *search) page(r *groupReader, i int, fn pageFunc) error {
 		return err
 	}
 	if p == nil || len(int64s(p)) != r.pageLen(i) {
-		return fmt.Errorf("%w: events without time", errDamaged)
+		return fmt.Errorf("%w: events without time", ErrDamaged)
 	}
 	times := int64s(p)
 	s.byTime(times, r.times[i])
@@ -84,9 +86,9 @@ func (s *search) page(r *groupReader, i int, fn pageFunc) error {
 	return fn(r, i, s.sel, times)
 }
 
-func (s *search) byTime(times []int64, bounds span[int64]) {
+func (s *search) byTime(times []int64, bounds Span[int64]) {
 	s.sel = slices.Grow(s.sel[:0], len(times))[:len(times)]
-	if s.timed(bounds.least) && s.timed(bounds.most) {
+	if s.timed(bounds.Least) && s.timed(bounds.Most) {
 		for i := range s.sel {
 			s.sel[i] = int32(i)
 		}
@@ -103,7 +105,7 @@ func (s *search) byTime(times []int64, bounds span[int64]) {
 }
 
 func (s *search) byHost(r *groupReader, i int) error {
-	if h := r.hosts[i]; s.Host == "" || h.least == s.host && h.most == s.host {
+	if h := r.hosts[i]; s.Host == "" || h.Least == s.host && h.Most == s.host {
 		return nil
 	}
 	return s.byDictionary(r, colHost, i, func(v parquet.Value) bool { return string(v.ByteArray()) == s.host })
@@ -124,11 +126,11 @@ func (s *search) byDictionary(r *groupReader, column, i int, fits func(parquet.V
 		return err
 	}
 	if p == nil || p.Dictionary() == nil {
-		return fmt.Errorf("%w: column %v has no dictionary", errDamaged, layout.parquet.Columns()[column])
+		return fmt.Errorf("%w: column %v has no dictionary", ErrDamaged, layout.parquet.Columns()[column])
 	}
 	keys, dict := int32s(p), p.Dictionary()
 	if len(keys) != r.pageLen(i) {
-		return fmt.Errorf("%w: column %v has nulls", errDamaged, layout.parquet.Columns()[column])
+		return fmt.Errorf("%w: column %v has nulls", ErrDamaged, layout.parquet.Columns()[column])
 	}
 	mask := make([]bool, dict.Len())
 	for k := range mask {
@@ -207,7 +209,7 @@ func (s *search) says(masks [][]bool, image int32) bool {
 }
 
 // groupOf returns the row group that holds an image, or -1.
-func (f *file) groupOf(image int32) int {
+func (f *File) groupOf(image int32) int {
 	if image < 0 || image >= f.imageCount() {
 		return -1
 	}
@@ -234,7 +236,7 @@ func imageNumbers(r *groupReader, column, i int, buf []int32) ([]int32, error) {
 	}
 	values, levels := int32s(p), p.DefinitionLevels()
 	if len(levels) != n {
-		return buf, fmt.Errorf("%w: %d levels for %d rows", errDamaged, len(levels), n)
+		return buf, fmt.Errorf("%w: %d levels for %d rows", ErrDamaged, len(levels), n)
 	}
 	if len(values) == n {
 		copy(buf, values)
@@ -245,7 +247,7 @@ func imageNumbers(r *groupReader, column, i int, buf []int32) ([]int32, error) {
 		buf[j] = noImage
 		if level == maxDefs[column] {
 			if next == len(values) {
-				return buf, fmt.Errorf("%w: too few values", errDamaged)
+				return buf, fmt.Errorf("%w: too few values", ErrDamaged)
 			}
 			buf[j] = values[next]
 			next++
@@ -287,10 +289,10 @@ func (s *search) mask(fits func(r *groupReader, page int, out []bool) error) ([]
 		r := s.file.images[g].reader()
 		out := make([]bool, r.rows)
 		for i := range r.pages() {
-			if s.Host != "" && (r.hosts[i].least > s.host || r.hosts[i].most < s.host) {
+			if s.Host != "" && (r.hosts[i].Least > s.host || r.hosts[i].Most < s.host) {
 				continue
 			}
-			err := fits(r, i, out[i*pageRows:i*pageRows+r.pageLen(i)])
+			err := fits(r, i, out[i*PageRows:i*PageRows+r.pageLen(i)])
 			if errors.Is(err, errSkipGroup) {
 				break
 			}
@@ -324,7 +326,7 @@ func (s *search) findProcess() error {
 			return err
 		}
 		for i, parent := range parents {
-			out[i] = s.says(own, parent) || s.says(own, r.firstImage+int32(page*pageRows+i))
+			out[i] = s.says(own, parent) || s.says(own, r.firstImage+int32(page*PageRows+i))
 		}
 		return nil
 	})
@@ -341,12 +343,12 @@ func (s *search) imagesOfProcess(r *groupReader, page int, out []bool) error {
 		return err
 	}
 	if p == nil || len(int64s(p)) != len(out) {
-		return fmt.Errorf("%w: processes without start", errDamaged)
+		return fmt.Errorf("%w: processes without start", ErrDamaged)
 	}
 	var rows []int32
 	for i, start := range int64s(p) {
 		if uint64(start) == s.Process.Start {
-			rows = append(rows, int32(page*pageRows+i))
+			rows = append(rows, int32(page*PageRows+i))
 		}
 	}
 	if len(rows) == 0 {
@@ -357,7 +359,7 @@ func (s *search) imagesOfProcess(r *groupReader, page int, out []bool) error {
 		return err
 	}
 	for i, row := range rows {
-		out[int(row)-page*pageRows] = found[i].UID == s.Process
+		out[int(row)-page*PageRows] = found[i].UID == s.Process
 	}
 	return nil
 }
@@ -386,8 +388,114 @@ func (g *rowGroup) lacks(column int, v parquet.Value) bool {
 	return err == nil && !there
 }
 
+// Found is a function that takes rows of a page that fit, ascending, by their
+// number in the row group, with their times and sequence numbers. The slices
+// are valid during the call.
+type Found func(group int, rows []int32, times, sequences []int64) error
+
+// Search calls fn with the rows that fit, the row group with the latest events
+// first, or the earliest. Before each page, worth is asked whether its times
+// are still of interest.
+func (f *File) Search(ctx context.Context, q *Query, worth func(Span[int64]) bool, fn Found) (err error) {
+	defer guard(&err)
+	s := &search{Query: q, file: f}
+	order := make([]int, len(f.events))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if q.OldestFirst {
+			return cmp.Compare(f.events[a].bounds().Least, f.events[b].bounds().Least)
+		}
+		return cmp.Compare(f.events[b].bounds().Most, f.events[a].bounds().Most)
+	})
+	var foundTimes, foundSeqs []int64
+	for _, n := range order {
+		err := s.group(ctx, &f.events[n], worth, func(r *groupReader, page int, rows []int32, times []int64) error {
+			seqs, err := sequences(r, page)
+			if err != nil {
+				return err
+			}
+			foundTimes, foundSeqs = foundTimes[:0], foundSeqs[:0]
+			for i, row := range rows {
+				foundTimes, foundSeqs = append(foundTimes, times[row]), append(foundSeqs, seqs[row])
+				rows[i] = int32(page*PageRows) + row
+			}
+			return fn(n, rows, foundTimes, foundSeqs)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounds returns the least and the greatest time of a row group of events.
+func (g *rowGroup) bounds() Span[int64] {
+	b := g.times[0]
+	for _, t := range g.times {
+		b.Least, b.Most = min(b.Least, t.Least), max(b.Most, t.Most)
+	}
+	return b
+}
+
+// Events calls fn with the events that fit, a page at a time, in the order of
+// the file. They are the caller's.
+func (f *File) Events(ctx context.Context, q *Query, fn func([]event.Event) error) (err error) {
+	defer guard(&err)
+	s := &search{Query: q, file: f}
+	for i := range f.events {
+		known := make(Images) // numbered as they come, so most are of this row group
+		err := s.group(ctx, &f.events[i], anyTime, func(r *groupReader, page int, rows []int32, _ []int64) error {
+			for i := range rows {
+				rows[i] += int32(page * PageRows)
+			}
+			events, _, err := f.load(r, rows, known)
+			if err != nil {
+				return err
+			}
+			return fn(events)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Images are process images of a file that were read, by number.
+type Images map[int32]*event.Process
+
+// Load returns the events of rows of a row group, ascending, and their sequence
+// numbers. Processes are shared through known, which belongs to the file.
+func (f *File) Load(group int, rows []int32, known Images) (events []event.Event, sequences []int64, err error) {
+	defer guard(&err)
+	r := f.events[group].reader()
+	defer r.close()
+	return f.load(r, rows, known)
+}
+
+// Page returns page i of the file's events, counted over all row groups, in
+// the order of the file; no events behind the last. Each call reads images
+// anew, so that memory does not grow with the file.
+func (f *File) Page(i int) (events []event.Event, sequences []int64, err error) {
+	for n := range f.events {
+		g := &f.events[n]
+		if i >= g.pages() {
+			i -= g.pages()
+			continue
+		}
+		rows := make([]int32, g.pageLen(i))
+		for row := range rows {
+			rows[row] = int32(i*PageRows + row)
+		}
+		return f.Load(n, rows, make(Images))
+	}
+	return nil, nil, nil
+}
+
 // anyTime is for queries that no time is of more interest to than another.
-func anyTime(span[int64]) bool { return true }
+func anyTime(Span[int64]) bool { return true }
 
 // sequences reads the sequence numbers of page i.
 func sequences(r *groupReader, i int) ([]int64, error) {
@@ -396,20 +504,18 @@ func sequences(r *groupReader, i int) ([]int64, error) {
 		return nil, err
 	}
 	if p == nil || len(int64s(p)) != r.pageLen(i) {
-		return nil, fmt.Errorf("%w: events without sequence", errDamaged)
+		return nil, fmt.Errorf("%w: events without sequence", ErrDamaged)
 	}
 	return int64s(p), nil
 }
 
-// load returns the events of rows of a row group, ascending, with their
-// lineages. It keeps images in known, which belongs to the file.
-func (f *file) load(r *groupReader, rows []int32, known map[int32]*event.Process) ([]eventRow, error) {
-	out, events := make([]eventRow, len(rows)), make([]event.Event, len(rows))
+func (f *File) load(r *groupReader, rows []int32, known Images) ([]event.Event, []int64, error) {
+	out, events, seqs := make([]eventRow, len(rows)), make([]event.Event, len(rows)), make([]int64, len(rows))
 	for i := range out {
 		out[i] = eventRow{Event: &events[i], process: noImage, target: noImage}
 	}
 	if err := fill(r, layout.events, rows, out); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	need := make(map[int32]bool)
 	for i := range out {
@@ -417,17 +523,17 @@ func (f *file) load(r *groupReader, rows []int32, known map[int32]*event.Process
 	}
 	delete(need, noImage)
 	if err := f.loadImages(need, known); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range out {
-		out[i].Process, out[i].Target = known[out[i].process], known[out[i].target]
+		events[i].Process, events[i].Target, seqs[i] = known[out[i].process], known[out[i].target], out[i].seq
 	}
-	return out, nil
+	return events, seqs, nil
 }
 
 // loadImages adds the needed images and their ancestors to known. A parent
 // stands before its children, so one pass from the end finds all.
-func (f *file) loadImages(need map[int32]bool, known map[int32]*event.Process) error {
+func (f *File) loadImages(need map[int32]bool, known Images) error {
 	byGroup := make([][]int32, len(f.images))
 	want := func(image int32) error {
 		if image == noImage || known[image] != nil {
@@ -435,7 +541,7 @@ func (f *file) loadImages(need map[int32]bool, known map[int32]*event.Process) e
 		}
 		g := f.groupOf(image)
 		if g < 0 {
-			return fmt.Errorf("%w: no image %d", errDamaged, image)
+			return fmt.Errorf("%w: no image %d", ErrDamaged, image)
 		}
 		known[image] = new(event.Process)
 		byGroup[g] = append(byGroup[g], image-f.images[g].firstImage)
@@ -456,7 +562,7 @@ func (f *file) loadImages(need map[int32]bool, known map[int32]*event.Process) e
 
 // loadGroup loads the images of row group n that are wanted, and wants their
 // parents, of which those in the same group are loaded too.
-func (f *file) loadGroup(g *rowGroup, byGroup [][]int32, n int, known map[int32]*event.Process, want func(int32) error) error {
+func (f *File) loadGroup(g *rowGroup, byGroup [][]int32, n int, known Images, want func(int32) error) error {
 	if len(byGroup[n]) == 0 {
 		return nil
 	}
@@ -465,16 +571,16 @@ func (f *file) loadGroup(g *rowGroup, byGroup [][]int32, n int, known map[int32]
 	parents := make([][]int32, g.pages())
 	for i := 0; i < len(byGroup[n]); i++ { // grows meanwhile
 		row := byGroup[n][i]
-		page := &parents[row/pageRows]
+		page := &parents[row/PageRows]
 		if *page == nil {
 			var err error
-			if *page, err = imageNumbers(r, colParent, int(row/pageRows), nil); err != nil {
+			if *page, err = imageNumbers(r, colParent, int(row/PageRows), nil); err != nil {
 				return err
 			}
 		}
-		parent := (*page)[row%pageRows]
+		parent := (*page)[row%PageRows]
 		if parent >= g.firstImage+row || parent < noImage {
-			return fmt.Errorf("%w: image %d stands before its parent %d", errDamaged, g.firstImage+row, parent)
+			return fmt.Errorf("%w: image %d stands before its parent %d", ErrDamaged, g.firstImage+row, parent)
 		}
 		if err := want(parent); err != nil {
 			return err
@@ -485,7 +591,7 @@ func (f *file) loadGroup(g *rowGroup, byGroup [][]int32, n int, known map[int32]
 	loaded := make([]processRow, len(rows))
 	for i, row := range rows {
 		p := known[g.firstImage+row]
-		p.Parent = known[parents[row/pageRows][row%pageRows]]
+		p.Parent = known[parents[row/PageRows][row%PageRows]]
 		loaded[i] = processRow{Process: p}
 	}
 	return fill(r, layout.processes, rows, loaded)

@@ -1,4 +1,4 @@
-package segment
+package parquetfile
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// errDamaged is what is wrong with a file that is no segment or not a whole one.
-var errDamaged = errors.New("not a readable segment")
+// ErrDamaged is what is wrong with a file that is no segment or not a whole one.
+var ErrDamaged = errors.New("not a readable segment")
 
-// file is an open segment. It may be read from any goroutine.
-type file struct {
+// File is an open segment. It may be read from any goroutine.
+type File struct {
 	events []rowGroup // in the order of the file: by host, then time
 	images []rowGroup // by number of the image
 }
@@ -23,37 +23,37 @@ type rowGroup struct {
 	chunks []*parquet.FileColumnChunk // by index of our column; nil where the file lacks it
 	rows   int
 
-	times      []span[int64]  // of the pages of events
-	hosts      []span[string] // of the pages, escaped
+	times      []Span[int64]  // of the pages of events
+	hosts      []Span[string] // of the pages, escaped
 	firstImage int32          // of images: the number of the first
 }
 
-// span is the least and the greatest value of a page.
-type span[T any] struct{ least, most T }
+// Span is the least and the greatest of some values.
+type Span[T any] struct{ Least, Most T }
 
 // guard turns a panic about damaged content into an error. The library checks
 // much, but not all that a hostile file can claim.
 func guard(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%w: %v", errDamaged, p)
+		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
 	}
 }
 
-// openFile reads the footer of a segment. The content is read when asked for.
-func openFile(r io.ReaderAt, size int64) (f *file, err error) {
+// OpenFile reads the footer of a segment. The content is read when asked for.
+func OpenFile(r io.ReaderAt, size int64) (f *File, err error) {
 	defer guard(&err)
 	pf, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if v, ok := pf.Lookup(versionKey); !ok || v != version {
-		return nil, fmt.Errorf("%w: its schema is version %q, this build reads %s", errDamaged, v, version)
+		return nil, fmt.Errorf("%w: its schema is version %q, this build reads %s", ErrDamaged, v, version)
 	}
 	columns, err := mapping(pf.Schema())
 	if err != nil {
 		return nil, err
 	}
-	f = &file{}
+	f = &File{}
 	for i, rg := range pf.RowGroups() {
 		if err := f.add(rg, columns); err != nil {
 			return nil, fmt.Errorf("row group %d: %w", i, err)
@@ -75,13 +75,13 @@ func mapping(s *parquet.Schema) ([]int, error) {
 		}
 		if mine.Node.Type().Kind() != theirs.Node.Type().Kind() || mine.MaxDefinitionLevel != theirs.MaxDefinitionLevel ||
 			mine.MaxRepetitionLevel != theirs.MaxRepetitionLevel {
-			return nil, fmt.Errorf("%w: column %v is of another type", errDamaged, path)
+			return nil, fmt.Errorf("%w: column %v is of another type", ErrDamaged, path)
 		}
 		columns[i] = theirs.ColumnIndex
 	}
 	for _, must := range []int{colHost, colTime, colSequence, colClass, colProcess, colTarget, colImage, colParent, colStart, colBoot, colPID} {
 		if columns[must] < 0 {
-			return nil, fmt.Errorf("%w: no column %v", errDamaged, layout.parquet.Columns()[must])
+			return nil, fmt.Errorf("%w: no column %v", ErrDamaged, layout.parquet.Columns()[must])
 		}
 	}
 	return columns, nil
@@ -89,10 +89,10 @@ func mapping(s *parquet.Schema) ([]int, error) {
 
 // add takes a row group into the file: of events or of images, whichever it
 // holds.
-func (f *file) add(rg parquet.RowGroup, columns []int) error {
+func (f *File) add(rg parquet.RowGroup, columns []int) error {
 	g := rowGroup{chunks: make([]*parquet.FileColumnChunk, len(columns)), rows: int(rg.NumRows())}
 	if rg.NumRows() <= 0 || rg.NumRows() > 4*groupRows {
-		return fmt.Errorf("%w: it claims %d rows", errDamaged, rg.NumRows())
+		return fmt.Errorf("%w: it claims %d rows", ErrDamaged, rg.NumRows())
 	}
 	all := rg.ColumnChunks()
 	for i, c := range columns {
@@ -101,7 +101,7 @@ func (f *file) add(rg parquet.RowGroup, columns []int) error {
 		}
 		chunk, ok := all[c].(*parquet.FileColumnChunk)
 		if !ok {
-			return fmt.Errorf("%w: column %d cannot be read", errDamaged, c)
+			return fmt.Errorf("%w: column %d cannot be read", ErrDamaged, c)
 		}
 		g.chunks[i] = chunk
 	}
@@ -118,9 +118,9 @@ func (f *file) add(rg parquet.RowGroup, columns []int) error {
 	if err != nil {
 		return err
 	}
-	first, last := images[0].least, images[len(images)-1].most
+	first, last := images[0].Least, images[len(images)-1].Most
 	if next := f.imageCount(); first != next || int(last)-int(first) != g.rows-1 {
-		return fmt.Errorf("%w: images %d to %d do not follow %d", errDamaged, first, last, next)
+		return fmt.Errorf("%w: images %d to %d do not follow %d", ErrDamaged, first, last, next)
 	}
 	g.firstImage = first
 	f.images = append(f.images, g)
@@ -128,7 +128,7 @@ func (f *file) add(rg parquet.RowGroup, columns []int) error {
 }
 
 // imageCount returns how many images there are.
-func (f *file) imageCount() int32 {
+func (f *File) imageCount() int32 {
 	if len(f.images) == 0 {
 		return 0
 	}
@@ -137,29 +137,29 @@ func (f *file) imageCount() int32 {
 }
 
 // spans returns the bounds of each page of a column.
-func spans[T any](g *rowGroup, column int, value func(parquet.Value) T) ([]span[T], error) {
+func spans[T any](g *rowGroup, column int, value func(parquet.Value) T) ([]Span[T], error) {
 	index, err := g.chunks[column].ColumnIndex()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if index.NumPages() != g.pages() {
-		return nil, fmt.Errorf("%w: %d pages, want %d", errDamaged, index.NumPages(), g.pages())
+		return nil, fmt.Errorf("%w: %d pages, want %d", ErrDamaged, index.NumPages(), g.pages())
 	}
-	s := make([]span[T], g.pages())
+	s := make([]Span[T], g.pages())
 	for i := range s {
 		if index.NullPage(i) {
-			return nil, fmt.Errorf("%w: page %d has no values", errDamaged, i)
+			return nil, fmt.Errorf("%w: page %d has no values", ErrDamaged, i)
 		}
-		s[i] = span[T]{value(index.MinValue(i)), value(index.MaxValue(i))}
+		s[i] = Span[T]{value(index.MinValue(i)), value(index.MaxValue(i))}
 	}
 	return s, nil
 }
 
 // pages is the number of pages of each column.
-func (g *rowGroup) pages() int { return (g.rows + pageRows - 1) / pageRows }
+func (g *rowGroup) pages() int { return (g.rows + PageRows - 1) / PageRows }
 
 // pageLen is the number of rows of page i.
-func (g *rowGroup) pageLen(i int) int { return min(pageRows, g.rows-i*pageRows) }
+func (g *rowGroup) pageLen(i int) int { return min(PageRows, g.rows-i*PageRows) }
 
 // int32s and int64s return the values of a page that are not null, or the keys
 // of its dictionary.
@@ -194,15 +194,15 @@ func (r *columnReader) page(g *rowGroup, i int) (parquet.Page, error) {
 		r.pages = r.chunk.PagesFrom(r.chunk.File())
 	}
 	r.release()
-	if err := r.pages.SeekToRow(int64(i) * pageRows); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	if err := r.pages.SeekToRow(int64(i) * PageRows); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	page, err := r.pages.ReadPage()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if page.NumRows() != int64(g.pageLen(i)) {
-		return nil, fmt.Errorf("%w: page of %d rows, want %d", errDamaged, page.NumRows(), g.pageLen(i))
+		return nil, fmt.Errorf("%w: page of %d rows, want %d", ErrDamaged, page.NumRows(), g.pageLen(i))
 	}
 	r.last, r.at = page, i
 	return page, nil
@@ -259,9 +259,9 @@ func fill[T any](r *groupReader, columns []column[T], rows []int32, dst []T) err
 	var values []parquet.Value
 	for _, c := range columns {
 		for i := 0; i < len(rows); {
-			n := int(rows[i]) / pageRows
+			n := int(rows[i]) / PageRows
 			end := i
-			for end < len(rows) && int(rows[end])/pageRows == n {
+			for end < len(rows) && int(rows[end])/PageRows == n {
 				end++
 			}
 			page, err := r.page(c.index, n)
@@ -281,7 +281,7 @@ func fill[T any](r *groupReader, columns []column[T], rows []int32, dst []T) err
 		r.columns[c.index].close()
 	}
 	if dec.err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, dec.err)
+		return fmt.Errorf("%w: %w", ErrDamaged, dec.err)
 	}
 	return nil
 }
@@ -294,7 +294,7 @@ const maxPageValues = 64 << 20
 func allValues(page parquet.Page, buf []parquet.Value) ([]parquet.Value, error) {
 	n := page.NumValues()
 	if n > maxPageValues {
-		return nil, fmt.Errorf("%w: a page of %d values", errDamaged, n)
+		return nil, fmt.Errorf("%w: a page of %d values", ErrDamaged, n)
 	}
 	buf = slices.Grow(buf[:0], int(n))[:n]
 	values := page.Values()
@@ -302,7 +302,7 @@ func allValues(page parquet.Page, buf []parquet.Value) ([]parquet.Value, error) 
 		m, err := values.ReadValues(buf[read:])
 		read += m
 		if read < len(buf) && (err != nil || m == 0) {
-			return nil, fmt.Errorf("%w: %d of %d values: %w", errDamaged, read, n, cmpErr(err))
+			return nil, fmt.Errorf("%w: %d of %d values: %w", ErrDamaged, read, n, cmpErr(err))
 		}
 	}
 	return buf, nil
@@ -317,12 +317,12 @@ func cmpErr(err error) error {
 
 // setRows sets dst from the values of one page.
 func setRows[T any](c column[T], dec *decoder, page parquet.Page, values []parquet.Value, rows []int32, dst []T) error {
-	first := rows[0] / pageRows * pageRows
+	first := rows[0] / PageRows * PageRows
 	if len(page.RepetitionLevels()) == 0 {
 		for i, row := range rows {
 			at := int(row - first)
 			if at >= len(values) {
-				return fmt.Errorf("%w: column %s has %d values in a page", errDamaged, c.path, len(values))
+				return fmt.Errorf("%w: column %s has %d values in a page", ErrDamaged, c.path, len(values))
 			}
 			c.set(dec, &dst[i], values[at:at+1])
 		}

@@ -1,0 +1,104 @@
+package parquetfile
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/telemetrytest"
+)
+
+// written returns the file of events, whose hosts are in order.
+func written(t testing.TB, events ...*event.Event) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := NewWriter(&buf)
+	for i, e := range events {
+		if err := w.Add(e, int64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func TestEveryFieldSurvives(t *testing.T) {
+	var f telemetrytest.Filler
+	var full event.Event
+	f.Fill(&full, 4)
+	data := written(t, &full, &event.Event{Host: full.Host, Time: full.Time})
+	got := eventsOf(t, data)
+	want := []event.Event{full, {Host: full.Host, Time: full.Time}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+		t.Errorf("what is stored changes (-want +got):\n%s", diff)
+	}
+}
+
+func eventsOf(t testing.TB, data []byte) []event.Event {
+	t.Helper()
+	file, err := OpenFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []event.Event
+	err = file.Events(t.Context(), NewQuery(anyEvent), func(events []event.Event) error {
+		got = append(got, events...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestTextIsUTF8AndComesBack(t *testing.T) {
+	for _, s := range []string{
+		"", "plain", "é\u2028\U0010fffd", "\xff", "a\xc3", "\xed\xa0\x80", "\U0010ff00", "\U0010ffff\xfe", "\xf4\x8f\xbc", "\xf4\x90\x80\x80", "\ufffd",
+	} {
+		stored := escaped(s)
+		if !isText(stored) {
+			t.Errorf("%q is stored as %q, which is not UTF-8", s, stored)
+		}
+		if back := unescaped(stored); back != s {
+			t.Errorf("%q comes back as %q", s, back)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("a\xff\U0010ff41")
+	f.Fuzz(func(t *testing.T, s string) {
+		stored := escaped(s)
+		if !isText(stored) || unescaped(stored) != s {
+			t.Errorf("%q is stored as %q and comes back as %q", s, stored, unescaped(stored))
+		}
+	})
+}
+
+func TestArgumentsAreSplitOnlyWhereThatIsExact(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		args []string
+		want bool
+	}{
+		{"a b", []string{"a", "b"}, true},
+		{"a", []string{"a"}, true},
+		{"a  b", []string{"a", "", "b"}, true},
+		{"", []string{""}, true},
+		{"", nil, false},
+		{"a b", []string{"a b"}, false},
+		{"a b", []string{"a"}, false},
+		{"a b", []string{"a", "c"}, false},
+		{"a", []string{"a", ""}, false},
+	} {
+		if got := splits(c.line, c.args); got != c.want {
+			t.Errorf("%q and %q: %v, want %v", c.line, c.args, got, c.want)
+		}
+	}
+}
