@@ -40,10 +40,11 @@ type app struct {
 	remote  *remote.Env
 }
 
-const rootHelp = `Holdfast watches this machine for attacks and says what happened, which
-process did it, why a rule fired and what to do.
+const rootHelp = `Holdfast watches machines for attacks and says what happened, which process
+did it, why a rule fired and what to do.
 
-  holdfast watch            show alerts as they happen (as root)
+  holdfast up               run a server, and an agent on this machine (as root)
+  holdfast watch            show alerts of this machine as they happen, without a server
   holdfast simulate --all   prove it: harmless attacks, each must raise its alert
   holdfast replay FILE…     the same rules over recorded logs
 
@@ -89,7 +90,7 @@ const (
 )
 
 func (a *app) commands() []*cobra.Command {
-	list := inGroup(groupHere, a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
+	list := inGroup(groupHere, a.upCommand(), a.watchCommand(), a.eventsCommand(), a.simulateCommand(), a.replayCommand(), a.rulesCommand(),
 		a.featuresCommand(), a.healthCommand())
 	list = append(list, inGroup(groupServer, a.remote.Commands()...)...)
 	return append(list, a.versionCommand(), a.completionCommand())

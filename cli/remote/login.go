@@ -78,7 +78,7 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 
 // keep checks a context with the server and makes it the current one.
 func (e *Env) keep(ctx context.Context, name string, entry contexts.Context) error {
-	c, err := dial(entry.Server, entry.Pin, entry.Token)
+	c, err := Dial(entry)
 	if err != nil {
 		return usage.Wrap(err)
 	}
@@ -122,7 +122,7 @@ func (e *Env) makeToken(ctx context.Context, entry *contexts.Context, o loginOpt
 // Token logs on to the server of a context with name and password, makes an
 // API token of the user's role, and returns the context with it.
 func Token(ctx context.Context, entry contexts.Context, user, password string) (contexts.Context, error) {
-	c, err := dial(entry.Server, entry.Pin, "")
+	c, err := Dial(entry)
 	if err != nil {
 		return entry, err
 	}
@@ -184,7 +184,7 @@ func (e *Env) logout(ctx context.Context) error {
 		e.note("Forgot the context %s. Its token was made elsewhere and is still good.\n", name)
 		return nil
 	}
-	c, err := dial(entry.Server, entry.Pin, entry.Token)
+	c, err := Dial(entry)
 	if err == nil {
 		err = c.DeleteToken(ctx, entry.TokenID)
 	}

@@ -72,14 +72,14 @@ func (e *Env) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dial(c.Server, c.Pin, c.Token)
+	return Dial(c)
 }
 
-// dial returns a client for a server. It does not connect yet.
-func dial(server, pin, token string) (*client.Client, error) {
-	options := client.Options{Server: server, Token: token}
-	if pin != "" {
-		trust, err := client.Pinned(pin)
+// Dial returns a client for a context. It does not connect yet.
+func Dial(c contexts.Context) (*client.Client, error) {
+	options := client.Options{Server: c.Server, Token: c.Token}
+	if c.Pin != "" {
+		trust, err := client.Pinned(c.Pin)
 		if err != nil {
 			return nil, err
 		}

@@ -56,8 +56,9 @@ type Child struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when it will not run again
 
-	mu   sync.Mutex // guards last
-	last tail       // of the present or latest run
+	mu       sync.Mutex // guards what follows
+	last     tail       // of the present or latest run
+	restarts int
 }
 
 // Start keeps the program at path running with args until [Child.Stop] or the
@@ -111,6 +112,9 @@ func (c *Child) keep(ctx context.Context, cmd *exec.Cmd) {
 		if time.Since(began) > settled {
 			wait = firstRestart
 		}
+		c.mu.Lock()
+		c.restarts++
+		c.mu.Unlock()
 		c.notice(fmt.Sprintf("%s; it is started again in %s", c.ending(err), wait))
 		select {
 		case <-ctx.Done():
@@ -152,6 +156,13 @@ func (c *Child) Said() string {
 	return string(lines[len(lines)-1])
 }
 
+// Restarts returns how often the program ended by itself.
+func (c *Child) Restarts() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.restarts
+}
+
 // Ended returns a channel that is closed when the program will not run again.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 
@@ -162,11 +173,12 @@ func (c *Child) Stop() {
 	<-c.ended
 }
 
-// Once runs the program at path to its end. An error carries its last line.
-func Once(ctx context.Context, path string, args ...string) error {
+// Once runs the program at path to its end with the given standard input, nil
+// for none. An error carries its last line.
+func Once(ctx context.Context, input io.Reader, path string, args ...string) error {
 	var out tail
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, &out, &out
 	err := cmd.Run()
 	if err == nil {
 		return nil

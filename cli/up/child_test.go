@@ -89,11 +89,11 @@ func TestErrorsCarryTheLastWords(t *testing.T) {
 	if _, err := up.Start(t.Context(), filepath.Join(t.TempDir(), "none"), nil, &buffer{}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a program that is not there: %v", err)
 	}
-	err := up.Once(t.Context(), shell, "-c", "echo first; echo the port is taken >&2; exit 1")
+	err := up.Once(t.Context(), nil, shell, "-c", "echo first; echo the port is taken >&2; exit 1")
 	if err == nil || err.Error() != "the port is taken" {
 		t.Errorf("got %v", err)
 	}
-	if err := up.Once(t.Context(), shell, "-c", "exit 0"); err != nil {
+	if err := up.Once(t.Context(), nil, shell, "-c", "exit 0"); err != nil {
 		t.Error(err)
 	}
 }
