@@ -13,7 +13,9 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
@@ -34,7 +36,8 @@ const usage = `holdfast-server keeps what the agents of many hosts send, detects
 and serves console and API.
 
   holdfast-server run [--config FILE] [--data DIR]
-      serve until stopped by SIGINT or SIGTERM
+      serve until stopped by SIGINT or SIGTERM; SIGHUP reads rules and
+      policies again
   holdfast-server check [--config FILE] [--data DIR]
       say whether the configuration and the rules that it names can be used
   holdfast-server backup [--config FILE] [--data DIR] FILE
@@ -156,7 +159,8 @@ func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 // Run runs a server until ctx ends. It logs to stderr, where it also shows the
-// password of the first administrator, once. Started, where not nil, is called
+// password of the first administrator, once, and reads rules and policies again
+// on SIGHUP. Started, where not nil, is called
 // when the server is up. The error is nil when it was stopped in order.
 func Run(ctx context.Context, cfg Config, stderr io.Writer, started func(*Server)) error {
 	var level slog.Level
@@ -177,12 +181,29 @@ func Run(ctx context.Context, cfg Config, stderr io.Writer, started func(*Server
 		if started != nil {
 			started(s)
 		}
-		<-ctx.Done()
+		s.attend(ctx)
 		log.Info("stopping")
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	return errors.Join(err, s.Stop(stopping))
+}
+
+// attend waits for ctx to end, and reads rules and policies again on SIGHUP.
+func (s *Server) attend(ctx context.Context) {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-reload:
+			if err := s.Reload(ctx); err != nil {
+				s.log.Error("what is in force stays so", "error", err)
+			}
+		}
+	}
 }
 
 // checkCommand looks at everything that can be looked at without starting.

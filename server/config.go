@@ -57,10 +57,6 @@ type Config struct {
 	// 4 GiB, at least 64 MiB. A full stream makes agents wait; it loses
 	// nothing.
 	StreamBytes int64 `yaml:"stream_bytes"`
-	// StreamPartitions divide the hosts into logs that are ingested in
-	// parallel; 0 means 1, at most 64. It can be changed when the stream is
-	// empty.
-	StreamPartitions int `yaml:"stream_partitions"`
 	// OutsideStream is a NATS cluster to use in place of the embedded one.
 	OutsideStream OutsideStream `yaml:"outside_stream"`
 
@@ -79,9 +75,6 @@ type Config struct {
 
 	// LogLevel is debug, info, warn or error; "" means info.
 	LogLevel string `yaml:"log_level"`
-	// MetricsFromLoopback lets /metrics be read from this machine without
-	// logging on; elsewhere it always needs an API token.
-	MetricsFromLoopback bool `yaml:"metrics_from_loopback"`
 }
 
 // OutsideStream is a NATS cluster that others run, with JetStream and accounts
@@ -146,9 +139,6 @@ func (c *Config) Validate() error {
 	}
 	if c.StreamBytes != 0 && c.StreamBytes < minStreamBytes {
 		return fmt.Errorf("stream_bytes: %d is less than 64 MiB (%d)", c.StreamBytes, minStreamBytes)
-	}
-	if c.StreamPartitions < 0 || c.StreamPartitions > 64 {
-		return fmt.Errorf("stream_partitions: %d is not between 1 and 64", c.StreamPartitions)
 	}
 	for _, check := range []func() error{c.validatePaths, c.validateAddresses, c.validateStream} {
 		if err := check(); err != nil {

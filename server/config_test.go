@@ -17,7 +17,7 @@ func TestParseConfig(t *testing.T) {
 		"empty":     {"", Config{}},
 		"comment":   {"# nothing\n", Config{}},
 		"addresses": {"listen: 127.0.0.1:0\nstream_listen: '[::1]:4222'\nnames: [holdfast.example, 192.0.2.1]\n", Config{Listen: "127.0.0.1:0", StreamListen: "[::1]:4222", Names: []string{"holdfast.example", "192.0.2.1"}}},
-		"JSON":      {`{"log_level": "debug", "stream_partitions": 2}`, Config{LogLevel: "debug", StreamPartitions: 2}},
+		"JSON":      {`{"log_level": "debug", "stream_bytes": 100000000}`, Config{LogLevel: "debug", StreamBytes: 100_000_000}},
 		"own":       {"certificate_file: /etc/c.pem\nkey_file: /etc/k.pem\n", Config{CertificateFile: "/etc/c.pem", KeyFile: "/etc/k.pem"}},
 		"outside": {
 			"outside_stream: {urls: [tls://a:4222], credentials_file: /c, signing_seed_file: /a}\n",
@@ -49,7 +49,6 @@ func TestParseConfigRefuses(t *testing.T) {
 		"database_file: db":                          "database_file",
 		"log_level: loud":                            "log_level",
 		"stream_bytes: 5":                            "stream_bytes",
-		"stream_partitions: 65":                      "stream_partitions",
 		"outside_stream: {urls: [tls://a:4222]}":     "credentials_file",
 		"outside_stream: {urls: [tls://u:p@a:4222]}": "password",
 		"outside_stream: {urls: [http://a]}":         "outside_stream.urls",

@@ -27,6 +27,7 @@ type heartbeats struct {
 	log    *slog.Logger
 	told   func(event.HostID) // of hosts about which something changed that people see
 	ledger func()             // told after each batch
+	every  time.Duration
 
 	mu     sync.Mutex // guards what follows
 	due    map[event.HostID]fleet.Heartbeat
@@ -37,7 +38,7 @@ type heartbeats struct {
 
 func newHeartbeats(state store.Hosts, log *slog.Logger, told func(event.HostID), ledger func()) *heartbeats {
 	return &heartbeats{
-		state: state, log: log, told: told, ledger: ledger, due: make(map[event.HostID]fleet.Heartbeat),
+		state: state, log: log, told: told, ledger: ledger, every: beatEvery, due: make(map[event.HostID]fleet.Heartbeat),
 		last: make(map[event.HostID]fleet.Heartbeat), heard: make(map[event.HostID]time.Time),
 	}
 }
@@ -51,7 +52,7 @@ func (h *heartbeats) add(host event.HostID, beat fleet.Heartbeat) {
 
 // run writes until ctx ends, and then what is left.
 func (h *heartbeats) run(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(h.every)
 	defer tick.Stop()
 	for {
 		select {

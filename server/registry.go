@@ -53,6 +53,19 @@ func (r *registry) get(id event.HostID) (fleet.Host, bool) {
 	return h, ok
 }
 
+// all returns the active hosts, in no order.
+func (r *registry) all() []fleet.Host {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var hosts []fleet.Host
+	for _, h := range r.hosts {
+		if h.State == fleet.Active {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
 // active reports whether the host is enrolled and not revoked.
 func (r *registry) active(id event.HostID) bool {
 	h, ok := r.get(id)

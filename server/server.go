@@ -48,6 +48,8 @@ type Server struct {
 	settings  settings
 	removing  sync.Mutex // held while segments are removed or joined, and while they are backed up
 
+	commitAge time.Duration // of events; zero means that of ingest
+
 	stream   *stream.Stream
 	pipeline *ingest.Pipeline
 	https    net.Listener
@@ -215,7 +217,7 @@ func (s *Server) startIngest(ctx context.Context) error {
 	}
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
-		Rules: s.rules.rules, Log: s.log, Saved: s.alertsSaved,
+		Rules: s.rules.rules, Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
 	s.rules.use = s.pipeline.SetRules
 	s.running.background("ingestion", s.pipeline.Run)
@@ -242,6 +244,23 @@ func (s *Server) startKeeping(context.Context) error {
 	s.running.background("simulations", s.simulator.run)
 	s.running.background("maintenance", s.upkeep.run)
 	return nil
+}
+
+// Reload reads rules and policies again and puts each in force, whole or not at
+// all: of what cannot be used, that which was in force stays. Hosts whose
+// policy changed are sent it. It may be called from any goroutine.
+func (s *Server) Reload(ctx context.Context) error {
+	n, rulesErr := s.rules.Reload(ctx)
+	if rulesErr == nil {
+		s.log.Info("rules were read again", "rules", n)
+	}
+	policiesErr := s.speaker.load(ctx, s.state)
+	if policiesErr == nil {
+		for _, h := range s.registry.all() {
+			s.speaker.refresh(ctx, h)
+		}
+	}
+	return errors.Join(rulesErr, policiesErr)
 }
 
 // alertsSaved tells people and simulations of alerts.
