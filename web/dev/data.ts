@@ -175,7 +175,7 @@ export function makeAlert(next: () => number, hosts: S['Host'][], time: number, 
   return {
     uid: hex(next, 32), alert_type: kind.type, title: kind.title, severity: kind.severity, host: host.uid, host_name: host.name,
     time: at, raised_time: new Date(time + 12).toISOString(), received_time: new Date(time + 140).toISOString(),
-    last_time: new Date(time + (count > 1 ? next() * 600_000 : 0)).toISOString(), count,
+    last_time: new Date(Math.min(Date.now(), time + (count > 1 ? next() * 600_000 : 0))).toISOString(), count,
     description: hostile ? `${user} ran ${command}` : kind.story.replaceAll('USER', user), meaning: 'This behaviour is typical of attackers after they have found a way in. It can be wrong for an administrator who tests something or for a deployment tool that does the same.',
     remediation: [
       `Find out with the owner of ${host.name} whether ${user} was meant to do this.`,

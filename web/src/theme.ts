@@ -5,6 +5,7 @@ export const theme = createTheme({
   primaryShade: { light: 8, dark: 8 },
   colors: {
     brand: ['#e6f4fb', '#cfe6f2', '#a0cce5', '#6db1d7', '#449bcc', '#2a8dc5', '#1886c2', '#0673ab', '#00679a', '#005988'],
+    danger: ['#fdebee', '#f9d0d7', '#f2a3af', '#ea7486', '#e24d64', '#d9304c', '#d3213f', '#c01a37', '#ad1229', '#8f0c20'],
     dark: ['#e3e8ee', '#b6c0cb', '#9aa6b4', '#6b7886', '#384350', '#29323d', '#1d252e', '#161c23', '#10161c', '#0b1015'],
   },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',

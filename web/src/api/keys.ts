@@ -14,8 +14,12 @@ export const keys = {
   hosts: ['hosts'] as const,
   hostList: (query: object) => ['hosts', 'list', query] as const,
   host: (uid: string) => ['hosts', 'one', uid] as const,
+  processes: (uid: string) => ['processes', uid] as const,
+  events: (uid: string, query: object) => ['events', uid, query] as const,
   ledger: ['ledger'] as const,
   simulations: ['simulations'] as const,
+  simulation: (uid: string) => ['simulations', 'one', uid] as const,
+  simulationList: (query: object) => ['simulations', 'list', query] as const,
   rules: ['rules'] as const,
   scenarios: ['scenarios'] as const,
   views: ['views'] as const,
@@ -23,4 +27,5 @@ export const keys = {
   tokens: ['tokens'] as const,
   enrolTokens: ['enroll-tokens'] as const,
   settings: ['settings'] as const,
+  auditLog: (query: object) => ['audit-log', query] as const,
 };

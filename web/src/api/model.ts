@@ -25,6 +25,16 @@ export type Overview = Schemas['Overview'];
 export type EnrollToken = Schemas['EnrollToken'];
 export type CreatedEnrollToken = Schemas['CreatedEnrollToken'];
 export type Rule = Schemas['Rule'];
+export type NewEnrollToken = Schemas['NewEnrollToken'];
+export type HostProcess = Schemas['HostProcess'];
+export type EventClass = Schemas['EventClass'];
+export type Scenario = Schemas['Scenario'];
+export type Simulation = Schemas['Simulation'];
+export type SimulationPart = Schemas['SimulationPart'];
+export type Token = Schemas['Token'];
+export type Settings = Schemas['Settings'];
+export type SettingsUpdate = Schemas['SettingsUpdate'];
+export type AuditEntry = Schemas['AuditEntry'];
 
 /** Severities from the worst down. */
 export const severities = ['high', 'medium', 'low', 'informational'] as const;

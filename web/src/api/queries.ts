@@ -16,12 +16,15 @@ export const queryClient: QueryClient = new QueryClient({
     },
   }),
   defaultOptions: {
+    // A server on this machine answers without a network: ask, whatever the
+    // browser believes, and say so when no answer comes.
+    mutations: { retry: false, networkMode: 'always' },
     queries: {
+      networkMode: 'always',
       staleTime: 15_000,
       retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
       retryDelay: (attempt) => Math.min(500 * 2 ** attempt, 4000),
     },
-    mutations: { retry: false },
   },
 });
 
@@ -86,7 +89,7 @@ export function useLedger() {
 }
 
 /** useHosts lists up to 1,000 hosts; text filters by name, id or address. */
-export function useHosts(query: { state?: 'active' | 'revoked'; text?: string } = {}) {
+export function useHosts(query: { state?: 'active' | 'revoked'; text?: string; label?: string[] } = {}) {
   return useQuery({
     queryKey: keys.hostList(query),
     queryFn: ({ signal }) => must(client.GET('/hosts', { params: { query: { ...query, limit: 1000 } }, signal })),

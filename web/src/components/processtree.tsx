@@ -39,7 +39,7 @@ function Node({ process: p, depth, acting, before, marks }: NodeProps) {
   const user = accountName(p.user);
   const changed = before !== undefined && accountName(before.user) !== user;
   const entry = entryWords(p);
-  const newEntry = entry !== '' && (before === undefined || entryWords(before) !== entry);
+  const newEntry = entry !== '' && p.entry_point.kind !== 'init' && (before === undefined || entryWords(before) !== entry);
   const name = base(p.file?.path ?? '') || p.name || 'unknown program';
   const indent = Math.min(depth, 12) * 18;
   return (

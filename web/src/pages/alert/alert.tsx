@@ -66,7 +66,7 @@ function Loaded({ alert }: { alert: Alert }) {
         <div className={css.main}>
           <Panel title="What happened">
             <p className={css.story}>
-              <HostText text={alert.description} foldAt={1200} />
+              <HostText text={alert.description} foldAt={500} />
             </p>
             {alert.count > 1 && (
               <p className={css.repeats}>

@@ -46,7 +46,7 @@ export function Timeline({ alert }: { alert: Alert }) {
       {events.data?.items.length === 0 && (
         <EmptyState title="No telemetry of this time" text="It may have been removed by retention, or not have arrived yet. The evidence above stays with the alert." />
       )}
-      <ol className={css.timeline}>
+      <ol className={css.timeline} ref={center} tabIndex={0} aria-label="Events around the alert">
         {items.map((e, i) => (
           <Line key={i} event={e} alert={alert} />
         ))}
@@ -54,6 +54,12 @@ export function Timeline({ alert }: { alert: Alert }) {
       {events.data && events.data.items.length > most && <p className={css.note}>The nearest {most} are shown. Look closer, or open the host’s events.</p>}
     </Panel>
   );
+}
+
+/** center scrolls the list to the alert's own moment, without moving the page. */
+function center(list: HTMLOListElement | null): void {
+  const own = list?.querySelector<HTMLElement>('[data-completes]');
+  if (list && own) list.scrollTop = own.offsetTop - list.clientHeight / 2;
 }
 
 /** nearest keeps so many events as can be looked at, those nearest to the alert, in order of time. */

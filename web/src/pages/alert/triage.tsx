@@ -48,7 +48,7 @@ export function TriageBar({ alert }: { alert: Alert }) {
           {statuses
             .filter((s) => s !== alert.status)
             .map((s) => (
-              <Button key={s} variant={s === 'resolved' ? 'filled' : 'default'} disabled={!may} loading={change.isPending && change.variables?.status === s} onClick={ask(s)}>
+              <Button key={s} variant={s === next[alert.status] ? 'filled' : 'default'} disabled={!may} loading={change.isPending && change.variables?.status === s} onClick={ask(s)}>
                 {words[s]}
               </Button>
             ))}
@@ -69,6 +69,9 @@ export function TriageBar({ alert }: { alert: Alert }) {
     </section>
   );
 }
+
+// What usually comes next.
+const next: Partial<Record<Status, Status>> = { open: 'acknowledged', acknowledged: 'resolved' };
 
 const words: Record<Status, string> = { open: 'Open again', acknowledged: 'Acknowledge', resolved: 'Resolve…', dismissed: 'Dismiss…' };
 const hints: Partial<Record<Status, string>> = {

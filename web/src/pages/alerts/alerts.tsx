@@ -49,7 +49,7 @@ function Alerts({ view, query, set }: Props) {
   const selection = useSelection(rows);
   const calm = () => selection.chosen.size === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
   const live = useLive(key, query, view.order, calm);
-  const triage = useActions(key, view, rows, cursor, selection, (by) => table.current?.move(by));
+  const triage = useActions(key, view, rows, cursor, selection, live.reload, (by) => table.current?.move(by));
   const navigate = useNavigate();
   const open = useCallback((a: AlertSummary) => void navigate(`/alerts/${a.uid}`), [navigate]);
   const onEnd = useCallback(() => {
@@ -63,6 +63,12 @@ function Alerts({ view, query, set }: Props) {
     ArrowUp: () => table.current?.move(-1),
     PageDown: () => table.current?.move(15),
     PageUp: () => table.current?.move(-15),
+    // The focus is on the row's link, unless something else took it.
+    Enter: () => {
+      const row = rows.find((r) => r.uid === cursor);
+      if (!row || document.activeElement !== document.body) return false;
+      open(row);
+    },
     x: () => {
       if (cursor) selection.toggle(cursor, false);
     },
@@ -198,7 +204,7 @@ function useSelection(rows: AlertSummary[]) {
 type Selection = ReturnType<typeof useSelection>;
 
 /** useActions changes the chosen rows, or the one under the cursor, with a way back. */
-function useActions(key: readonly unknown[], view: AlertView, rows: AlertSummary[], cursor: string | null, selection: Selection, move: (by: number) => void) {
+function useActions(key: readonly unknown[], view: AlertView, rows: AlertSummary[], cursor: string | null, selection: Selection, reload: () => void, move: (by: number) => void) {
   const toast = useToast();
   const may = useMay('responder');
   const me = useSession().data?.user.name ?? '';
@@ -231,7 +237,7 @@ function useActions(key: readonly unknown[], view: AlertView, rows: AlertSummary
       if (!first) continue;
       triage.mutate(
         { uids: group.map((r) => r.uid), change: { status: first.status, assignee: first.assignee }, keep: true },
-        { onError: (error) => toast.complain(error) },
+        { onSuccess: reload, onError: (error) => toast.complain(error) },
       );
     }
   };
