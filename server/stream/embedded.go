@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -33,7 +34,7 @@ const (
 	logMemory      = 64 << 20 // for consumers' state; frames are on disk
 	spareLogBytes  = 1 << 30  // of the account's bound over the log's
 	metadataSyncs  = time.Minute
-	agentMaxOutput = 32 << 20 // bytes waiting for one slow reader before it is cut
+	agentMaxOutput = 32 << 20 // bytes waiting for one slow reader before it is cut; this process is one as well
 )
 
 // embedded is the NATS server in this process.
@@ -262,6 +263,23 @@ func (e *embedded) addr() string {
 		return ""
 	}
 	return e.server.Addr().String()
+}
+
+// disconnect ends the busiest connection of a host.
+func (e *embedded) disconnect(host event.HostID) {
+	// Who floods is among the first, so that few credentials are decoded.
+	list, err := e.server.Connz(&server.ConnzOptions{Username: true, Limit: e.options.MaxConn, Sort: server.ByInMsgs})
+	if err != nil {
+		e.config.Log.Warn("a flooding host could not be looked up", "host", host, "error", err)
+		return
+	}
+	for _, c := range list.Conns {
+		claims, err := jwt.DecodeUserClaims(c.JWT)
+		if err == nil && claims.Name == string(host) {
+			_ = e.server.DisconnectClientByID(c.Cid) // fails when it has gone by itself
+			return
+		}
+	}
 }
 
 func (e *embedded) connections() int { return max(0, e.server.NumClients()-1) }

@@ -68,6 +68,13 @@ const (
 const (
 	beatRate, beatBurst       = 1, 10
 	messageRate, messageBurst = 20, 100
+	// Who has frames refused faster than this is no longer answered: a flood
+	// must cost the goroutine that routes less than it costs to receive.
+	refusalRate, refusalBurst = 10, 100
+	// Who goes on regardless is cut off: no agent that waits for answers does.
+	excessRate, excessBurst = 200, 2000
+	// heardEvery is how exact the time of the last message is.
+	heardEvery = time.Second
 )
 
 // gateway takes messages from agents while Serve runs.
@@ -82,9 +89,16 @@ type gateway struct {
 	sub      *nats.Subscription
 	failures atomic.Int32 // publishes that failed in a row
 	full     atomic.Bool  // the disk is, as of the last look
+	cutting  sync.WaitGroup
 }
 
-type hostLimits struct{ beats, messages bucket }
+// hostLimits is what routing knows of a host.
+type hostLimits struct {
+	beats, messages bucket
+	refusals        bucket // answers to frames that found no room
+	excess          bucket // frames that found no room at all
+	heard           time.Time
+}
 
 // Serve takes messages from agents until ctx ends, then finishes what it has
 // taken and returns nil. intakes are what the store has of each host: hosts go
@@ -115,6 +129,7 @@ func (s *Stream) Serve(ctx context.Context, h Handler, intakes map[event.HostID]
 	g.messages.close()
 	time.AfterFunc(drainTime, stop)
 	workers.Wait()
+	g.cutting.Wait()
 	if err == nil {
 		err = s.nc.FlushTimeout(requestTimeout) // the last answers
 	}
@@ -204,15 +219,23 @@ func (g *gateway) receive(msg *nats.Msg) {
 		g.answer(msg, wire.Ack{Code: wire.Busy, Reason: "this host is revoked or not enrolled at this server", RetryMS: retryTold})
 		return
 	}
-	g.hear(host)
+	now := time.Now()
+	limits := g.hear(host, now)
 	switch kind {
 	case wire.Events:
-		if !g.frames.push(host, msg) {
-			g.counters.busy.Add(1)
+		if g.frames.push(host, msg) {
+			return
+		}
+		g.counters.busy.Add(1)
+		if limits.refusals.take(now) {
 			g.answer(msg, busy(retryQueue, "too many frames of this host are waiting"))
 		}
+		if !limits.excess.take(now) {
+			limits.excess = newBucket(excessRate, excessBurst)
+			g.cut(host)
+		}
 	case wire.Heartbeat, wire.Fetch, wire.Results:
-		g.receiveMessage(host, kind, msg)
+		g.receiveMessage(host, kind, msg, limits, now)
 	default:
 		g.counters.refuse(ReasonKind)
 	}
@@ -224,30 +247,48 @@ func ownInbox(host event.HostID, reply string) bool {
 	return reply == "" || strings.HasPrefix(reply, wire.Inbox(host)+".") && !strings.ContainsAny(reply, "*>")
 }
 
-func (g *gateway) hear(host event.HostID) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.heard[host] = time.Now()
+// hear notes that a host is there and returns its limits.
+func (g *gateway) hear(host event.HostID, now time.Time) *hostLimits {
+	limits := g.limits[host]
+	if limits == nil {
+		limits = &hostLimits{
+			beats: newBucket(beatRate, beatBurst), messages: newBucket(messageRate, messageBurst), refusals: newBucket(refusalRate, refusalBurst),
+			excess: newBucket(excessRate, excessBurst),
+		}
+		g.limits[host] = limits
+	}
+	if now.Sub(limits.heard) >= heardEvery {
+		limits.heard = now
+		g.mu.Lock()
+		g.heard[host] = now
+		g.mu.Unlock()
+	}
+	return limits
+}
+
+// cut ends the connection of a host that floods, aside from routing. What the
+// agent of a host has not been answered it sends again.
+func (g *gateway) cut(host event.HostID) {
+	g.counters.cut.Add(1)
+	g.log.Warn("a host that floods was disconnected", "host", host)
+	g.cutting.Go(func() { g.backend.disconnect(host) })
 }
 
 // receiveMessage takes what is no frame.
-func (g *gateway) receiveMessage(host event.HostID, kind string, msg *nats.Msg) {
-	limits := g.limits[host]
-	if limits == nil {
-		limits = &hostLimits{newBucket(beatRate, beatBurst), newBucket(messageRate, messageBurst)}
-		g.limits[host] = limits
-	}
+func (g *gateway) receiveMessage(host event.HostID, kind string, msg *nats.Msg, limits *hostLimits, now time.Time) {
 	limit := &limits.messages
 	if kind == wire.Heartbeat {
 		limit = &limits.beats
 	}
 	switch {
+	case !limit.take(now):
+		g.counters.refuse(ReasonRate)
 	case len(msg.Data) > wire.MaxMessage:
 		g.counters.refuse(ReasonOversized)
 		g.answer(msg, wire.Ack{Code: wire.Refused, Reason: wire.ErrOversized.Error()})
-	case !limit.take(time.Now()) || !g.messages.push(host, msg):
+	case !g.messages.push(host, msg):
 		g.counters.refuse(ReasonRate)
-		g.answer(msg, busy(retryQueue, "too many messages of this host"))
+		g.answer(msg, busy(retryQueue, "too many messages of this host are waiting"))
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+
+	"github.com/holdfast-security/holdfast/event"
 )
 
 // Outside says how to reach a NATS cluster that others run, with JetStream and
@@ -159,6 +161,8 @@ func (b *outside) revive() error { return nil }
 func (b *outside) replicas() int { return max(1, b.config.Replicas) }
 
 func (b *outside) addr() string { return "" }
+
+func (b *outside) disconnect(event.HostID) {} // the cluster's own limits apply
 
 func (b *outside) connections() int { return -1 }
 

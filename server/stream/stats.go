@@ -42,6 +42,7 @@ type Stats struct {
 	Gaps          uint64            `json:"gaps"`          // places where frames are missing for good
 	Busy          uint64            `json:"busy"`          // frames that were asked to wait
 	Overrun       uint64            `json:"overrun"`       // messages lost before routing; agents send them again
+	Cut           uint64            `json:"cut"`           // times that a flooding host was disconnected
 	Heartbeats    uint64            `json:"heartbeats"`
 	Fetches       uint64            `json:"fetches"`
 	Results       uint64            `json:"results"`
@@ -51,7 +52,7 @@ type Stats struct {
 // counters are what Stats is made of.
 type counters struct {
 	frames, events, bytes, repeated, unordered, gaps, busy atomic.Uint64
-	overrun, heartbeats, fetches, results                  atomic.Uint64
+	overrun, cut, heartbeats, fetches, results             atomic.Uint64
 	refused                                                [7]atomic.Uint64 // as Reasons
 	gateway                                                atomic.Pointer[gateway]
 }
@@ -78,7 +79,7 @@ func (s *Stream) Stats() Stats {
 		Connections: s.backend.connections(),
 		Frames:      c.frames.Load(), Events: c.events.Load(), Bytes: c.bytes.Load(),
 		Repeated: c.repeated.Load(), Unordered: c.unordered.Load(), Gaps: c.gaps.Load(), Busy: c.busy.Load(),
-		Overrun: c.overrun.Load(), Heartbeats: c.heartbeats.Load(), Fetches: c.fetches.Load(), Results: c.results.Load(),
+		Overrun: c.overrun.Load(), Cut: c.cut.Load(), Heartbeats: c.heartbeats.Load(), Fetches: c.fetches.Load(), Results: c.results.Load(),
 		Refused: make(map[string]uint64),
 	}
 	if g := c.gateway.Load(); g != nil {

@@ -138,6 +138,8 @@ type backend interface {
 	replicas() int
 	// addr returns the address for agents, "" where there is none.
 	addr() string
+	// disconnect ends the connections of a host, where it can.
+	disconnect(host event.HostID)
 	// connections returns how many there are, or -1 when it cannot know.
 	connections() int
 	close()

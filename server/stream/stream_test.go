@@ -193,8 +193,21 @@ func (f *fixture) enrol(t testing.TB, n int, options ...nats.Option) *agent {
 }
 
 func (f *fixture) dial(a *agent, options ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("tls://"+f.Addr(), append([]nats.Option{
-		nats.Secure(f.client), nats.CustomInboxPrefix(wire.Inbox(a.host)), nats.Timeout(patience),
+	return dial(f.Addr(), f.client, a, options...)
+}
+
+func dialAt(t testing.TB, addr string, client *tls.Config, a *agent) *nats.Conn {
+	t.Helper()
+	nc, err := dial(addr, client, a, nats.NoReconnect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+func dial(addr string, client *tls.Config, a *agent, options ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect("tls://"+addr, append([]nats.Option{
+		nats.Secure(client), nats.CustomInboxPrefix(wire.Inbox(a.host)), nats.Timeout(patience),
 		nats.UserJWT(func() (string, error) { return a.jwt, nil }, a.key.pair.Sign),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}, options...)...)
