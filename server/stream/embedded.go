@@ -115,8 +115,11 @@ func (e *embedded) makeOptions() (*server.Options, error) {
 		TLSTimeout:         10,
 		PingInterval:       time.Minute,
 		MaxPingsOut:        2,
-		MaxTracedMsgLen:    64,
-		MaxClosedClients:   100,
+		// When many connect at once, an early ping comes before the answer to
+		// the client's own, and clients give up.
+		DisableShortFirstPing: true,
+		MaxTracedMsgLen:       64,
+		MaxClosedClients:      100,
 
 		DisableJetStreamBanner: true,
 	}
