@@ -3,7 +3,6 @@ package stream
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"runtime"
 	"sync"
@@ -80,7 +79,7 @@ func BenchmarkConnections(b *testing.B) {
 		b.ReportMetric(took.Seconds(), "s/1000")
 		b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/agents/1024, "KiB/pair")
 		if n := f.Stats().Connections; n != agents {
-			b.Error(fmt.Sprintf("%d connections", n))
+			b.Errorf("%d connections", n)
 		}
 	}
 }
