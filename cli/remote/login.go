@@ -71,7 +71,7 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 		err = e.makeToken(ctx, &entry, o)
 	}
 	if err != nil {
-		return explain(err)
+		return distrust(err)
 	}
 	return e.keep(ctx, o.name, entry)
 }
@@ -83,7 +83,7 @@ func (e *Env) keep(ctx context.Context, name string, entry contexts.Context) err
 		return usage.Wrap(err)
 	}
 	if _, err := c.GetOverview(ctx); err != nil {
-		return explain(err)
+		return distrust(err)
 	}
 	file, err := loadContexts()
 	if err != nil {

@@ -90,13 +90,17 @@ func Dial(c contexts.Context) (*client.Client, error) {
 
 // explain adds to an error of the API what to do about it.
 func explain(err error) error {
-	var refused *client.Error
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
+	if client.Status(err) == http.StatusUnauthorized {
 		return fmt.Errorf("%w; log in again: holdfast login", err)
-	case errors.As(err, &certificate):
-		return fmt.Errorf("the server's certificate is not trusted: %w; log in again with the --pin that the server's log says", certificate.Err)
+	}
+	return distrust(err)
+}
+
+// distrust says what to do about a certificate that is not trusted.
+func distrust(err error) error {
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return fmt.Errorf("the server's certificate is not trusted: %w; log in with the --pin that the server's log says", certificate.Err)
 	}
 	return err
 }
