@@ -112,6 +112,9 @@ func (s *Stream) Serve(ctx context.Context, h Handler, intakes map[event.HostID]
 		limits:   make(map[event.HostID]*hostLimits),
 	}
 	if err := g.learn(ctx, intakes); err != nil {
+		if ctx.Err() != nil {
+			return nil // ended before it began
+		}
 		return err
 	}
 	s.counters.gateway.Store(g)
