@@ -1,5 +1,5 @@
-# Holdfast. `make build` needs Go and nothing else; `make test` as root on
-# Debian installs what the tests need.
+# Holdfast. `make build` needs Go, and Node.js for the web console; `make test`
+# as root on Debian installs what else the tests need.
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -24,8 +24,8 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 
 .PHONY: run
-run: build ## watch this machine: root sees everything, anyone else sees less
-	bin/holdfast watch
+run: build ## a server, and an agent on this machine, until interrupted
+	bin/holdfast up
 
 .PHONY: test
 test: ## every test; as root on Debian nothing may be skipped
