@@ -12,23 +12,35 @@ import (
 	"strings"
 )
 
-// configuration is where the agent's settings are declared and explained.
-const configuration = "agent/headless/config.go"
+// configurations are where settings are declared and explained.
+var configurations = []struct{ program, usage, path string }{
+	{"holdfast-server", "`holdfast-server run --config FILE` reads YAML or JSON, and `holdfast-server check` says whether it can be used.", "server/config.go"},
+	{"holdfast-agent", "`holdfast-agent run --config FILE` reads YAML or JSON.", "agent/headless/config.go"},
+}
 
 // writeConfiguration writes docs/configuration.md from the comments of the
-// struct that holds the settings.
+// structs that hold the settings.
 func writeConfiguration(doc *bytes.Buffer) error {
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, configuration), nil, parser.ParseComments)
-	if err != nil {
-		return err
+	doc.WriteString("# Configuration\n\n" + heading + "\n")
+	doc.WriteString("Without a file every setting has its default; an unknown setting is an error. What the console's settings page\n")
+	doc.WriteString("changes is kept by the server itself.\n")
+	for _, c := range configurations {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, c.path), nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		settings := structNamed(file, "Config")
+		if settings == nil {
+			return errors.New("no struct Config in " + c.path)
+		}
+		fmt.Fprintf(doc, "\n## %s\n\n%s\n\n", c.program, c.usage)
+		writeTable(doc, settingRows(file, settings))
 	}
-	doc.WriteString("# Configuration of holdfast-agent\n\n" + heading + "\n")
-	doc.WriteString("`holdfast-agent run --config FILE` reads YAML or JSON. Without a file every setting has its default; an unknown\n")
-	doc.WriteString("setting is an error.\n\n")
-	settings := structNamed(file, "Config")
-	if settings == nil {
-		return errors.New("no struct Config in " + configuration)
-	}
+	return nil
+}
+
+// settingRows returns a line for each setting.
+func settingRows(file *ast.File, settings *ast.StructType) [][]string {
 	names := make(map[string]string) // of settings, by the Go name
 	for _, field := range settings.Fields.List {
 		names[field.Names[0].Name] = yamlName(field)
@@ -39,10 +51,9 @@ func writeConfiguration(doc *bytes.Buffer) error {
 		if field.Doc != nil {
 			group = field.Doc.Text()
 		}
-		rows = append(rows, []string{"`" + yamlName(field) + "`", typeName(field.Type), settingText(group, names)})
+		rows = append(rows, []string{"`" + yamlName(field) + "`", typeName(file, field.Type), settingText(group, names)})
 	}
-	writeTable(doc, rows)
-	return nil
+	return rows
 }
 
 // structNamed returns the struct type that file declares under name.
@@ -67,16 +78,23 @@ func yamlName(field *ast.Field) string {
 }
 
 // typeName says in words what YAML expects.
-func typeName(t ast.Expr) string {
+func typeName(file *ast.File, t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.ArrayType:
-		return "list of " + typeName(t.Elt) + "s"
+		return "list of " + typeName(file, t.Elt) + "s"
 	case *ast.Ident:
 		switch t.Name {
 		case "int", "int64":
 			return "number"
 		case "bool":
 			return "true or false"
+		}
+		if group := structNamed(file, t.Name); group != nil {
+			var parts []string
+			for _, field := range group.Fields.List {
+				parts = append(parts, fmt.Sprintf("`%s`: %s", yamlName(field), strings.TrimSpace(field.Comment.Text())))
+			}
+			return "map of " + strings.Join(parts, "; ")
 		}
 		return t.Name
 	}
