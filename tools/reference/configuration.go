@@ -41,17 +41,28 @@ func writeConfiguration(doc *bytes.Buffer) error {
 
 // settingRows returns a line for each setting.
 func settingRows(file *ast.File, settings *ast.StructType) [][]string {
+	return append([][]string{{"setting", "type", "what it means"}}, memberRows(file, settings, "")...)
+}
+
+// memberRows returns a line for each member of a struct, and below one that is
+// a struct itself the lines of that, with its name before theirs.
+func memberRows(file *ast.File, settings *ast.StructType, prefix string) (rows [][]string) {
 	names := make(map[string]string) // of settings, by the Go name
 	for _, field := range settings.Fields.List {
-		names[field.Names[0].Name] = yamlName(field)
+		names[field.Names[0].Name] = prefix + yamlName(field)
 	}
-	rows := [][]string{{"setting", "type", "what it means"}}
 	var group string // the comment of the fields above, which speaks for several
 	for _, field := range settings.Fields.List {
 		if field.Doc != nil {
 			group = field.Doc.Text()
 		}
-		rows = append(rows, []string{"`" + yamlName(field) + "`", typeName(file, field.Type), settingText(group, names)})
+		name := prefix + yamlName(field)
+		rows = append(rows, []string{"`" + name + "`", typeName(field.Type), settingText(group, names)})
+		if id, ok := field.Type.(*ast.Ident); ok {
+			if members := structNamed(file, id.Name); members != nil {
+				rows = append(rows, memberRows(file, members, name+".")...)
+			}
+		}
 	}
 	return rows
 }
@@ -78,25 +89,20 @@ func yamlName(field *ast.Field) string {
 }
 
 // typeName says in words what YAML expects.
-func typeName(file *ast.File, t ast.Expr) string {
+func typeName(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.ArrayType:
-		return "list of " + typeName(file, t.Elt) + "s"
+		return "list of " + typeName(t.Elt) + "s"
 	case *ast.Ident:
 		switch t.Name {
+		case "string":
+			return "string"
 		case "int", "int64":
 			return "number"
 		case "bool":
 			return "true or false"
 		}
-		if group := structNamed(file, t.Name); group != nil {
-			var parts []string
-			for _, field := range group.Fields.List {
-				parts = append(parts, fmt.Sprintf("`%s`: %s", yamlName(field), strings.TrimSpace(field.Comment.Text())))
-			}
-			return "map of " + strings.Join(parts, "; ")
-		}
-		return t.Name
+		return "map" // a struct of the same file
 	}
 	return fmt.Sprintf("%T", t)
 }
