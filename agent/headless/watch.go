@@ -183,12 +183,12 @@ func (w *watch) start(ctx context.Context, p policy.Policy) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Start(ctx); err != nil { // it has stopped itself
+		return err
+	}
 	w.mu.Lock()
 	w.agent = a
 	w.mu.Unlock()
-	if err := a.Start(ctx); err != nil {
-		return err
-	}
 	w.accept(p)
 	return nil
 }
