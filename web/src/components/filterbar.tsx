@@ -91,7 +91,7 @@ function ChoiceButton({ choice, onToggle }: { choice: Choice; onToggle: (key: st
   const all = [...extra, ...choice.options];
   const shown = all.filter((o) => `${o.label} ${o.value}`.toLowerCase().includes(wanted.toLowerCase())).slice(0, 200);
   const chosen = choice.values.map((v) => visible(names.get(v) ?? v));
-  const summary = chosen.length > 2 ? `${chosen.length} chosen` : chosen.join(', ');
+  const summary = chosen.length > 2 ? `${chosen.length} selected` : chosen.join(', ');
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-start" shadow="md" trapFocus returnFocus>
       <Popover.Target>

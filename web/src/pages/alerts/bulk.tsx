@@ -18,16 +18,16 @@ interface Props {
   me: string;
 }
 
-/** BulkBar says how many alerts are chosen and what can be done with them. */
+/** BulkBar says how many alerts are selected and what can be done with them. */
 export function BulkBar({ count, loaded, onAll, onClear, onChange, pending, may, me }: Props) {
   const users = useUsers();
   const others = users.data?.items.map((u) => u.name).filter((n) => n !== me) ?? [];
   return (
-    <div className={css.bar} role="toolbar" aria-label="Chosen alerts">
-      <strong>{plural(count, 'alert')} chosen</strong>
+    <div className={css.bar} role="toolbar" aria-label="Selected alerts">
+      <strong>{plural(count, 'alert')} selected</strong>
       {count < loaded && (
         <Button variant="subtle" onClick={onAll}>
-          Choose all {exact(loaded)} loaded
+          Select all {exact(loaded)} loaded
         </Button>
       )}
       <Menu position="bottom-start">
@@ -62,7 +62,7 @@ export function BulkBar({ count, loaded, onAll, onClear, onChange, pending, may,
         </Menu.Dropdown>
       </Menu>
       <Button variant="subtle" color="gray" onClick={onClear}>
-        Choose none
+        Clear selection
       </Button>
       {!may && <span className={css.note}>Your role may not change alerts.</span>}
     </div>

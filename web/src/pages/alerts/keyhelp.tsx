@@ -3,7 +3,7 @@ import css from './keyhelp.module.css';
 
 const groups: readonly (readonly [string, readonly (readonly [keys: readonly string[], what: string])[]])[] = [
   ['Move', [[['j', '↓'], 'next alert'], [['k', '↑'], 'alert before'], [['Enter'], 'open the alert'], [['/'], 'search'], [['r'], 'load the list anew']]],
-  ['Choose', [[['x'], 'choose the alert, or not'], [['Shift', 'x'], 'choose from the last to here'], [['*'], 'choose all that are loaded'], [['Esc'], 'choose none']]],
+  ['Select', [[['x'], 'select the alert, or not'], [['Shift', 'x'], 'select from the last one to here'], [['*'], 'select all that are loaded'], [['Esc'], 'clear the selection']]],
   ['Decide', [[['a'], 'acknowledge'], [['e'], 'resolve: it was real and is dealt with'], [['d'], 'dismiss: it was no threat'], [['o'], 'open again'], [['m'], 'assign to me'], [['u'], 'assign to nobody']]],
   ['Go', [[['g', 'o'], 'overview'], [['g', 'a'], 'alerts'], [['g', 'h'], 'hosts'], [['g', 's'], 'simulation'], [['g', 't'], 'settings']]],
 ];
@@ -12,7 +12,7 @@ const groups: readonly (readonly [string, readonly (readonly [keys: readonly str
 export function KeyHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
     <Modal opened={opened} onClose={onClose} title="Keyboard" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <p className={css.note}>What decides works on the chosen alerts, or on the one under the cursor.</p>
+      <p className={css.note}>Decisions apply to the selected alerts, or to the one under the cursor.</p>
       <div className={css.groups}>
         {groups.map(([title, keys]) => (
           <section key={title}>

@@ -8,7 +8,7 @@ import { Page } from '../../components/page';
 import { TimeAgo } from '../../components/timeago';
 import css from './firstrun.module.css';
 
-/** FirstRun leads to the first host: the exact line to type, then waiting for it to appear. */
+/** FirstRun leads to the first host: the exact command to type, then waiting for it to appear. */
 export function FirstRun() {
   const may = useMay('approver');
   const token = useMutation({ mutationFn: () => must(client.POST('/enroll-tokens', { body: { note: 'first host', expires_in_seconds: 3600 } })) });
@@ -18,13 +18,13 @@ export function FirstRun() {
         <IconServerBolt size={34} stroke={1.4} aria-hidden className={css.icon} />
         <h2 className={css.title}>Enrol your first host</h2>
         <p className={css.text}>
-          Nothing is protected yet. One line, typed as root on a Linux machine, installs the agent from this server, gives it an identity and starts it. Alerts and
+          Nothing is protected yet. One command, typed as root on a Linux machine, installs the agent from this server, gives it an identity and starts it. Alerts and
           telemetry then appear here by themselves.
         </p>
         {!may && <p className={css.text}>Enrolling hosts needs the role approver. Ask an administrator.</p>}
         {may && !token.data && (
           <Button size="sm" loading={token.isPending} onClick={() => token.mutate()}>
-            Make the line
+            Create the command
           </Button>
         )}
         {token.isError && (
@@ -37,7 +37,7 @@ export function FirstRun() {
             <Command label="Type this on the host, as root" text={token.data.commands.install} />
             <Command label="Where the agent is installed already" text={token.data.commands.enroll} />
             <p className={css.text}>
-              The line holds a secret. It is shown only now, and stops working <TimeAgo time={token.data.token.expires_time} />. More of them are made under Settings, Enrolment.
+              The command holds a secret. It is shown only now, and stops working <TimeAgo time={token.data.token.expires_time} />. More of them are made under Settings, Enrolment.
             </p>
             <p className={css.wait} role="status">
               <span className={css.dot} aria-hidden /> Waiting for the host. This page changes by itself.
@@ -54,7 +54,7 @@ function Command({ label, text }: { label: string; text: string }) {
     <div className={css.command}>
       <div className={css.commandHead}>
         <span>{label}</span>
-        <CopyButton text={text} label="Copy the line" words="Copy" />
+        <CopyButton text={text} label="Copy the command" words="Copy" />
       </div>
       <pre tabIndex={0}>{text}</pre>
     </div>
