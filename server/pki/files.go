@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
 )
 
 // maxFile bounds what is read of a key or certificate file, in bytes.
@@ -62,42 +64,9 @@ func readBounded(file *os.File) ([]byte, error) {
 
 // writePrivate writes a key file for the owner alone: whole, on disk, or not
 // at all.
-func writePrivate(dir, name string, data []byte) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write key %q: %w", filepath.Join(dir, name), err)
-		}
-	}()
-	file, err := os.CreateTemp(dir, "."+name+"-*") // mode 0600
-	if err != nil {
-		return err
+func writePrivate(dir, name string, data []byte) error {
+	if err := atomicfile.Write(filepath.Join(dir, name), data); err != nil {
+		return fmt.Errorf("keep a key: %w", err)
 	}
-	defer os.Remove(file.Name()) // fails once it is renamed
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, name))
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	return err
-}
-
-// syncDir makes a rename in dir durable. Windows has no such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return nil
 }
