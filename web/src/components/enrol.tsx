@@ -56,7 +56,7 @@ function EnrolForm({ onDone }: { onDone: () => void }) {
         <TextInput label="What it is for" placeholder="web servers" value={note} maxLength={256} onChange={(e) => setNote(e.currentTarget.value)} data-autofocus />
         <Group grow align="flex-start">
           <Select label="Works for" data={lives} value={life} onChange={(v) => setLife(v ?? '3600')} allowDeselect={false} />
-          <NumberInput label="Hosts" description="0 for any number" value={uses} onChange={setUses} min={0} max={1_000_000} allowDecimal={false} inputWrapperOrder={['label', 'input', 'description', 'error']} />
+          <NumberInput label="Hosts" description="0 for any number" value={uses} onChange={setUses} min={0} max={100_000} allowDecimal={false} inputWrapperOrder={['label', 'input', 'description', 'error']} />
         </Group>
         <TextInput
           label="Labels for these hosts"

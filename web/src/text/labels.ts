@@ -1,6 +1,6 @@
 // Labels of hosts as people type them: "env=production, group=web".
 
-const most = 32;
+const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** Labels holds what was typed, and in words what is wrong with it; "" for nothing. */
 export interface TypedLabels {
@@ -17,12 +17,12 @@ export function parseLabels(text: string): TypedLabels {
     const key = (at < 0 ? part : part.slice(0, at)).trim();
     const value = at < 0 ? '' : part.slice(at + 1).trim();
     if (key === '') return { labels, wrong: `“${part}” has no name before the =.` };
-    if (key.length > 63) return { labels, wrong: 'A name may have at most 63 characters.' };
-    if (value.length > 255) return { labels, wrong: `The value of “${key}” may have at most 255 characters.` };
+    if (bytes(key) > 63) return { labels, wrong: 'A name may have at most 63 bytes.' };
+    if (bytes(value) > 255) return { labels, wrong: `The value of “${key}” may have at most 255 bytes.` };
     if (key in labels) return { labels, wrong: `“${key}” is there twice.` };
     labels[key] = value;
   }
-  return Object.keys(labels).length > most ? { labels, wrong: `A host has at most ${most} labels.` } : { labels: { ...labels }, wrong: '' };
+  return { labels: { ...labels }, wrong: '' };
 }
 
 /** writeLabels writes labels so that parseLabels reads them, one a line. */
