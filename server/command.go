@@ -20,6 +20,9 @@ import (
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/internal/version"
+	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore"
 )
 
 // Exit codes of the command.
@@ -255,19 +258,19 @@ func backupCommand(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // backUp writes a backup to a file and reads it again.
-func backUp(ctx context.Context, cfg Config, file *os.File) (manifest, error) {
+func backUp(ctx context.Context, cfg Config, file *os.File) (backup.Manifest, error) {
 	buffered := bufio.NewWriterSize(file, 1<<20)
 	err := withServer(ctx, cfg, "/backup", nil, buffered, func(s *Server) error { return s.Backup(ctx, buffered) })
 	if err = errors.Join(err, buffered.Flush()); err != nil {
-		return manifest{}, err
+		return backup.Manifest{}, err
 	}
 	if err := file.Sync(); err != nil {
-		return manifest{}, fmt.Errorf("back up: %w", err)
+		return backup.Manifest{}, fmt.Errorf("back up: %w", err)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return manifest{}, fmt.Errorf("back up: %w", err)
+		return backup.Manifest{}, fmt.Errorf("back up: %w", err)
 	}
-	return readBackup(bufio.NewReaderSize(file, 1<<20), func(_ string, content io.Reader) error {
+	return backup.Read(bufio.NewReaderSize(file, 1<<20), func(_ string, content io.Reader) error {
 		_, err := io.Copy(io.Discard, content)
 		return err
 	})
@@ -299,12 +302,23 @@ func restoreCommand(ctx context.Context, args []string, stdout io.Writer) error 
 	if cfg.DataDir == "" {
 		return usageError("restore needs --data with the directory to restore into")
 	}
-	what, err := Restore(ctx, rest[0], cfg.DataDir)
+	m, err := backup.Restore(ctx, rest[0], cfg.DataDir, namedSegments)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "restored into %s and checked: %s\n", cfg.DataDir, what)
+	fmt.Fprintf(stdout, "restored into %s and checked: a backup of %s, made by Holdfast %s, of %d files\n",
+		cfg.DataDir, m.Created.Format("2006-01-02 15:04:05 MST"), m.Server, len(m.Files))
 	return nil
+}
+
+// namedSegments returns the segments that the database in a file names.
+func namedSegments(ctx context.Context, path string) (segments []store.Segment, err error) {
+	state, err := sqlstore.Open(ctx, sqlstore.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	return state.SegmentList(ctx, store.SegmentFilter{})
 }
 
 func resetCommand(ctx context.Context, args []string, stdout io.Writer) error {

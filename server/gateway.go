@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store"
@@ -22,24 +23,27 @@ type handler struct{ *Server }
 var _ stream.Handler = (*handler)(nil)
 
 // Known implements [stream.Handler].
-func (h *handler) Known(host event.HostID) bool { return h.registry.active(host) }
+func (h *handler) Known(host event.HostID) bool { return h.registry.Active(host) }
 
 // Heartbeat implements [stream.Handler].
-func (h *handler) Heartbeat(host event.HostID, beat fleet.Heartbeat) { h.beats.add(host, beat) }
+func (h *handler) Heartbeat(host event.HostID, beat fleet.Heartbeat) { h.beats.Add(host, beat) }
 
 // Fetch implements [stream.Handler].
 func (h *handler) Fetch(host event.HostID) (wire.Signed, error) {
-	known, ok := h.registry.get(host)
+	known, ok := h.registry.Get(host)
 	if !ok {
 		return wire.Signed{}, fmt.Errorf("policy of host %s: %w", host, store.ErrNotFound)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	return h.speaker.policy(ctx, known)
+	return h.speaker.Policy(ctx, known)
 }
 
 // Result implements [stream.Handler].
-func (h *handler) Result(host event.HostID, r wire.Result) { h.simulator.result(host, r) }
+func (h *handler) Result(host event.HostID, r wire.Result) { h.simulator.Result(host, r) }
+
+// answerTimeout bounds what the database takes for an answer to an agent.
+const answerTimeout = 10 * time.Second
 
 // sendSigned sends what the server signed to a host.
 func (s *Server) sendSigned(ctx context.Context, host event.HostID, signed wire.Signed) error {
@@ -52,7 +56,7 @@ func (s *Server) sendSigned(ctx context.Context, host event.HostID, signed wire.
 // revokeAgain tells the stream which hosts are revoked: it does not keep that.
 func (s *Server) revokeAgain(ctx context.Context) error {
 	revoked := make(map[string]time.Time)
-	err := eachHost(ctx, s.state, func(h fleet.Host) {
+	err := hosts.Each(ctx, s.state, func(h fleet.Host) {
 		if h.State == fleet.Revoked {
 			revoked[h.PublicKey] = time.Now()
 		}

@@ -14,8 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfast-security/holdfast/account"
@@ -26,7 +24,6 @@ import (
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/enroll"
 	"github.com/holdfast-security/holdfast/server/stream"
-	"github.com/holdfast-security/holdfast/simulate"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 	"github.com/holdfast-security/holdfast/web"
@@ -101,7 +98,7 @@ func (s *Server) newAPI() (http.Handler, error) {
 	}
 	return api.New(api.Config{
 		Log: s.log, Version: version.Get().Version, State: state, Events: s.telemetry, People: s.accounts, Enroller: enroller,
-		Fleet: s, Simulator: s.simulator, Rules: s.rules, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
+		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
 		Metrics: newMetrics(s.measure), SettingsChanged: s.settingsChanged, Console: console(), Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,
 		Statuses: []api.ErrorStatus{
@@ -155,22 +152,6 @@ func (s *Server) certificatePin() [32]byte {
 // browserHello is what a browser asks for.
 var browserHello = &tls.ClientHelloInfo{}
 
-// scenarios returns what can be simulated, by name.
-func scenarios() []apitypes.Scenario {
-	list := []apitypes.Scenario{}
-	for _, sc := range simulate.Scenarios() {
-		needs := []string{}
-		for _, n := range sc.Needs {
-			needs = append(needs, string(n))
-		}
-		list = append(list, apitypes.Scenario{
-			Name: sc.Name, Title: sc.Title, AlertType: sc.AlertType, Summary: sc.Summary, OS: []string{"linux"}, Needs: needs,
-		})
-	}
-	slices.SortFunc(list, func(a, b apitypes.Scenario) int { return strings.Compare(a.Name, b.Name) })
-	return list
-}
-
 // watchedState is the database as the API and enrolment see it: what they
 // change of hosts takes effect at once.
 type watchedState struct {
@@ -183,7 +164,7 @@ func (w *watchedState) AddHost(ctx context.Context, h fleet.Host) error {
 	if err := w.Store.AddHost(ctx, h); err != nil {
 		return err
 	}
-	w.server.registry.set(h)
+	w.server.registry.Set(h)
 	w.server.hub.Host(h.ID)
 	return nil
 }
@@ -194,10 +175,10 @@ func (w *watchedState) ChangeHost(ctx context.Context, id event.HostID, v int64,
 	if err != nil {
 		return h, err
 	}
-	w.server.registry.set(h)
+	w.server.registry.Set(h)
 	w.server.hub.Host(h.ID)
 	if h.State == fleet.Active {
-		w.server.speaker.refresh(ctx, h)
+		w.server.speaker.Refresh(ctx, h)
 	}
 	return h, nil
 }
@@ -214,7 +195,7 @@ var _ api.Enroller = (*enroller)(nil)
 func (s *Server) newEnroller(state *watchedState) (*enroller, error) {
 	service, err := enroll.New(enroll.Config{
 		Hosts: state, Tokens: state, Audit: state, Issuer: s.stream, Servers: s.serverURLs(), Streams: s.StreamURLs(),
-		CA: string(s.keys.CAPEM()), Pin: s.keys.Pin(), SigningKey: s.keys.Signing().PublicKey(), Revoked: s.registry.revoked,
+		CA: string(s.keys.CAPEM()), Pin: s.keys.Pin(), SigningKey: s.keys.Signing().PublicKey(), Revoked: s.registry.Revoked,
 	})
 	return &enroller{service, s, state}, err
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 
 	apitypes "github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/hosts"
 )
 
 const (
@@ -49,14 +51,14 @@ func (s *Server) Compact(ctx context.Context) (int, error) {
 func (s *Server) Backup(ctx context.Context, w io.Writer) error {
 	s.removing.Lock()
 	defer s.removing.Unlock()
-	return backupSource{s.cfg.dataDir(), s.state}.write(ctx, w)
+	return backup.Source{DataDir: s.cfg.dataDir(), State: s.state}.Write(ctx, w)
 }
 
 // Ledger returns the balance of every host, their sum, and what the server's
 // own hops counted. It may be called from any goroutine.
 func (s *Server) Ledger(ctx context.Context) (apitypes.LedgerReport, error) {
 	report := apitypes.LedgerReport{Hosts: []fleet.Balance{}, Server: s.serverLedger()}
-	if err := eachHost(ctx, s.state, func(h fleet.Host) { report.Hosts = append(report.Hosts, fleet.NewBalance(h, 0)) }); err != nil {
+	if err := hosts.Each(ctx, s.state, func(h fleet.Host) { report.Hosts = append(report.Hosts, fleet.NewBalance(h, 0)) }); err != nil {
 		return report, fmt.Errorf("ledger: %w", err)
 	}
 	report.Total = fleet.Total(report.Hosts)

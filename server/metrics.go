@@ -60,7 +60,7 @@ func (s *Server) measure(emit measure) {
 	hub := s.hub.Stats()
 	emit("change_clients", "Streams of changes that browsers follow.", false, float64(hub.Clients))
 	emit("change_clients_dropped_total", "Streams of changes cut off because they did not keep up.", true, float64(hub.Dropped))
-	emit("heartbeats_waiting", "Heartbeats that are not written yet.", false, float64(s.beats.waiting()))
+	emit("heartbeats_waiting", "Heartbeats that are not written yet.", false, float64(s.beats.Waiting()))
 	ready := 0.0
 	if s.readiness() == nil {
 		ready = 1

@@ -16,8 +16,12 @@ import (
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/auth"
+	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
+	"github.com/holdfast-security/holdfast/server/simulation"
+	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store/segment"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
@@ -39,10 +43,10 @@ type Server struct {
 	accounts  *people
 	hub       *api.Hub
 
-	registry  registry
-	beats     *heartbeats
-	speaker   *speaker
-	simulator *simulator
+	registry  hosts.Registry
+	beats     *hosts.Heartbeats
+	speaker   *statement.Speaker
+	simulator *simulation.Simulator
 	rules     *detection
 	upkeep    *maintenance
 	settings  settings
@@ -54,6 +58,9 @@ type Server struct {
 	pipeline *ingest.Pipeline
 	https    net.Listener
 }
+
+// streamName is the directory of the embedded stream in the data directory.
+const streamName = "stream"
 
 // startTime bounds what New and Start do.
 const startTime = time.Minute
@@ -84,7 +91,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if s.rules.rules, err = s.rules.load(); err != nil {
 		return nil, err
 	}
-	s.keys, err = pki.Open(cfg.path(keysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
+	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +109,13 @@ func (s *Server) openStores(ctx context.Context) error {
 	}
 	where := sqlstore.Config{DSN: dsn, Log: s.log}
 	if dsn == "" {
-		where.Path = s.cfg.path(stateName)
+		where.Path = s.cfg.path(backup.StateName)
 	}
 	if s.state, err = sqlstore.Open(ctx, where); err != nil {
 		return err
 	}
 	s.opened.add("the database", func(context.Context) error { return s.state.Close() })
-	blobs, err := segment.OpenDirectory(s.cfg.path(segmentsName))
+	blobs, err := segment.OpenDirectory(s.cfg.path(backup.SegmentsName))
 	if err != nil {
 		return err
 	}
@@ -137,17 +144,19 @@ func (s *Server) assemble(ctx context.Context) error {
 	if s.first, err = makeFirstAdmin(ctx, s.state, made, path); err != nil {
 		return err
 	}
-	if err := s.registry.load(ctx, s.state); err != nil {
+	if err := s.registry.Load(ctx, s.state); err != nil {
 		return err
 	}
-	s.beats = newHeartbeats(s.state, s.log, s.hub.Host, s.hub.Ledger)
-	s.speaker = newSpeaker(s.log, s.keys.Signing(), s.state, s.sendSigned)
-	if err := s.speaker.load(ctx, s.state); err != nil {
+	s.beats = hosts.NewHeartbeats(s.state, s.log, s.hub.Host, s.hub.Ledger)
+	s.speaker = statement.New(s.log, s.keys.Signing(), s.state, s.sendSigned)
+	if err := s.speaker.Load(ctx, s.state); err != nil {
 		return err
 	}
-	s.simulator = newSimulator(s.log, s.state, scenarios(), s.registry.active, s.speaker.order, s.hub.Simulation)
+	s.simulator = simulation.New(simulation.Config{
+		Log: s.log, Orders: s.state, Scenarios: scenarioAlerts(), Active: s.registry.Active, Send: s.speaker.Order, Told: s.hub.Simulation,
+	})
 	s.upkeep = &maintenance{log: s.log, state: s.state, events: s, settings: s.settings.retention, wake: make(chan struct{}, 1)}
-	return s.simulator.resume(ctx)
+	return s.simulator.Resume(ctx)
 }
 
 // FirstPassword returns the password of the first administrator, [FirstAdmin],
@@ -240,8 +249,8 @@ func (s *Server) startGateway(ctx context.Context) error {
 
 // startKeeping starts what goes on beside.
 func (s *Server) startKeeping(context.Context) error {
-	s.running.background("heartbeats", s.beats.run)
-	s.running.background("simulations", s.simulator.run)
+	s.running.background("heartbeats", s.beats.Run)
+	s.running.background("simulations", s.simulator.Run)
 	s.running.background("maintenance", s.upkeep.run)
 	return nil
 }
@@ -254,10 +263,10 @@ func (s *Server) Reload(ctx context.Context) error {
 	if rulesErr == nil {
 		s.log.Info("rules were read again", "rules", n)
 	}
-	policiesErr := s.speaker.load(ctx, s.state)
+	policiesErr := s.speaker.Load(ctx, s.state)
 	if policiesErr == nil {
-		for _, h := range s.registry.all() {
-			s.speaker.refresh(ctx, h)
+		for _, h := range s.registry.All() {
+			s.speaker.Refresh(ctx, h)
 		}
 	}
 	return errors.Join(rulesErr, policiesErr)
@@ -273,7 +282,7 @@ func (s *Server) alertsSaved(alerts []finding.Alert, added []string) {
 		a := &alerts[i]
 		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: finding.Open, New: fresh[a.ID]})
 	}
-	s.simulator.saved(alerts)
+	s.simulator.Saved(alerts)
 }
 
 // Ready returns nil when the server can do its work, and otherwise says in a

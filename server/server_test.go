@@ -23,6 +23,8 @@ import (
 	apitypes "github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -40,7 +42,7 @@ func start(t *testing.T, dir string) (*Server, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.commitAge, s.beats.every = 200*time.Millisecond, 100*time.Millisecond
+	s.commitAge, s.beats.Every = 200*time.Millisecond, 100*time.Millisecond
 	stopped := false
 	stop := func() {
 		if stopped {
@@ -281,7 +283,7 @@ func checkPolicy(t *testing.T, s *Server, a *agent) {
 		t.Fatal(err)
 	}
 	last := verify(t, s, a, answer.Data, 0)
-	if _, err := s.state.SaveSetting(t.Context(), policiesName, 0, []byte(`{"assignments": [{"labels": {"group": "web"}, "policy": {"disable": ["perf"]}}]}`)); err != nil {
+	if _, err := s.state.SaveSetting(t.Context(), statement.PoliciesName, 0, []byte(`{"assignments": [{"labels": {"group": "web"}, "policy": {"disable": ["perf"]}}]}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reload(t.Context()); err != nil {
@@ -299,12 +301,12 @@ func checkPolicy(t *testing.T, s *Server, a *agent) {
 		t.Fatal(err)
 	}
 	verify(t, s, a, pushed.Data, last)
-	if !strings.Contains(string(statement(t, pushed.Data).Body), "perf") {
+	if !strings.Contains(string(statementIn(t, pushed.Data).Body), "perf") {
 		t.Error("the changed policy does not say what it should")
 	}
 }
 
-func statement(t *testing.T, data []byte) wire.Statement {
+func statementIn(t *testing.T, data []byte) wire.Statement {
 	t.Helper()
 	var signed wire.Signed
 	var st wire.Statement
@@ -430,7 +432,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil || len(list.Items) != 1 {
 		t.Errorf("after restoring there are %d events, %v", len(list.Items), err)
 	}
-	if !again.registry.active(a.host) {
+	if !again.registry.Active(a.host) {
 		t.Error("the host is not there after restoring")
 	}
 	// The new stream numbers from the beginning; ingestion must notice.
@@ -459,25 +461,13 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 			if err := os.WriteFile(file, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Restore(t.Context(), file, to); err == nil {
+			if _, err := backup.Restore(t.Context(), file, to, namedSegments); err == nil {
 				t.Error("it was restored")
 			}
 			if entries, err := os.ReadDir(to); err != nil || len(entries) > 0 {
 				t.Errorf("what was made is still there: %v, %v", entries, err)
 			}
 		})
-	}
-}
-
-func TestBackedUp(t *testing.T) {
-	for name, want := range map[string]bool{
-		"state.db": true, "keys/ca.pem": true, "segments/2026-11-23/a.parquet": true,
-		"": false, "/etc/passwd": false, "../state.db": false, "keys/../../x": false, "keys/a/b": false, "stream/x": false,
-		"lock": false, `keys\x`: false, "state.db/x": false, "segments/x": false, "keys/c:x": false, ".": false,
-	} {
-		if got := backedUp(name); got != want {
-			t.Errorf("%q: got %v", name, got)
-		}
 	}
 }
 

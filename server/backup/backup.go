@@ -1,4 +1,12 @@
-package server
+// Package backup writes and reads backups of a server: tar archives of the
+// state's database, the keys and the segments, under the names that they have
+// in the data directory, with a manifest at the end. An archive that was cut
+// off has no manifest and is refused, and so is one whose files are not what
+// the manifest says.
+//
+// A backup is read as if it came from anybody: names that do not belong into
+// one are refused, and nothing is written outside the directory.
+package backup
 
 import (
 	"archive/tar"
@@ -20,62 +28,62 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 )
 
-// A backup is a tar archive of the state's database, the keys and the segments,
-// under the names that they have in the data directory, and at its end a
-// manifest. An archive that was cut off has none and is refused.
+// Names in a backup and in the data directory.
 const (
-	stateName    = "state.db"
-	keysName     = "keys"
-	segmentsName = "segments"
-	streamName   = "stream"
+	StateName    = "state.db" // database
+	KeysName     = "keys"     // directory
+	SegmentsName = "segments" // directory, with one for each day in it
 	manifestName = "manifest.json"
 
-	backupVersion = 1
+	formatVersion = 1
 	maxManifest   = 256 << 20
 )
 
-// manifest says what a backup holds.
-type manifest struct {
-	Version int            `json:"version"` // of the format, 1
-	Server  string         `json:"server"`  // version of the server that made it
-	Created time.Time      `json:"created_time"`
-	Files   []manifestFile `json:"files"`
+// Manifest says what a backup holds.
+type Manifest struct {
+	Version int       `json:"version"` // of the format, 1
+	Server  string    `json:"server"`  // version of the server that made it
+	Created time.Time `json:"created_time"`
+	Files   []File    `json:"files"`
 }
 
-type manifestFile struct {
+// File is a file in a backup.
+type File struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// backupSource is what a backup is made of.
-type backupSource struct {
-	dataDir string
-	state   interface {
+// Source is what a backup is made of.
+type Source struct {
+	// DataDir is the server's data directory, in which a copy of the database
+	// is made for a while.
+	DataDir string
+	State   interface {
 		Backup(ctx context.Context, path string) error
 		SegmentList(ctx context.Context, f store.SegmentFilter) ([]store.Segment, error)
 	}
 }
 
-// write writes the backup. Nothing may remove segments meanwhile; all else may
+// Write writes the backup. Nothing may remove segments meanwhile; all else may
 // go on. What the stream holds and no segment does is not part of it.
-func (b backupSource) write(ctx context.Context, w io.Writer) error {
-	scratch, err := os.MkdirTemp(b.dataDir, "backup-")
+func (b Source) Write(ctx context.Context, w io.Writer) error {
+	scratch, err := os.MkdirTemp(b.DataDir, "backup-")
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	state := filepath.Join(scratch, stateName)
-	if err := b.state.Backup(ctx, state); err != nil {
+	state := filepath.Join(scratch, StateName)
+	if err := b.State.Backup(ctx, state); err != nil {
 		return err
 	}
 	// Asked after the copy, the list holds every segment that the copy names.
-	segments, err := b.state.SegmentList(ctx, store.SegmentFilter{})
+	segments, err := b.State.SegmentList(ctx, store.SegmentFilter{})
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	a := archive{tar: tar.NewWriter(w), manifest: manifest{Version: backupVersion, Server: version.Get().Version, Created: time.Now().UTC()}}
-	if err := a.add(ctx, stateName, state); err != nil {
+	a := archive{tar: tar.NewWriter(w), manifest: Manifest{Version: formatVersion, Server: version.Get().Version, Created: time.Now().UTC()}}
+	if err := a.add(ctx, StateName, state); err != nil {
 		return err
 	}
 	if err := b.addKeys(ctx, &a); err != nil {
@@ -83,15 +91,15 @@ func (b backupSource) write(ctx context.Context, w io.Writer) error {
 	}
 	for _, seg := range segments {
 		name := segmentFile(seg)
-		if err := a.add(ctx, name, filepath.Join(b.dataDir, filepath.FromSlash(name))); err != nil {
+		if err := a.add(ctx, name, filepath.Join(b.DataDir, filepath.FromSlash(name))); err != nil {
 			return err
 		}
 	}
 	return a.close()
 }
 
-func (b backupSource) addKeys(ctx context.Context, a *archive) error {
-	dir := filepath.Join(b.dataDir, keysName)
+func (b Source) addKeys(ctx context.Context, a *archive) error {
+	dir := filepath.Join(b.DataDir, KeysName)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("back up the keys: %w", err)
@@ -100,7 +108,7 @@ func (b backupSource) addKeys(ctx context.Context, a *archive) error {
 		if !e.Type().IsRegular() {
 			continue
 		}
-		if err := a.add(ctx, path.Join(keysName, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+		if err := a.add(ctx, path.Join(KeysName, e.Name()), filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -108,12 +116,12 @@ func (b backupSource) addKeys(ctx context.Context, a *archive) error {
 }
 
 // segmentFile returns the name of a segment's file in the data directory.
-func segmentFile(s store.Segment) string { return path.Join(segmentsName, s.Day, s.ID+".parquet") }
+func segmentFile(s store.Segment) string { return path.Join(SegmentsName, s.Day, s.ID+".parquet") }
 
 // archive is a backup being written.
 type archive struct {
 	tar      *tar.Writer
-	manifest manifest
+	manifest Manifest
 }
 
 // add adds a file under a name.
@@ -137,7 +145,7 @@ func (a *archive) add(ctx context.Context, name, from string) error {
 	if _, err := io.Copy(io.MultiWriter(a.tar, hash), io.LimitReader(file, info.Size())); err != nil {
 		return fmt.Errorf("back up %s: %w", name, err)
 	}
-	a.manifest.Files = append(a.manifest.Files, manifestFile{name, info.Size(), hex.EncodeToString(hash.Sum(nil))})
+	a.manifest.Files = append(a.manifest.Files, File{name, info.Size(), hex.EncodeToString(hash.Sum(nil))})
 	return nil
 }
 
@@ -156,44 +164,44 @@ func (a *archive) close() error {
 	return a.tar.Close()
 }
 
-// readBackup goes through a backup, calling each for every file in it, and then
+// Read goes through a backup, calling each for every file in it, and then
 // checks that everything is there that its manifest names, unchanged.
-func readBackup(r io.Reader, each func(name string, content io.Reader) error) (manifest, error) {
+func Read(r io.Reader, each func(name string, content io.Reader) error) (Manifest, error) {
 	archive := tar.NewReader(r)
-	found := make(map[string]manifestFile)
+	found := make(map[string]File)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return manifest{}, errors.New("the backup is cut off: its manifest is missing")
+			return Manifest{}, errors.New("the backup is cut off: its manifest is missing")
 		}
 		if err != nil {
-			return manifest{}, fmt.Errorf("read the backup: %w", err)
+			return Manifest{}, fmt.Errorf("read the backup: %w", err)
 		}
 		if header.Name == manifestName {
 			return checkManifest(archive, found)
 		}
 		if header.Typeflag != tar.TypeReg || !backedUp(header.Name) {
-			return manifest{}, fmt.Errorf("the backup holds %q, which does not belong into one", header.Name)
+			return Manifest{}, fmt.Errorf("the backup holds %q, which does not belong into one", header.Name)
 		}
 		if _, twice := found[header.Name]; twice {
-			return manifest{}, fmt.Errorf("the backup holds %q twice", header.Name)
+			return Manifest{}, fmt.Errorf("the backup holds %q twice", header.Name)
 		}
 		hash := sha256.New()
 		if err := each(header.Name, io.TeeReader(archive, hash)); err != nil {
-			return manifest{}, err
+			return Manifest{}, err
 		}
-		found[header.Name] = manifestFile{header.Name, header.Size, hex.EncodeToString(hash.Sum(nil))}
+		found[header.Name] = File{header.Name, header.Size, hex.EncodeToString(hash.Sum(nil))}
 	}
 }
 
 // checkManifest compares the manifest with what was found.
-func checkManifest(r io.Reader, found map[string]manifestFile) (manifest, error) {
-	var m manifest
+func checkManifest(r io.Reader, found map[string]File) (Manifest, error) {
+	var m Manifest
 	if err := json.NewDecoder(io.LimitReader(r, maxManifest)).Decode(&m); err != nil {
 		return m, fmt.Errorf("read the manifest of the backup: %w", err)
 	}
-	if m.Version != backupVersion {
-		return m, fmt.Errorf("the backup has format %d, this version of Holdfast reads %d", m.Version, backupVersion)
+	if m.Version != formatVersion {
+		return m, fmt.Errorf("the backup has format %d, this version of Holdfast reads %d", m.Version, formatVersion)
 	}
 	if len(m.Files) != len(found) {
 		return m, fmt.Errorf("the backup holds %d files, its manifest names %d", len(found), len(m.Files))
@@ -214,11 +222,11 @@ func backedUp(name string) bool {
 	}
 	part := strings.Split(name, "/")
 	switch part[0] {
-	case stateName:
+	case StateName:
 		return len(part) == 1
-	case keysName:
+	case KeysName:
 		return len(part) == 2
-	case segmentsName:
+	case SegmentsName:
 		return len(part) == 3
 	}
 	return false

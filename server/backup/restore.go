@@ -1,4 +1,4 @@
-package server
+package backup
 
 import (
 	"context"
@@ -11,27 +11,27 @@ import (
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/store"
-	"github.com/holdfast-security/holdfast/store/sqlstore"
 )
 
 // Restore puts the backup in the file at path into the data directory, which
 // must be empty or not there, and checks that it is whole: every file against
 // the manifest, and every segment that the database names. What fails is taken
-// away again. It returns what the backup says of itself in words.
-func Restore(ctx context.Context, path, dataDir string) (string, error) {
+// away again. Named opens the database in a file and returns the segments that it
+// names.
+func Restore(ctx context.Context, path, dataDir string, named func(ctx context.Context, state string) ([]store.Segment, error)) (Manifest, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("open the backup: %w", err)
+		return Manifest{}, fmt.Errorf("open the backup: %w", err)
 	}
 	defer file.Close()
 	if err := emptyDir(dataDir); err != nil {
-		return "", err
+		return Manifest{}, err
 	}
-	m, err := extract(ctx, file, dataDir)
+	m, err := extract(ctx, file, dataDir, named)
 	if err != nil {
-		return "", errors.Join(err, clearDir(dataDir))
+		return Manifest{}, errors.Join(err, clearDir(dataDir))
 	}
-	return fmt.Sprintf("backup of %s, made by Holdfast %s, %d files", m.Created.Format("2006-01-02 15:04:05 MST"), m.Server, len(m.Files)), nil
+	return m, nil
 }
 
 // emptyDir makes sure that the directory is there and empty.
@@ -52,20 +52,20 @@ func emptyDir(dir string) error {
 // clearDir takes away what a restore that failed has made.
 func clearDir(dir string) error {
 	var errs []error
-	for _, name := range []string{stateName, stateName + "-wal", stateName + "-shm", keysName, segmentsName} {
+	for _, name := range []string{StateName, StateName + "-wal", StateName + "-shm", KeysName, SegmentsName} {
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
 	}
 	return errors.Join(errs...)
 }
 
 // extract unpacks and checks a backup.
-func extract(ctx context.Context, r io.Reader, dir string) (manifest, error) {
+func extract(ctx context.Context, r io.Reader, dir string, named func(context.Context, string) ([]store.Segment, error)) (Manifest, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return manifest{}, fmt.Errorf("open the data directory: %w", err)
+		return Manifest{}, fmt.Errorf("open the data directory: %w", err)
 	}
 	defer root.Close()
-	m, err := readBackup(r, func(name string, content io.Reader) error {
+	m, err := Read(r, func(name string, content io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func extract(ctx context.Context, r io.Reader, dir string) (manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, errors.Join(atomicfile.SyncDir(dir), checkState(ctx, dir))
+	return m, errors.Join(atomicfile.SyncDir(dir), checkState(ctx, dir, named))
 }
 
 // put writes one file, synced.
@@ -96,19 +96,13 @@ func put(root *os.Root, name string, content io.Reader) error {
 	return nil
 }
 
-// checkState opens the restored database and looks for every segment that it
-// names.
-func checkState(ctx context.Context, dir string) (err error) {
-	path := filepath.Join(dir, stateName)
+// checkState looks for every segment that the restored database names.
+func checkState(ctx context.Context, dir string, named func(context.Context, string) ([]store.Segment, error)) error {
+	path := filepath.Join(dir, StateName)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the backup holds no database of the state")
 	}
-	state, err := sqlstore.Open(ctx, sqlstore.Config{Path: path})
-	if err != nil {
-		return fmt.Errorf("open the restored state: %w", err)
-	}
-	defer func() { err = errors.Join(err, state.Close()) }()
-	segments, err := state.SegmentList(ctx, store.SegmentFilter{})
+	segments, err := named(ctx, path)
 	if err != nil {
 		return fmt.Errorf("check the restored state: %w", err)
 	}

@@ -1,4 +1,6 @@
-package server
+// Package hosts knows the hosts from memory, and gathers what their agents say
+// of themselves into few writes.
+package hosts
 
 import (
 	"context"
@@ -11,18 +13,18 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 )
 
-// registry knows the hosts from memory, for questions that come with every
+// Registry knows the hosts from memory, for questions that come with every
 // message: whether a host may speak, and which labels decide its policy. It is
 // safe for concurrent use.
-type registry struct {
+type Registry struct {
 	mu    sync.RWMutex // guards hosts
 	hosts map[event.HostID]fleet.Host
 }
 
-// load reads all hosts.
-func (r *registry) load(ctx context.Context, st store.Hosts) error {
+// Load reads all hosts.
+func (r *Registry) Load(ctx context.Context, st store.Hosts) error {
 	hosts := make(map[event.HostID]fleet.Host)
-	err := eachHost(ctx, st, func(h fleet.Host) {
+	err := Each(ctx, st, func(h fleet.Host) {
 		h.Heartbeat = nil
 		hosts[h.ID] = h
 	})
@@ -35,8 +37,8 @@ func (r *registry) load(ctx context.Context, st store.Hosts) error {
 	return nil
 }
 
-// set notes a host that is new or was changed by people.
-func (r *registry) set(h fleet.Host) {
+// Set notes a host that is new or was changed by people.
+func (r *Registry) Set(h fleet.Host) {
 	h.Heartbeat, h.Labels = nil, maps.Clone(h.Labels)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,15 +48,17 @@ func (r *registry) set(h fleet.Host) {
 	r.hosts[h.ID] = h
 }
 
-func (r *registry) get(id event.HostID) (fleet.Host, bool) {
+// Get returns a host without its heartbeat and intake's changes, false where
+// there is none.
+func (r *Registry) Get(id event.HostID) (fleet.Host, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	h, ok := r.hosts[id]
 	return h, ok
 }
 
-// all returns the active hosts, in no order.
-func (r *registry) all() []fleet.Host {
+// All returns the active hosts, in no order.
+func (r *Registry) All() []fleet.Host {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	var hosts []fleet.Host
@@ -66,14 +70,14 @@ func (r *registry) all() []fleet.Host {
 	return hosts
 }
 
-// active reports whether the host is enrolled and not revoked.
-func (r *registry) active(id event.HostID) bool {
-	h, ok := r.get(id)
+// Active reports whether the host is enrolled and not revoked.
+func (r *Registry) Active(id event.HostID) bool {
+	h, ok := r.Get(id)
 	return ok && h.State == fleet.Active
 }
 
-// revoked reports whether the public key is that of a revoked host.
-func (r *registry) revoked(publicKey string) bool {
+// Revoked reports whether the public key is that of a revoked host.
+func (r *Registry) Revoked(publicKey string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, h := range r.hosts {
@@ -84,8 +88,8 @@ func (r *registry) revoked(publicKey string) bool {
 	return false
 }
 
-// eachHost calls fn for every host, by name.
-func eachHost(ctx context.Context, st store.Hosts, fn func(fleet.Host)) error {
+// Each calls fn for every host, by name.
+func Each(ctx context.Context, st store.Hosts, fn func(fleet.Host)) error {
 	page := store.Page{Limit: 1000}
 	for {
 		list, err := st.Hosts(ctx, store.HostFilter{}, page)

@@ -1,4 +1,8 @@
-package server
+// Package simulation plays attacks on hosts: it sends the orders, takes the
+// answers, and joins each scenario with the alert that it raised, so that
+// people see the whole chain work. What hosts answer is hostile: bounded, and
+// taken only for orders that the host was given.
+package simulation
 
 import (
 	"context"
@@ -11,7 +15,6 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/account"
-	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
@@ -42,21 +45,29 @@ const (
 	answerTimeout = 10 * time.Second
 )
 
-// simulator plays attacks on hosts: it sends the orders, takes the answers, and
-// joins each scenario with the alert that it raised. It is safe for concurrent
-// use.
-type simulator struct {
-	log       *slog.Logger
-	state     store.Orders
-	scenarios []api.Scenario
-	send      func(ctx context.Context, host event.HostID, o wire.Order, valid time.Duration) error
-	active    func(event.HostID) bool
-	told      func(order string)
+// Config is what a simulator works with. All fields must be set.
+type Config struct {
+	Log    *slog.Logger
+	Orders store.Orders
+	// Scenarios are the names of what can be played, with the alerts that it
+	// must raise.
+	Scenarios map[string]finding.AlertType
+	// Active reports whether the host is enrolled and not revoked.
+	Active func(event.HostID) bool
+	// Send signs and sends an order, which the host obeys for a while.
+	Send func(ctx context.Context, host event.HostID, o wire.Order, valid time.Duration) error
+	// Told is called with the id of an order that made progress.
+	Told func(order string)
+}
 
-	mu     sync.Mutex                   // guards open
-	open   map[string]*openOrder        // by id: answers or alerts are waited for
-	alerts chan []finding.Alert         // saved, to be joined
-	types  map[string]finding.AlertType // of each scenario
+// Simulator plays attacks on hosts. Make it with [New]; it is safe for
+// concurrent use.
+type Simulator struct {
+	Config
+
+	mu     sync.Mutex            // guards open
+	open   map[string]*openOrder // by id: answers or alerts are waited for
+	alerts chan []finding.Alert  // saved, to be joined
 }
 
 // openOrder is what is remembered of an order under way.
@@ -66,24 +77,14 @@ type openOrder struct {
 	missing map[string]finding.AlertType // scenarios whose alert has not come
 }
 
-func newSimulator(log *slog.Logger, state store.Orders, scenarios []api.Scenario, active func(event.HostID) bool,
-	send func(context.Context, event.HostID, wire.Order, time.Duration) error, told func(string),
-) *simulator {
-	s := &simulator{
-		log: log, state: state, scenarios: scenarios, active: active, send: send, told: told,
-		open: make(map[string]*openOrder), alerts: make(chan []finding.Alert, 64), types: make(map[string]finding.AlertType),
-	}
-	for _, sc := range scenarios {
-		s.types[sc.Name] = sc.AlertType
-	}
-	return s
+// New returns a simulator.
+func New(c Config) *Simulator {
+	return &Simulator{Config: c, open: make(map[string]*openOrder), alerts: make(chan []finding.Alert, 64)}
 }
 
-// Scenarios returns what can be played, by name.
-func (s *simulator) Scenarios() []api.Scenario { return slices.Clone(s.scenarios) }
-
-// Simulate sends the order to play scenarios on a host.
-func (s *simulator) Simulate(ctx context.Context, host event.HostID, names []string, by string) (store.Order, error) {
+// Simulate sends the order to play scenarios on a host. An error wraps
+// [account.ErrInvalid] when it is the request's fault.
+func (s *Simulator) Simulate(ctx context.Context, host event.HostID, names []string, by string) (store.Order, error) {
 	if err := s.check(host, names); err != nil {
 		return store.Order{}, err
 	}
@@ -95,27 +96,27 @@ func (s *simulator) Simulate(ctx context.Context, host event.HostID, names []str
 	for _, name := range names {
 		o.Parts = append(o.Parts, store.Part{Subject: name, State: partWaiting, Time: now})
 	}
-	if err := s.state.AddOrder(ctx, o); err != nil {
+	if err := s.Orders.AddOrder(ctx, o); err != nil {
 		return store.Order{}, fmt.Errorf("order of a simulation: %w", err)
 	}
 	s.watch(o)
-	if err := s.send(ctx, host, wire.Order{ID: o.ID, Action: o.Action, Argument: names}, orderTime); err != nil {
+	if err := s.Send(ctx, host, wire.Order{ID: o.ID, Action: o.Action, Argument: names}, orderTime); err != nil {
 		s.change(ctx, o.ID, func(o *store.Order) { o.State, o.Detail = "failed", "it could not be sent to the host" })
 		return store.Order{}, fmt.Errorf("send a simulation to host %s: %w", host, err)
 	}
-	s.told(o.ID)
+	s.Told(o.ID)
 	return o, nil
 }
 
-func (s *simulator) check(host event.HostID, names []string) error {
-	if !s.active(host) {
+func (s *Simulator) check(host event.HostID, names []string) error {
+	if !s.Active(host) {
 		return fmt.Errorf("%w: host %q is not enrolled, or revoked", account.ErrInvalid, host)
 	}
 	if len(names) == 0 || len(names) > maxScenarios {
 		return fmt.Errorf("%w: %d scenarios, not 1 to %d", account.ErrInvalid, len(names), maxScenarios)
 	}
 	for i, name := range names {
-		if _, known := s.types[name]; !known {
+		if _, known := s.Scenarios[name]; !known {
 			return fmt.Errorf("%w: there is no scenario %q", account.ErrInvalid, name)
 		}
 		if slices.Contains(names[:i], name) {
@@ -126,11 +127,11 @@ func (s *simulator) check(host event.HostID, names []string) error {
 }
 
 // watch remembers an order whose answers and alerts are to come.
-func (s *simulator) watch(o store.Order) {
+func (s *Simulator) watch(o store.Order) {
 	missing := make(map[string]finding.AlertType)
 	for _, p := range o.Parts {
 		if p.Alert == "" {
-			missing[p.Subject] = s.types[p.Subject]
+			missing[p.Subject] = s.Scenarios[p.Subject]
 		}
 	}
 	s.mu.Lock()
@@ -140,9 +141,9 @@ func (s *simulator) watch(o store.Order) {
 	}
 }
 
-// resume remembers the orders that were under way when the server stopped.
-func (s *simulator) resume(ctx context.Context) error {
-	list, err := s.state.Orders(ctx, "", store.Page{Limit: 1000})
+// Resume remembers the orders that were under way when the server stopped.
+func (s *Simulator) Resume(ctx context.Context) error {
+	list, err := s.Orders.Orders(ctx, "", store.Page{Limit: 1000})
 	if err != nil {
 		return fmt.Errorf("list orders: %w", err)
 	}
@@ -154,14 +155,14 @@ func (s *simulator) resume(ctx context.Context) error {
 	return nil
 }
 
-// result takes an answer of a host. What the host says is bounded by the
+// Result takes an answer of a host. What the host says is bounded by the
 // stream; answers to orders of other hosts are ignored.
-func (s *simulator) result(host event.HostID, r wire.Result) {
+func (s *Simulator) Result(host event.HostID, r wire.Result) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	o, err := s.state.Order(ctx, r.Order)
+	o, err := s.Orders.Order(ctx, r.Order)
 	if err != nil || o.Host != host {
-		s.log.Warn("an answer to an order that the host was not given is ignored", "host", host)
+		s.Log.Warn("an answer to an order that the host was not given is ignored", "host", host)
 		return
 	}
 	if len(r.Detail) > maxDetail {
@@ -181,22 +182,22 @@ func (s *simulator) result(host event.HostID, r wire.Result) {
 }
 
 // change changes an order and tells it.
-func (s *simulator) change(ctx context.Context, id string, change func(*store.Order)) {
-	_, err := s.state.ChangeOrder(ctx, id, func(o *store.Order) error {
+func (s *Simulator) change(ctx context.Context, id string, change func(*store.Order)) {
+	_, err := s.Orders.ChangeOrder(ctx, id, func(o *store.Order) error {
 		o.Changed = time.Now().UTC()
 		change(o)
 		return nil
 	})
 	if err != nil {
-		s.log.Error("an order could not be changed", "order", id, "error", err)
+		s.Log.Error("an order could not be changed", "order", id, "error", err)
 		return
 	}
-	s.told(id)
+	s.Told(id)
 }
 
-// saved takes alerts that were stored. It does not block: when alerts come
+// Saved takes alerts that were stored. It does not block: when alerts come
 // faster than they can be looked at, simulations miss theirs.
-func (s *simulator) saved(alerts []finding.Alert) {
+func (s *Simulator) Saved(alerts []finding.Alert) {
 	s.mu.Lock()
 	waiting := len(s.open) > 0
 	s.mu.Unlock()
@@ -206,13 +207,13 @@ func (s *simulator) saved(alerts []finding.Alert) {
 	select {
 	case s.alerts <- alerts:
 	default:
-		s.log.Warn("too many alerts at once to join them to simulations")
+		s.Log.Warn("too many alerts at once to join them to simulations")
 	}
 }
 
-// run joins alerts to simulations and ends those that got no answer, until ctx
+// Run joins alerts to simulations and ends those that got no answer, until ctx
 // ends.
-func (s *simulator) run(ctx context.Context) {
+func (s *Simulator) Run(ctx context.Context) {
 	tick := time.NewTicker(expiryCheck)
 	defer tick.Stop()
 	for {
@@ -230,7 +231,7 @@ func (s *simulator) run(ctx context.Context) {
 }
 
 // join gives the alert to the simulations on its host that wait for its type.
-func (s *simulator) join(ctx context.Context, a *finding.Alert) {
+func (s *Simulator) join(ctx context.Context, a *finding.Alert) {
 	for _, found := range s.waitingFor(a) {
 		s.change(ctx, found.order, func(o *store.Order) {
 			for i := range o.Parts {
@@ -244,7 +245,7 @@ func (s *simulator) join(ctx context.Context, a *finding.Alert) {
 
 type scenarioOf struct{ order, scenario string }
 
-func (s *simulator) waitingFor(a *finding.Alert) []scenarioOf {
+func (s *Simulator) waitingFor(a *finding.Alert) []scenarioOf {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []scenarioOf
@@ -263,7 +264,7 @@ func (s *simulator) waitingFor(a *finding.Alert) []scenarioOf {
 }
 
 // expire ends orders that nobody answered in time.
-func (s *simulator) expire(ctx context.Context, now time.Time) {
+func (s *Simulator) expire(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	var over []string
 	for id, o := range s.open {
@@ -274,7 +275,7 @@ func (s *simulator) expire(ctx context.Context, now time.Time) {
 	}
 	s.mu.Unlock()
 	for _, id := range over {
-		o, err := s.state.Order(ctx, id)
+		o, err := s.Orders.Order(ctx, id)
 		if err != nil || o.State != orderSent && o.State != "accepted" && o.State != "running" {
 			continue
 		}

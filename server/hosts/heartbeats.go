@@ -1,4 +1,4 @@
-package server
+package hosts
 
 import (
 	"context"
@@ -19,15 +19,17 @@ const (
 	silentAfter = 3 * time.Minute
 )
 
-// heartbeats gathers what agents say of themselves and writes it in batches:
+// Heartbeats gathers what agents say of themselves and writes it in batches:
 // thousands of hosts are one transaction every few seconds. Between two
 // batches only the latest of a host counts. It is safe for concurrent use.
-type heartbeats struct {
+type Heartbeats struct {
 	state  store.Hosts
 	log    *slog.Logger
 	told   func(event.HostID) // of hosts about which something changed that people see
 	ledger func()             // told after each batch
-	every  time.Duration
+	// Every is the time between writes, 5 seconds; it must not change while
+	// Run runs.
+	Every time.Duration
 
 	mu     sync.Mutex // guards what follows
 	due    map[event.HostID]fleet.Heartbeat
@@ -36,23 +38,26 @@ type heartbeats struct {
 	failed bool
 }
 
-func newHeartbeats(state store.Hosts, log *slog.Logger, told func(event.HostID), ledger func()) *heartbeats {
-	return &heartbeats{
-		state: state, log: log, told: told, ledger: ledger, every: beatEvery, due: make(map[event.HostID]fleet.Heartbeat),
+// NewHeartbeats returns a gatherer that writes to state. Told is called with
+// hosts about which something changed that people see, ledger after each write;
+// neither must block.
+func NewHeartbeats(state store.Hosts, log *slog.Logger, told func(event.HostID), ledger func()) *Heartbeats {
+	return &Heartbeats{
+		state: state, log: log, told: told, ledger: ledger, Every: beatEvery, due: make(map[event.HostID]fleet.Heartbeat),
 		last: make(map[event.HostID]fleet.Heartbeat), heard: make(map[event.HostID]time.Time),
 	}
 }
 
-// add takes the heartbeat of a host.
-func (h *heartbeats) add(host event.HostID, beat fleet.Heartbeat) {
+// Add takes the heartbeat of a host.
+func (h *Heartbeats) Add(host event.HostID, beat fleet.Heartbeat) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.due[host] = beat
 }
 
-// run writes until ctx ends, and then what is left.
-func (h *heartbeats) run(ctx context.Context) {
-	tick := time.NewTicker(h.every)
+// Run writes until ctx ends, and then what is left.
+func (h *Heartbeats) Run(ctx context.Context) {
+	tick := time.NewTicker(h.Every)
 	defer tick.Stop()
 	for {
 		select {
@@ -67,7 +72,7 @@ func (h *heartbeats) run(ctx context.Context) {
 
 // flush writes what is due. What cannot be written is due again, unless there
 // is something newer.
-func (h *heartbeats) flush(ctx context.Context) {
+func (h *Heartbeats) flush(ctx context.Context) {
 	h.mu.Lock()
 	due := h.due
 	h.due = make(map[event.HostID]fleet.Heartbeat)
@@ -88,7 +93,7 @@ func (h *heartbeats) flush(ctx context.Context) {
 	h.ledger()
 }
 
-func (h *heartbeats) putBack(due map[event.HostID]fleet.Heartbeat, err error) {
+func (h *Heartbeats) putBack(due map[event.HostID]fleet.Heartbeat, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for host, beat := range due {
@@ -103,7 +108,7 @@ func (h *heartbeats) putBack(due map[event.HostID]fleet.Heartbeat, err error) {
 }
 
 // changed returns the hosts whose state, as people see it, is not what it was.
-func (h *heartbeats) changed(now time.Time, beats map[event.HostID]fleet.Heartbeat) []event.HostID {
+func (h *Heartbeats) changed(now time.Time, beats map[event.HostID]fleet.Heartbeat) []event.HostID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failed = false
@@ -126,8 +131,8 @@ func alike(a, b fleet.Heartbeat) bool {
 		})
 }
 
-// waiting returns how many heartbeats are not written yet.
-func (h *heartbeats) waiting() int {
+// Waiting returns how many heartbeats are not written yet.
+func (h *Heartbeats) Waiting() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.due)

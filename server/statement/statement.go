@@ -1,4 +1,7 @@
-package server
+// Package statement says signed things to hosts: which policy they have, and
+// what they are ordered to do. Policies are one document of assignments to
+// hosts and labels; each host is given the last one that fits it.
+package statement
 
 import (
 	"context"
@@ -16,8 +19,8 @@ import (
 	"github.com/holdfast-security/holdfast/wire"
 )
 
-// policiesName is the name of the policies' document in the settings.
-const policiesName = "policies"
+// PoliciesName is the name of the policies' document in the settings.
+const PoliciesName = "policies"
 
 // policies say which policy each host has: the last assignment that fits it.
 type policies struct {
@@ -68,8 +71,9 @@ func parsePolicies(data []byte) (*policies, error) {
 	return &p, nil
 }
 
-// speaker says signed things to hosts. It is safe for concurrent use.
-type speaker struct {
+// Speaker says signed things to hosts. Make it with [New]; it is safe for
+// concurrent use.
+type Speaker struct {
 	log    *slog.Logger
 	key    wire.Signer
 	orders store.Orders // for serial numbers
@@ -86,14 +90,16 @@ type signedPolicy struct {
 	signed  wire.Signed
 }
 
-func newSpeaker(log *slog.Logger, key wire.Signer, orders store.Orders, send func(context.Context, event.HostID, wire.Signed) error) *speaker {
-	return &speaker{log: log, key: key, orders: orders, send: send, policies: &policies{}, signed: make(map[event.HostID]signedPolicy)}
+// New returns a speaker that signs with the key, numbers statements by orders,
+// and sends by send.
+func New(log *slog.Logger, key wire.Signer, orders store.Orders, send func(context.Context, event.HostID, wire.Signed) error) *Speaker {
+	return &Speaker{log: log, key: key, orders: orders, send: send, policies: &policies{}, signed: make(map[event.HostID]signedPolicy)}
 }
 
-// load puts the stored policies in force. Those that were stay when the new
+// Load puts the stored policies in force. Those that were stay when the new
 // ones are not valid.
-func (s *speaker) load(ctx context.Context, settings store.Settings) error {
-	data, _, err := settings.Setting(ctx, policiesName)
+func (s *Speaker) Load(ctx context.Context, settings store.Settings) error {
+	data, _, err := settings.Setting(ctx, PoliciesName)
 	p := &policies{}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -110,9 +116,9 @@ func (s *speaker) load(ctx context.Context, settings store.Settings) error {
 	return nil
 }
 
-// policy returns the signed policy of a host. It is signed anew only when it
+// Policy returns the signed policy of a host. It is signed anew only when it
 // changed, so that ten thousand agents that reconnect cost no write each.
-func (s *speaker) policy(ctx context.Context, h fleet.Host) (wire.Signed, error) {
+func (s *Speaker) Policy(ctx context.Context, h fleet.Host) (wire.Signed, error) {
 	s.mu.Lock()
 	want := s.policies.of(h)
 	given := s.signed[h.ID]
@@ -138,12 +144,12 @@ func (s *speaker) policy(ctx context.Context, h fleet.Host) (wire.Signed, error)
 	return signed, nil
 }
 
-// refresh sends a host its policy if that changed since it was last given.
-func (s *speaker) refresh(ctx context.Context, h fleet.Host) {
+// Refresh sends a host its policy if that changed since it was last given.
+func (s *Speaker) Refresh(ctx context.Context, h fleet.Host) {
 	s.mu.Lock()
 	before, known := s.signed[h.ID]
 	s.mu.Unlock()
-	signed, err := s.policy(ctx, h)
+	signed, err := s.Policy(ctx, h)
 	if err == nil && known && string(before.signed.Message) != string(signed.Message) {
 		err = s.send(ctx, h.ID, signed)
 	}
@@ -152,9 +158,9 @@ func (s *speaker) refresh(ctx context.Context, h fleet.Host) {
 	}
 }
 
-// order signs an order and sends it. The host obeys it for as long as valid
+// Order signs an order and sends it. The host obeys it for as long as valid
 // says.
-func (s *speaker) order(ctx context.Context, host event.HostID, o wire.Order, valid time.Duration) error {
+func (s *Speaker) Order(ctx context.Context, host event.HostID, o wire.Order, valid time.Duration) error {
 	signed, err := s.sign(ctx, wire.KindOrder, host, valid, func(uint64) any { return o })
 	if err != nil {
 		return err
@@ -164,7 +170,7 @@ func (s *speaker) order(ctx context.Context, host event.HostID, o wire.Order, va
 
 // sign makes a statement with the next serial number of its kind. Zero valid
 // means that it does not expire.
-func (s *speaker) sign(ctx context.Context, kind wire.Kind, host event.HostID, valid time.Duration, body func(serial uint64) any) (wire.Signed, error) {
+func (s *Speaker) sign(ctx context.Context, kind wire.Kind, host event.HostID, valid time.Duration, body func(serial uint64) any) (wire.Signed, error) {
 	serial, err := s.orders.NextSerial(ctx, host, string(kind))
 	if err != nil {
 		return wire.Signed{}, fmt.Errorf("number a %s for host %s: %w", kind, host, err)

@@ -1,0 +1,97 @@
+package statement
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/policy"
+	"github.com/holdfast-security/holdfast/store/sqlstore"
+	"github.com/holdfast-security/holdfast/wire"
+)
+
+const testHost event.HostID = "haaaaaaaaaaaaaaaa"
+
+func openState(t *testing.T) *sqlstore.Store {
+	t.Helper()
+	st, err := sqlstore.Open(t.Context(), sqlstore.Config{Path: filepath.Join(t.TempDir(), "state.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	host := fleet.Host{ID: testHost, Name: "web-1", State: fleet.Active, PublicKey: "U1", Enrolled: time.Now(), Labels: map[string]string{"group": "web"}}
+	if err := st.AddHost(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func TestPolicies(t *testing.T) {
+	p, err := parsePolicies([]byte(`{"assignments": [
+		{"policy": {"heartbeat_seconds": 30}},
+		{"labels": {"group": "web"}, "policy": {"disable": ["perf"]}},
+		{"host": "h2", "policy": {"raw_records": true}}
+	]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		host fleet.Host
+		want policy.Policy
+	}{
+		"any":   {fleet.Host{ID: "h1"}, policy.Policy{HeartbeatSeconds: 30}},
+		"label": {fleet.Host{ID: "h1", Labels: map[string]string{"group": "web"}}, policy.Policy{Disable: []string{"perf"}}},
+		"host":  {fleet.Host{ID: "h2", Labels: map[string]string{"group": "web"}}, policy.Policy{RawRecords: true}},
+	} {
+		got, _ := json.Marshal(p.of(c.host))
+		want, _ := json.Marshal(c.want)
+		if string(got) != string(want) {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	for _, text := range []string{"", "[]", `{"assignments": [{"policy": {"heartbeat_seconds": 1}}]}`} {
+		if _, err := parsePolicies([]byte(text)); err == nil {
+			t.Errorf("%q is taken for policies", text)
+		}
+	}
+}
+
+func TestPoliciesAreSignedAnewOnlyWhenChanged(t *testing.T) {
+	st := openState(t)
+	pair, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	s := New(quiet, pair, st, func(context.Context, event.HostID, wire.Signed) error {
+		sent++
+		return nil
+	})
+	host := fleet.Host{ID: testHost}
+	first, err := s.Policy(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Policy(t.Context(), host)
+	if err != nil || string(first.Message) != string(second.Message) {
+		t.Errorf("the same policy was signed twice, %v", err)
+	}
+	s.Refresh(t.Context(), host)
+	if sent != 0 {
+		t.Error("a policy that did not change was sent")
+	}
+	s.policies = &policies{[]assignment{{Policy: policy.Policy{RawRecords: true}}}}
+	s.Refresh(t.Context(), host)
+	if sent != 1 {
+		t.Errorf("a policy that changed was sent %d times", sent)
+	}
+}
