@@ -15,6 +15,8 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -35,7 +37,7 @@ func (s *Server) simulate(ctx context.Context, in *simulationInput) (*body[store
 			return nil, fmt.Errorf("%w: scenarios: there is no %q; GET /scenarios lists them", account.ErrInvalid, name)
 		}
 	}
-	order, err := s.Simulator.Simulate(ctx, event.HostID(in.ID), in.Body.Scenarios, of(ctx).identity.Actor())
+	order, err := s.Simulator.Simulate(ctx, event.HostID(in.ID), in.Body.Scenarios, front.Of(ctx).Identity.Actor())
 	if err != nil {
 		return nil, err
 	}
@@ -46,14 +48,14 @@ func (s *Server) simulate(ctx context.Context, in *simulationInput) (*body[store
 }
 
 func (s *Server) listSimulations(ctx context.Context, in *simulationQuery) (*pageOf[store.Order], error) {
-	list, err := s.State.Orders(ctx, event.HostID(in.Host), in.store())
+	list, err := s.State.Orders(ctx, event.HostID(in.Host), in.Store())
 	return &pageOf[store.Order]{list}, err
 }
 
-func (s *Server) getSimulation(ctx context.Context, in *ByID) (*body[store.Order], error) {
+func (s *Server) getSimulation(ctx context.Context, in *input.ByID) (*body[store.Order], error) {
 	order, err := s.State.Order(ctx, in.ID)
 	if err != nil {
-		return nil, about("simulation", in.ID, err)
+		return nil, front.About("simulation", in.ID, err)
 	}
 	return &body[store.Order]{order}, nil
 }
@@ -143,7 +145,7 @@ func degraded(features []fleet.Feature) bool {
 func (s *Server) listAuditLog(ctx context.Context, in *auditQuery) (*pageOf[account.Entry], error) {
 	list, err := s.State.Entries(ctx, store.AuditFilter{
 		Actor: in.Actor, Action: in.Action, Object: in.Object, Since: in.Since, Until: in.Until,
-	}, in.store())
+	}, in.Store())
 	return &pageOf[account.Entry]{list}, err
 }
 

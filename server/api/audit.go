@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/server/api/front"
 )
 
 // Outcomes of audit log entries.
@@ -25,13 +26,13 @@ func (s *Server) note(ctx context.Context, action, object string, detail any) er
 }
 
 func (s *Server) record(ctx context.Context, action, object string, detail any, outcome string) error {
-	q := of(ctx)
-	entry := account.Entry{Time: s.now(), Actor: q.identity.Actor(), Action: action, Object: object, Outcome: outcome}
-	if !q.known {
+	q := front.Of(ctx)
+	entry := account.Entry{Time: s.now(), Actor: q.Identity.Actor(), Action: action, Object: object, Outcome: outcome}
+	if !q.Known {
 		entry.Actor = "anonymous"
 	}
-	if q.from.IsValid() {
-		entry.Address = q.from.String()
+	if q.From.IsValid() {
+		entry.Address = q.From.String()
 	}
 	if detail != nil {
 		text, err := json.Marshal(detail)
@@ -73,12 +74,12 @@ func objectOf(in any) string {
 
 // queryOf returns the query of the request, for the audit log, bounded.
 func queryOf(ctx context.Context) any {
-	q := of(ctx)
-	if q.r == nil || q.r.URL.RawQuery == "" {
+	q := front.Of(ctx)
+	if q.R == nil || q.R.URL.RawQuery == "" {
 		return nil
 	}
 	const most = 2 << 10
-	query := q.r.URL.RawQuery
+	query := q.R.URL.RawQuery
 	return map[string]string{"query": strings.ToValidUTF8(query[:min(len(query), most)], "")}
 }
 

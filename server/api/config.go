@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/changes"
+	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -98,7 +99,7 @@ type Rules interface {
 }
 
 // ErrNotReady says that the server cannot do its work at the moment.
-var ErrNotReady = errors.New("not ready")
+var ErrNotReady = front.ErrNotReady
 
 // Config is what the API needs. Fields without a remark must be set.
 type Config struct {
@@ -153,17 +154,16 @@ type Config struct {
 }
 
 // ErrorStatus is the HTTP status of an error, and of all that wrap it.
-type ErrorStatus struct {
-	Err    error
-	Status int
-}
+type ErrorStatus = front.Status
 
-// Limits of requests.
-const (
-	MaxBody         = 1 << 20          // bytes of a request's body
-	bodyTimeout     = 10 * time.Second // for reading it
-	requestTimeout  = 30 * time.Second // for everything that is not a stream
-	downloadTimeout = 10 * time.Minute // for a program
-	flowTimeout     = time.Minute      // for a client to take a piece of a stream
-	silence         = 3 * time.Minute  // without a heartbeat, after which a host counts as silent
-)
+// Hub tells changes to all who follow them.
+type Hub = changes.Hub
+
+// NewHub returns a hub without clients.
+func NewHub() *Hub { return changes.NewHub() }
+
+// flowTimeout is how long a client may take for a piece of a stream.
+const flowTimeout = time.Minute
+
+// silence is the time without a heartbeat after which a host counts as silent.
+const silence = 3 * time.Minute

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/server/api/front"
 )
 
 // authorise lets those through who may use the operation, before parameters
@@ -16,36 +17,36 @@ import (
 func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		err := s.fromHere(r)
+		err := s.front.FromHere(r)
 		if err == nil && op.role != public {
-			err = s.admit(of(r.Context()), op)
+			err = s.admit(front.Of(r.Context()), op)
 		}
 		if err != nil {
 			s.noteRefusal(r.Context(), op, err)
-			s.refuse(w, r, err)
+			s.front.Refuse(w, r, err)
 			return
 		}
-		if err := readBody(w, r); err != nil {
-			s.refuse(w, r, err)
+		if err := front.ReadBody(w, r); err != nil {
+			s.front.Refuse(w, r, err)
 			return
 		}
 		if op.long {
 			next(ctx)
 			return
 		}
-		bounded, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		bounded, cancel := context.WithTimeout(r.Context(), front.Timeout)
 		defer cancel()
 		next(huma.WithContext(ctx, bounded))
 	}
 }
 
 // admit finds out who sends the request and whether they may use op.
-func (s *Server) admit(q *request, op operation) error {
-	identity, err := s.People.Identify(q.r)
+func (s *Server) admit(q *front.Request, op operation) error {
+	identity, err := s.People.Identify(q.R)
 	if err != nil {
 		return err
 	}
-	q.identity, q.known = identity, true
+	q.Identity, q.Known = identity, true
 	switch {
 	case !identity.Role.Includes(op.role):
 		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.id, op.role, identity.Role)

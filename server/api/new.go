@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/server/api/front"
 )
 
 // New returns a server that answers by what the configuration connects it to.
@@ -27,17 +30,27 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	s.openAPI = document
-	if err := s.registerFiles(); err != nil {
+	s.front, err = front.New(front.Config{
+		Log: s.log, Document: document, Ready: c.Ready, Metrics: c.Metrics, MayRead: s.mayRead,
+		Console: c.Console, NoConsole: c.NoConsole, Downloads: c.Downloads, AgentUnit: c.AgentUnit, PublicURL: c.PublicURL, Pin: c.Pin,
+		TrustedProxies: c.TrustedProxies, TLS: c.TLS, Statuses: c.Statuses,
+	}, s.mux)
+	if err != nil {
 		return nil, err
 	}
-	s.handler = s.identified(s.isolated(s.secured(s.bounded(compressed(s.mux)))))
 	return s, nil
+}
+
+// mayRead returns nil for requests of readers.
+func (s *Server) mayRead(r *http.Request) error {
+	q := front.Of(r.Context())
+	q.R = r
+	return s.admit(q, operation{id: "metrics", role: account.Reader})
 }
 
 // ServeHTTP answers a request. It never panics but with
 // [http.ErrAbortHandler], by which net/http breaks a connection off.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
 
 // Harden sets the bounds of an HTTP server that the handlers cannot set:
 // those of headers and of idle connections. It leaves the rest as it is; in

@@ -10,6 +10,8 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/jsonform"
 )
 
 // public as the role of an operation lets everybody in, unasked.
@@ -40,7 +42,7 @@ type operation struct {
 type empty struct{}
 
 // add registers an operation with its handler. What the handler returns as an
-// error becomes a problem by [problemOf].
+// error becomes a problem by [front.Front.Problem].
 func add[I, O any](s *Server, op operation, handler func(context.Context, *I) (*O, error)) {
 	s.operations = append(s.operations, op)
 	huma.Register(s.huma, op.document(s), func(ctx context.Context, in *I) (*O, error) {
@@ -61,7 +63,7 @@ func add[I, O any](s *Server, op operation, handler func(context.Context, *I) (*
 func (op operation) document(s *Server) huma.Operation {
 	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag}, Summary: op.summary,
-		Description: op.text, DefaultStatus: op.status, MaxBodyBytes: MaxBody, BodyReadTimeout: bodyTimeout,
+		Description: op.text, DefaultStatus: op.status, MaxBodyBytes: front.MaxBody, BodyReadTimeout: front.Timeout,
 		RejectUnknownQueryParameters: !op.lenient,
 		Middlewares:                  huma.Middlewares{s.authorise(op)},
 		Extensions:                   map[string]any{"x-role": string(op.role)},
@@ -81,7 +83,7 @@ func (op operation) document(s *Server) huma.Operation {
 
 // newHuma returns an API without operations, and the document that they fill.
 func newHuma(mux *http.ServeMux, version string) huma.API {
-	format := huma.Format{Marshal: writeJSON, Unmarshal: readJSON}
+	format := huma.Format{Marshal: jsonform.Write, Unmarshal: json.Unmarshal}
 	return huma.NewAPI(huma.Config{
 		OpenAPI:       description(version),
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
@@ -168,7 +170,7 @@ func (s *Server) document() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return indent(compact)
+	return jsonform.Indent(compact)
 }
 
 // tidy takes out of the document what says nothing or too much: how single

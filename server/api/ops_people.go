@@ -6,6 +6,7 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -17,27 +18,6 @@ type (
 	versioned[T any] struct {
 		ETag string `header:"ETag" doc:"The version, in quotes, for If-Match."`
 		Body T
-	}
-
-	// Page is the part of a list that a request asks for.
-	Page struct {
-		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"At most so many."`
-		After string `query:"after" maxLength:"1024" doc:"The next of the part before."`
-	}
-
-	// IfMatch is the version that a change builds on.
-	IfMatch struct {
-		Version string `header:"If-Match" maxLength:"64" example:"\"3\"" doc:"The ETag that the change builds on. Without it, or with *, the change is made to whatever is there."`
-	}
-
-	// ByID is the uid in the path.
-	ByID struct {
-		ID string `path:"uid" minLength:"1" maxLength:"128" doc:"The uid."`
-	}
-
-	// ByName is the name in the path.
-	ByName struct {
-		Name string `path:"name" minLength:"1" maxLength:"64" doc:"The user's name."`
 	}
 )
 
@@ -141,12 +121,12 @@ type (
 		Error string `query:"error" maxLength:"512"`
 	}
 	userUpdate struct {
-		ByName
-		IfMatch
+		input.ByName
+		input.IfMatch
 		Body api.UserChange
 	}
 	passwordUpdate struct {
-		ByName
+		input.ByName
 		Body api.NewPassword
 	}
 	pageOf[T any] = body[store.List[T]]

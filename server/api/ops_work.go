@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -173,7 +173,7 @@ const changesText = "Server-sent events as they happen: `alert` (AlertChange), `
 
 type (
 	hostQuery struct {
-		Page
+		input.Page
 		State string   `query:"state" enum:"active,revoked" doc:"Only hosts in this state."`
 		Text  string   `query:"text" maxLength:"256" doc:"In name, uid or address, ignoring case."`
 		Label []string `query:"label,explode" maxItems:"16" example:"group=web" doc:"Only hosts with this label, as key=value; all that are given."`
@@ -181,98 +181,71 @@ type (
 	hostPage   = pageOf[fleet.Host]
 	hostBody   = versioned[fleet.Host]
 	hostUpdate struct {
-		ByID
-		IfMatch
+		input.ByID
+		input.IfMatch
 		Body api.HostUpdate
 	}
 	hostProcessQuery struct {
-		ByID
+		input.ByID
 		Limit int `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"At most so many processes."`
 	}
 
-	// Between bounds a list in time.
-	Between struct {
-		Since time.Time `query:"since" doc:"At or after."`
-		Until time.Time `query:"until" doc:"Before."`
-	}
-	// EventChoice chooses events.
-	EventChoice struct {
-		Page
-		Between
-		Class   []className `query:"class,explode" maxItems:"32" doc:"Only events of these classes."`
-		Process string      `query:"process" pattern:"^[0-9a-f]{16}-[0-9]+-[0-9]+$" doc:"Only events in which the process with this uid acts, or is parent or target."`
-		User    string      `query:"user" maxLength:"256" doc:"Only events of this user."`
-		Text    string      `query:"text" maxLength:"256" doc:"In command line, program, file, account, message or address, ignoring case."`
-		Order   string      `query:"order" enum:"time,-time" default:"-time" doc:"Oldest or newest first."`
-	}
 	hostEventQuery struct {
-		ByID
-		EventChoice
+		input.ByID
+		input.EventChoice
 	}
 	eventQuery struct {
-		EventChoice
+		input.EventChoice
 		Host string `query:"host" maxLength:"64" doc:"Only events of this host."`
 	}
 	eventPage = pageOf[event.Event]
 
-	// AlertChoice chooses alerts.
-	AlertChoice struct {
-		Between
-		Status   []finding.Status    `query:"status,explode" maxItems:"8" doc:"Only alerts in these statuses."`
-		Severity []severityName      `query:"severity,explode" maxItems:"8" doc:"Only alerts of these severities."`
-		Type     []finding.AlertType `query:"type,explode" maxItems:"64" doc:"Only alerts of these types."`
-		Host     []event.HostID      `query:"host,explode" maxItems:"256" doc:"Only alerts of these hosts."`
-		Tactic   []finding.Tactic    `query:"tactic,explode" maxItems:"32" doc:"Only alerts of these ATT&CK tactics."`
-		Assignee []string            `query:"assignee,explode" maxItems:"64" doc:"Only alerts of these users; - means nobody."`
-		Rule     []string            `query:"rule,explode" maxItems:"64" doc:"Only alerts of these rules, by uid."`
-		Text     string              `query:"text" maxLength:"256" doc:"In title, description or host name, ignoring case."`
-	}
 	alertQuery struct {
-		Page
-		AlertChoice
+		input.Page
+		input.AlertChoice
 		Order store.AlertOrder `query:"order" default:"-last_time" doc:"The order; a leading minus means descending."`
 	}
 	countQuery struct {
-		AlertChoice
+		input.AlertChoice
 		Bucket string `query:"bucket" maxLength:"16" example:"1h" doc:"Width of the buckets of over_time, as a Go duration of at least a minute; at most 1000 buckets."`
 	}
 	alertPage   = pageOf[finding.Summary]
 	alertBody   = versioned[finding.Case]
 	alertUpdate struct {
-		ByID
-		IfMatch
+		input.ByID
+		input.IfMatch
 		Body api.AlertUpdate
 	}
 	commentInput struct {
-		ByID
+		input.ByID
 		Body api.NewComment
 	}
 	timelineQuery struct {
-		ByID
+		input.ByID
 		Before int    `query:"before_seconds" minimum:"0" maximum:"86400" default:"300" doc:"Begin so many seconds before the alert's first event."`
 		After  int    `query:"after_seconds" minimum:"0" maximum:"86400" default:"300" doc:"End so many seconds after the alert's first event."`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"At most so many."`
 		Cursor string `query:"after" maxLength:"1024" doc:"The next of the part before."`
 	}
 	similarQuery struct {
-		ByID
+		input.ByID
 		Limit int `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"At most so many."`
 	}
 	simulationInput struct {
-		ByID
+		input.ByID
 		Body api.SimulationRequest
 	}
 	simulationQuery struct {
-		Page
+		input.Page
 		Host string `query:"host" maxLength:"64" doc:"Only simulations on this host."`
 	}
 	settingsUpdate struct {
-		IfMatch
+		input.IfMatch
 		Body api.SettingsUpdate
 	}
 	auditQuery struct {
-		Page
-		Between
+		input.Page
+		input.Between
 		Actor  string `query:"actor" maxLength:"128" doc:"Only what this user, token:uid or host:uid did."`
 		Action string `query:"action" maxLength:"128" example:"alert.*" doc:"Only this action; .* at the end means all that begin so."`
 		Object string `query:"object" maxLength:"128" doc:"Only what was done to this uid."`

@@ -11,16 +11,17 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/fleet"
-	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/input"
 )
 
 func (s *Server) createSession(ctx context.Context, in *body[api.Credentials]) (*sessionBody, error) {
-	q := of(ctx)
-	identity, err := s.People.Logon(q.w, q.r, in.Body.Name, in.Body.Password, q.from)
+	q := front.Of(ctx)
+	identity, err := s.People.Logon(q.W, q.R, in.Body.Name, in.Body.Password, q.From)
 	if err != nil {
 		return nil, s.failedLogon(ctx, in.Body.Name, err)
 	}
-	q.identity, q.known = identity, true
+	q.Identity, q.Known = identity, true
 	if err := s.note(ctx, "session.create", identity.User.Name, nil); err != nil {
 		return nil, err
 	}
@@ -40,23 +41,23 @@ func session(i account.Identity) api.Session {
 }
 
 func (s *Server) getSession(ctx context.Context, _ *empty) (*sessionBody, error) {
-	return &sessionBody{session(of(ctx).identity)}, nil
+	return &sessionBody{session(front.Of(ctx).Identity)}, nil
 }
 
 func (s *Server) deleteSession(ctx context.Context, _ *empty) (*empty, error) {
-	q := of(ctx)
-	if err := s.People.Logoff(q.w, q.r); err != nil {
+	q := front.Of(ctx)
+	if err := s.People.Logoff(q.W, q.R); err != nil {
 		return nil, err
 	}
-	return nil, s.note(ctx, "session.delete", q.identity.User.Name, nil)
+	return nil, s.note(ctx, "session.delete", q.Identity.User.Name, nil)
 }
 
 func (s *Server) changePassword(ctx context.Context, in *body[api.PasswordChange]) (*empty, error) {
-	q := of(ctx)
-	if err := s.People.ChangePassword(q.r, in.Body.Old, in.Body.New, q.from); err != nil {
+	q := front.Of(ctx)
+	if err := s.People.ChangePassword(q.R, in.Body.Old, in.Body.New, q.From); err != nil {
 		return nil, err
 	}
-	return nil, s.note(ctx, "user.password", q.identity.User.Name, nil)
+	return nil, s.note(ctx, "user.password", q.Identity.User.Name, nil)
 }
 
 func (s *Server) getLoginOptions(ctx context.Context, _ *empty) (*body[api.LoginOptions], error) {
@@ -65,8 +66,8 @@ func (s *Server) getLoginOptions(ctx context.Context, _ *empty) (*body[api.Login
 }
 
 func (s *Server) startOIDC(ctx context.Context, _ *empty) (*redirectBody, error) {
-	q := of(ctx)
-	target, err := s.People.StartProvider(q.w, q.r)
+	q := front.Of(ctx)
+	target, err := s.People.StartProvider(q.W, q.R)
 	if err != nil {
 		return &redirectBody{loginPage(err)}, nil
 	}
@@ -87,16 +88,16 @@ func loginPage(err error) string {
 }
 
 func (s *Server) finishOIDC(ctx context.Context, in *oidcReply) (*redirectBody, error) {
-	q := of(ctx)
+	q := front.Of(ctx)
 	if in.Error != "" {
 		cause := fmt.Errorf("%w: the OpenID provider says %q", account.ErrCredentials, in.Error)
 		return s.failedProvider(ctx, cause)
 	}
-	identity, err := s.People.FinishProvider(q.w, q.r, in.Code, in.State)
+	identity, err := s.People.FinishProvider(q.W, q.R, in.Code, in.State)
 	if err != nil {
 		return s.failedProvider(ctx, err)
 	}
-	q.identity, q.known = identity, true
+	q.Identity, q.Known = identity, true
 	if err := s.note(ctx, "session.create", identity.User.Name, map[string]bool{"external": true}); err != nil {
 		return nil, err
 	}
@@ -112,19 +113,16 @@ func (s *Server) failedProvider(ctx context.Context, cause error) (*redirectBody
 	return &redirectBody{loginPage(cause)}, nil
 }
 
-func (s *Server) listUsers(ctx context.Context, in *Page) (*userPage, error) {
-	list, err := s.State.Users(ctx, in.store())
+func (s *Server) listUsers(ctx context.Context, in *input.Page) (*userPage, error) {
+	list, err := s.State.Users(ctx, in.Store())
 	return &userPage{list}, err
 }
-
-// store returns the page as the store has it.
-func (p Page) store() store.Page { return store.Page{Limit: p.Limit, After: p.After} }
 
 func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versioned[account.User], error) {
 	q := in.Body
 	u, err := s.People.AddUser(ctx, account.User{Name: q.Name, FullName: q.FullName, Role: q.Role, Created: s.now()}, q.Password)
 	if err != nil {
-		return nil, about("user", q.Name, err)
+		return nil, front.About("user", q.Name, err)
 	}
 	if err := s.note(ctx, "user.create", u.Name, map[string]any{"role": u.Role}); err != nil {
 		return nil, err
@@ -132,16 +130,16 @@ func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versio
 	return tagged(u, u.Version), nil
 }
 
-func (s *Server) getUser(ctx context.Context, in *ByName) (*versioned[account.User], error) {
+func (s *Server) getUser(ctx context.Context, in *input.ByName) (*versioned[account.User], error) {
 	u, err := s.State.User(ctx, in.Name)
 	if err != nil {
-		return nil, about("user", in.Name, err)
+		return nil, front.About("user", in.Name, err)
 	}
 	return tagged(u, u.Version), nil
 }
 
 func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[account.User], error) {
-	version, err := in.version()
+	version, err := in.Expected()
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +150,7 @@ func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[acc
 		return nil
 	})
 	if err != nil {
-		return nil, about("user", in.Name, err)
+		return nil, front.About("user", in.Name, err)
 	}
 	if err := s.note(ctx, "user.update", u.Name, in.Body); err != nil {
 		return nil, err
@@ -167,27 +165,27 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-func (s *Server) deleteUser(ctx context.Context, in *ByName) (*empty, error) {
+func (s *Server) deleteUser(ctx context.Context, in *input.ByName) (*empty, error) {
 	if err := s.People.DropUser(ctx, in.Name); err != nil {
-		return nil, about("user", in.Name, err)
+		return nil, front.About("user", in.Name, err)
 	}
 	return nil, s.note(ctx, "user.delete", in.Name, nil)
 }
 
 func (s *Server) setUserPassword(ctx context.Context, in *passwordUpdate) (*empty, error) {
 	if err := s.People.SetPassword(ctx, in.Name, in.Body.Password); err != nil {
-		return nil, about("user", in.Name, err)
+		return nil, front.About("user", in.Name, err)
 	}
 	return nil, s.note(ctx, "user.password", in.Name, nil)
 }
 
-func (s *Server) listTokens(ctx context.Context, in *Page) (*tokenPage, error) {
-	list, err := s.State.Tokens(ctx, in.store())
+func (s *Server) listTokens(ctx context.Context, in *input.Page) (*tokenPage, error) {
+	list, err := s.State.Tokens(ctx, in.Store())
 	return &tokenPage{list}, err
 }
 
 func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body[api.CreatedToken], error) {
-	t, secret, err := s.People.AddToken(ctx, of(ctx).identity, account.Token{Note: in.Body.Note, Role: in.Body.Role, Expires: in.Body.Expires})
+	t, secret, err := s.People.AddToken(ctx, front.Of(ctx).Identity, account.Token{Note: in.Body.Note, Role: in.Body.Role, Expires: in.Body.Expires})
 	if err != nil {
 		return nil, err
 	}
@@ -197,15 +195,15 @@ func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body
 	return &body[api.CreatedToken]{api.CreatedToken{Token: t, Secret: secret}}, nil
 }
 
-func (s *Server) deleteToken(ctx context.Context, in *ByID) (*empty, error) {
+func (s *Server) deleteToken(ctx context.Context, in *input.ByID) (*empty, error) {
 	if err := s.State.DropToken(ctx, in.ID); err != nil {
-		return nil, about("token", in.ID, err)
+		return nil, front.About("token", in.ID, err)
 	}
 	return nil, s.note(ctx, "token.delete", in.ID, nil)
 }
 
-func (s *Server) listEnrollTokens(ctx context.Context, in *Page) (*enrollPage, error) {
-	list, err := s.State.EnrolTokens(ctx, in.store())
+func (s *Server) listEnrollTokens(ctx context.Context, in *input.Page) (*enrollPage, error) {
+	list, err := s.State.EnrolTokens(ctx, in.Store())
 	return &enrollPage{list}, err
 }
 
@@ -219,7 +217,7 @@ func (s *Server) createEnrollToken(ctx context.Context, in *body[api.NewEnrollTo
 		life = time.Hour
 	}
 	t, secret, err := s.Enroller.NewToken(ctx, fleet.EnrolToken{
-		Note: q.Note, Labels: q.Labels, By: of(ctx).identity.Actor(),
+		Note: q.Note, Labels: q.Labels, By: front.Of(ctx).Identity.Actor(),
 		Created: s.now(), Expires: s.now().Add(life), MaxUses: q.MaxUses,
 	})
 	if err != nil {
@@ -228,7 +226,7 @@ func (s *Server) createEnrollToken(ctx context.Context, in *body[api.NewEnrollTo
 	if err := s.note(ctx, "enroll_token.create", t.ID, map[string]any{"note": t.Note, "labels": t.Labels, "expires": t.Expires, "max_uses": t.MaxUses}); err != nil {
 		return nil, err
 	}
-	return &body[api.CreatedEnrollToken]{api.CreatedEnrollToken{Token: t, Secret: secret, Commands: s.enrollCommands(secret)}}, nil
+	return &body[api.CreatedEnrollToken]{api.CreatedEnrollToken{Token: t, Secret: secret, Commands: s.front.EnrollCommands(secret)}}, nil
 }
 
 // checkLabels says what is wrong with labels that people set.
@@ -241,15 +239,15 @@ func checkLabels(labels map[string]string) error {
 	return nil
 }
 
-func (s *Server) deleteEnrollToken(ctx context.Context, in *ByID) (*empty, error) {
+func (s *Server) deleteEnrollToken(ctx context.Context, in *input.ByID) (*empty, error) {
 	if err := s.State.RevokeEnrolToken(ctx, in.ID); err != nil {
-		return nil, about("enrolment token", in.ID, err)
+		return nil, front.About("enrolment token", in.ID, err)
 	}
 	return nil, s.note(ctx, "enroll_token.delete", in.ID, nil)
 }
 
 func (s *Server) enrollHost(ctx context.Context, in *enrollRequest) (*enrollReply, error) {
-	reply, err := s.Enroller.Enroll(ctx, of(ctx).from, in.Body)
+	reply, err := s.Enroller.Enroll(ctx, front.Of(ctx).From, in.Body)
 	if err != nil {
 		return nil, s.failedEnrolment(ctx, err)
 	}

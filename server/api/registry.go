@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/netip"
 	"path"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -43,17 +45,11 @@ var schemaNames = map[reflect.Type]string{
 
 // aliases are types whose JSON form is that of another.
 var aliases = map[reflect.Type]reflect.Type{
-	reflect.TypeFor[event.Event]():     reflect.TypeFor[eventBody](),
-	reflect.TypeFor[huma.ErrorModel](): reflect.TypeFor[api.Problem](),
-	reflect.TypeFor[severityName]():    reflect.TypeFor[finding.Severity](),
-	reflect.TypeFor[className]():       reflect.TypeFor[event.Class](),
+	reflect.TypeFor[event.Event]():        reflect.TypeFor[eventBody](),
+	reflect.TypeFor[huma.ErrorModel]():    reflect.TypeFor[api.Problem](),
+	reflect.TypeFor[input.SeverityName](): reflect.TypeFor[finding.Severity](),
+	reflect.TypeFor[input.ClassName]():    reflect.TypeFor[event.Class](),
 }
-
-// Names of values that are numbers in Go, for lists of them in a query.
-type (
-	severityName string
-	className    string
-)
 
 // texts are types that are a text in JSON: those with a set of values, which
 // get a schema of their own, and those with a form.
@@ -253,4 +249,4 @@ func (r *registry) Map() map[string]*huma.Schema { return r.schemas }
 func (r *registry) RegisterTypeAlias(reflect.Type, reflect.Type) {}
 
 // MarshalJSON writes the schemas in the order of their names.
-func (r *registry) MarshalJSON() ([]byte, error) { return marshal(r.schemas) }
+func (r *registry) MarshalJSON() ([]byte, error) { return json.Marshal(r.schemas) }

@@ -8,10 +8,10 @@
 // translate between HTTP and small interfaces, which package server connects.
 //
 // Requests come from strangers. What guards the server is in a fixed order in
-// [New]: request id, isolation of panics, the client's address, headers,
+// package front and here: request id, isolation of panics, the client's address, headers,
 // bounds of size and time, then per operation who it is, whether they may, and
 // only then the reading of parameters and body. Errors become answers in one
-// function, [Server.problem].
+// function, [front.Front.Problem].
 package api
 
 import (
@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/holdfast-security/holdfast/server/api/front"
 )
 
 // Server answers HTTP requests. It is made by [New] and safe for concurrent
@@ -30,10 +32,7 @@ type Server struct {
 	mux        *http.ServeMux
 	huma       huma.API
 	operations []operation
-	openAPI    []byte
-	handler    http.Handler
-	page       []byte // of the console
-	measured   checksums
+	front      *front.Front
 	started    time.Time
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/jsonform"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -181,7 +182,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"no body", "POST", "/api/v1/alerts/bulk", "", 400},
 		{"unknown field", "POST", "/api/v1/alerts/bulk", `{"uids":["a"],"colour":"red"}`, 422},
 		{"null", "POST", "/api/v1/alerts/bulk", `null`, 422},
-		{"too large", "POST", "/api/v1/alerts/bulk", strings.Repeat(" ", MaxBody+1), 413},
+		{"too large", "POST", "/api/v1/alerts/bulk", strings.Repeat(" ", front.MaxBody+1), 413},
 		{"enrolment refused", "POST", "/api/v1/enroll", `{"version":1,"token":"bad","public_key":"U","proof":"AAAA","hostname":"","machine_id":"","os":"","arch":"","agent":"","later":1}`, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestListsAreNeverNull(t *testing.T) {
 		store.Order{},
 		api.Settings{},
 	} {
-		if err := writeJSON(&out, v); err != nil {
+		if err := jsonform.Write(&out, v); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -256,28 +257,6 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		}
 		if name == "full" && len(fields) != len(schema.Properties) {
 			t.Errorf("%d fields, %d are described", len(fields), len(schema.Properties))
-		}
-	}
-}
-
-func TestClientAddress(t *testing.T) {
-	s := &Server{Config: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
-	for _, test := range []struct{ name, peer, forwarded, want string }{
-		{"direct", "192.0.2.1:1", "", "192.0.2.1"},
-		{"a stranger's claim", "192.0.2.1:1", "198.51.100.7", "192.0.2.1"},
-		{"behind a proxy", "10.0.0.1:1", "198.51.100.7", "198.51.100.7"},
-		{"behind two", "10.0.0.1:1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"},
-		{"rubbish", "10.0.0.1:1", "x", "10.0.0.1"},
-		{"mapped", "[::ffff:10.0.0.1]:1", "2001:db8::1", "2001:db8::1"},
-		{"no peer", "@", "", "invalid IP"},
-	} {
-		r := httptest.NewRequest("GET", "/", nil)
-		r.RemoteAddr = test.peer
-		if test.forwarded != "" {
-			r.Header.Set("X-Forwarded-For", test.forwarded)
-		}
-		if got := s.clientAddress(r).String(); got != test.want {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
 }

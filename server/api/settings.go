@@ -50,7 +50,7 @@ func (s *Server) getSettings(ctx context.Context, _ *empty) (*versioned[api.Sett
 }
 
 func (s *Server) updateSettings(ctx context.Context, in *settingsUpdate) (*versioned[api.Settings], error) {
-	expected, err := in.version()
+	expected, err := in.Expected()
 	if err != nil {
 		return nil, err
 	}

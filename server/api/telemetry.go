@@ -3,13 +3,12 @@ package api
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -24,35 +23,14 @@ func (s *Server) listHostEvents(ctx context.Context, in *hostEventQuery) (*event
 	return s.events(ctx, event.HostID(in.ID), in.EventChoice)
 }
 
-func (s *Server) events(ctx context.Context, host event.HostID, q EventChoice) (*eventPage, error) {
-	filter, err := q.filter()
+func (s *Server) events(ctx context.Context, host event.HostID, q input.EventChoice) (*eventPage, error) {
+	filter, err := q.Filter()
 	if err != nil {
 		return nil, err
 	}
 	filter.Host = host
 	list, err := s.Events.Events(ctx, filter)
 	return &eventPage{list}, err
-}
-
-// filter returns the choice as the store has it.
-func (q EventChoice) filter() (store.EventFilter, error) {
-	f := store.EventFilter{
-		Since: q.Since, Until: q.Until, User: q.User, Text: q.Text,
-		Limit: q.Limit, OldestFirst: q.Order == "time", After: q.After,
-	}
-	for _, name := range q.Class {
-		var class event.Class
-		if err := class.UnmarshalText([]byte(name)); err != nil {
-			return f, fmt.Errorf("%w: class: %w", account.ErrInvalid, err)
-		}
-		f.Classes = append(f.Classes, class)
-	}
-	if q.Process != "" {
-		if err := f.Process.UnmarshalText([]byte(q.Process)); err != nil {
-			return f, fmt.Errorf("%w: process: %w", account.ErrInvalid, err)
-		}
-	}
-	return f, nil
 }
 
 // Bounds of what is read to find a host's processes.

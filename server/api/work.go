@@ -14,29 +14,14 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 )
 
 // tagged returns an answer with its version as the ETag.
 func tagged[T any](v T, version int64) *versioned[T] {
 	return &versioned[T]{ETag: strconv.Quote(strconv.FormatInt(version, 10)), Body: v}
-}
-
-// version returns the version that a change builds on.
-func (m IfMatch) version() (int64, error) {
-	text := strings.TrimSpace(m.Version)
-	if text == "" || text == "*" {
-		return store.AnyVersion, nil
-	}
-	quoted, err := strconv.Unquote(text)
-	if err != nil {
-		return 0, fmt.Errorf("%w: If-Match: %q is not one ETag in quotes", account.ErrInvalid, text)
-	}
-	version, err := strconv.ParseInt(quoted, 10, 64)
-	if err != nil || version < 0 {
-		return 0, fmt.Errorf("%w: If-Match: %s is no ETag of this server", account.ErrInvalid, text)
-	}
-	return version, nil
 }
 
 // newID returns a random id for what the API itself makes.
@@ -47,33 +32,12 @@ func newID() string {
 }
 
 func (s *Server) listAlerts(ctx context.Context, in *alertQuery) (*alertPage, error) {
-	filter, err := in.filter()
+	filter, err := in.Filter()
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.State.Alerts(ctx, filter, in.Order, in.store())
+	list, err := s.State.Alerts(ctx, filter, in.Order, in.Store())
 	return &alertPage{list}, err
-}
-
-// filter returns the choice as the store has it.
-func (q AlertChoice) filter() (store.AlertFilter, error) {
-	f := store.AlertFilter{
-		Status: q.Status, Type: q.Type, Host: q.Host, Tactic: q.Tactic, Rule: q.Rule, Text: q.Text, Since: q.Since, Until: q.Until,
-	}
-	for _, name := range q.Severity {
-		severity, err := finding.ParseSeverity(string(name))
-		if err != nil {
-			return f, fmt.Errorf("%w: %w", account.ErrInvalid, err)
-		}
-		f.Severity = append(f.Severity, severity)
-	}
-	for _, name := range q.Assignee {
-		if name == api.Nobody {
-			name = ""
-		}
-		f.Assignee = append(f.Assignee, name)
-	}
-	return f, nil
 }
 
 // Bounds of the buckets of counts.
@@ -83,7 +47,7 @@ const (
 )
 
 func (s *Server) countAlerts(ctx context.Context, in *countQuery) (*body[store.AlertCounts], error) {
-	filter, err := in.filter()
+	filter, err := in.Filter()
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +81,7 @@ func (s *Server) bucket(text string, f *store.AlertFilter) (time.Duration, error
 	return width, nil
 }
 
-func (s *Server) getAlert(ctx context.Context, in *ByID) (*alertBody, error) {
+func (s *Server) getAlert(ctx context.Context, in *input.ByID) (*alertBody, error) {
 	c, err := s.alert(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -128,13 +92,13 @@ func (s *Server) getAlert(ctx context.Context, in *ByID) (*alertBody, error) {
 func (s *Server) alert(ctx context.Context, id string) (finding.Case, error) {
 	c, err := s.State.Alert(ctx, id)
 	if err != nil {
-		return c, about("alert", id, err)
+		return c, front.About("alert", id, err)
 	}
 	return c, nil
 }
 
 func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, error) {
-	version, err := in.version()
+	version, err := in.Expected()
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +108,7 @@ func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, 
 	}
 	c, err := s.State.ChangeAlert(ctx, in.ID, version, change)
 	if err != nil {
-		return nil, about("alert", in.ID, err)
+		return nil, front.About("alert", in.ID, err)
 	}
 	if err := s.note(ctx, "alert.update", in.ID, in.Body); err != nil {
 		return nil, err
@@ -156,7 +120,7 @@ func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, 
 // alertChange returns the change that a person asks for, whose assignee has
 // to be a user.
 func (s *Server) alertChange(ctx context.Context, q api.AlertUpdate) (store.AlertChange, error) {
-	change := store.AlertChange{Status: q.Status, Assignee: q.Assignee, Comment: q.Comment, By: of(ctx).identity.Actor(), Time: s.now()}
+	change := store.AlertChange{Status: q.Status, Assignee: q.Assignee, Comment: q.Comment, By: front.Of(ctx).Identity.Actor(), Time: s.now()}
 	if q.Status == nil && q.Assignee == nil && q.Comment == "" {
 		return change, fmt.Errorf("%w: nothing to change: give status, assignee or comment", account.ErrInvalid)
 	}
@@ -184,10 +148,10 @@ func (s *Server) updateAlerts(ctx context.Context, in *body[api.BulkAlertUpdate]
 	return &body[api.Changed]{api.Changed{Changed: n}}, nil
 }
 
-func (s *Server) listAlertComments(ctx context.Context, in *ByID) (*body[api.Comments], error) {
+func (s *Server) listAlertComments(ctx context.Context, in *input.ByID) (*body[api.Comments], error) {
 	comments, err := s.State.Comments(ctx, in.ID)
 	if err != nil {
-		return nil, about("alert", in.ID, err)
+		return nil, front.About("alert", in.ID, err)
 	}
 	return &body[api.Comments]{api.Comments{Items: comments}}, nil
 }
@@ -224,13 +188,13 @@ func (s *Server) listSimilarAlerts(ctx context.Context, in *similarQuery) (*aler
 }
 
 func (s *Server) listViews(ctx context.Context, _ *empty) (*body[api.Views], error) {
-	views, err := s.State.Views(ctx, of(ctx).identity.User.Name)
+	views, err := s.State.Views(ctx, front.Of(ctx).Identity.User.Name)
 	return &body[api.Views]{api.Views{Items: views}}, err
 }
 
 func (s *Server) createView(ctx context.Context, in *body[api.NewView]) (*body[store.View], error) {
 	v := store.View{
-		ID: newID(), Owner: of(ctx).identity.User.Name, Shared: in.Body.Shared,
+		ID: newID(), Owner: front.Of(ctx).Identity.User.Name, Shared: in.Body.Shared,
 		Page: in.Body.Page, Name: in.Body.Name, Query: in.Body.Query, Created: s.now(),
 	}
 	if err := s.State.AddView(ctx, v); err != nil {
@@ -239,14 +203,14 @@ func (s *Server) createView(ctx context.Context, in *body[api.NewView]) (*body[s
 	return &body[store.View]{v}, s.note(ctx, "view.create", v.ID, in.Body)
 }
 
-func (s *Server) deleteView(ctx context.Context, in *ByID) (*empty, error) {
-	identity := of(ctx).identity
+func (s *Server) deleteView(ctx context.Context, in *input.ByID) (*empty, error) {
+	identity := front.Of(ctx).Identity
 	owner := identity.User.Name
 	if identity.Role.Includes(account.Admin) {
 		owner = ""
 	}
 	if err := s.State.DropView(ctx, in.ID, owner); err != nil {
-		return nil, about("view", in.ID, err)
+		return nil, front.About("view", in.ID, err)
 	}
 	return nil, s.note(ctx, "view.delete", in.ID, nil)
 }
@@ -263,20 +227,20 @@ func (s *Server) listHosts(ctx context.Context, in *hostQuery) (*hostPage, error
 		}
 		filter.Labels[key] = value
 	}
-	list, err := s.State.Hosts(ctx, filter, in.store())
+	list, err := s.State.Hosts(ctx, filter, in.Store())
 	return &hostPage{list}, err
 }
 
-func (s *Server) getHost(ctx context.Context, in *ByID) (*hostBody, error) {
+func (s *Server) getHost(ctx context.Context, in *input.ByID) (*hostBody, error) {
 	h, err := s.State.Host(ctx, event.HostID(in.ID))
 	if err != nil {
-		return nil, about("host", in.ID, err)
+		return nil, front.About("host", in.ID, err)
 	}
 	return tagged(h, h.Version), nil
 }
 
 func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, error) {
-	version, err := in.version()
+	version, err := in.Expected()
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +255,7 @@ func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, err
 		return nil
 	})
 	if err != nil {
-		return nil, about("host", in.ID, err)
+		return nil, front.About("host", in.ID, err)
 	}
 	if err := s.note(ctx, "host.update", in.ID, in.Body); err != nil {
 		return nil, err
@@ -300,17 +264,17 @@ func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, err
 	return tagged(h, h.Version), nil
 }
 
-func (s *Server) revokeHost(ctx context.Context, in *ByID) (*hostBody, error) {
+func (s *Server) revokeHost(ctx context.Context, in *input.ByID) (*hostBody, error) {
 	return s.permit(ctx, in, "host.revoke", s.Enroller.Revoke)
 }
 
-func (s *Server) allowHost(ctx context.Context, in *ByID) (*hostBody, error) {
+func (s *Server) allowHost(ctx context.Context, in *input.ByID) (*hostBody, error) {
 	return s.permit(ctx, in, "host.allow", s.Enroller.Allow)
 }
 
-func (s *Server) permit(ctx context.Context, in *ByID, action string, do func(context.Context, event.HostID) error) (*hostBody, error) {
+func (s *Server) permit(ctx context.Context, in *input.ByID, action string, do func(context.Context, event.HostID) error) (*hostBody, error) {
 	if err := do(ctx, event.HostID(in.ID)); err != nil {
-		return nil, about("host", in.ID, err)
+		return nil, front.About("host", in.ID, err)
 	}
 	if err := s.note(ctx, action, in.ID, nil); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package api
+package front
 
 import (
 	"bytes"
@@ -15,12 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/store"
 )
 
 // registerFiles registers what is outside the API.
-func (s *Server) registerFiles() error {
+func (s *Front) registerFiles() error {
 	s.mux.HandleFunc("/api/", s.nothingHere)
 	s.mux.HandleFunc("GET /openapi.json", s.serveDocument)
 	s.mux.HandleFunc("GET /healthz", s.serveHealth)
@@ -48,14 +47,14 @@ func (s *Server) registerFiles() error {
 }
 
 // serveDocument serves the OpenAPI document.
-func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveDocument(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
-	s.deliver(r, w, s.openAPI)
+	s.deliver(r, w, s.Document)
 }
 
 // serveHealth says that the process answers.
-func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveHealth(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	s.deliver(r, w, []byte("ok\n"))
 }
@@ -65,13 +64,13 @@ const readyTimeout = 5 * time.Second
 
 // serveReadiness says whether the server can do its work. Strangers may ask,
 // so the reason goes to the log only.
-func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	if s.Ready != nil {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
 		if err := s.Ready(ctx); err != nil {
-			s.log.WarnContext(r.Context(), "not ready", "error", err)
-			s.refuse(w, r, fmt.Errorf("%w: the server's log says why", ErrNotReady))
+			s.Log.WarnContext(r.Context(), "not ready", "error", err)
+			s.Refuse(w, r, fmt.Errorf("%w: the server's log says why", ErrNotReady))
 			return
 		}
 	}
@@ -80,12 +79,11 @@ func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 
 // serveMetrics serves metrics to this machine and to readers. A request that a
 // proxy on this machine passed on is not this machine's.
-func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	q := of(r.Context())
-	local := q.from.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+func (s *Front) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	local := Of(r.Context()).From.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 	if !local {
-		if err := s.admit(q, operation{id: "metrics", role: account.Reader}); err != nil {
-			s.refuse(w, r, err)
+		if err := s.MayRead(r); err != nil {
+			s.Refuse(w, r, err)
 			return
 		}
 	}
@@ -114,10 +112,10 @@ var kinds = map[string]string{
 
 // serveConsole serves a file of the console, or its page for every other path:
 // the console knows what to show there.
-func (s *Server) serveConsole(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveConsole(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		s.refuse(w, r, &wrongMethodError{r.Method, []string{http.MethodGet}})
+		s.Refuse(w, r, &wrongMethodError{r.Method, []string{http.MethodGet}})
 		return
 	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
@@ -129,7 +127,7 @@ func (s *Server) serveConsole(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(name, "assets/") {
-		s.refuse(w, r, about("file", clipped(name), store.ErrNotFound)) // of an older console: not a page
+		s.Refuse(w, r, About("file", clipped(name), store.ErrNotFound)) // of an older console: not a page
 		return
 	}
 	s.servePage(w, r)
@@ -137,7 +135,7 @@ func (s *Server) serveConsole(w http.ResponseWriter, r *http.Request) {
 
 // serveFile serves a file of the console, compressed where the bundler left
 // such a file beside it. It reports whether there is one.
-func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) bool {
+func (s *Front) serveFile(w http.ResponseWriter, r *http.Request, name string) bool {
 	info, err := fs.Stat(s.Console, name)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
@@ -161,7 +159,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) 
 
 // send sends a file with the encoding that it has, and reports whether it
 // could.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, name, encoding string) bool {
+func (s *Front) send(w http.ResponseWriter, r *http.Request, name, encoding string) bool {
 	f, err := s.Console.Open(name)
 	if err != nil {
 		return false
@@ -180,7 +178,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, name, encoding str
 }
 
 // servePage serves the console's page with a nonce of its own.
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+func (s *Front) servePage(w http.ResponseWriter, r *http.Request) {
 	var b [16]byte
 	rand.Read(b[:])
 	nonce := base64.StdEncoding.EncodeToString(b[:])
@@ -191,7 +189,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveNoConsole answers in the place of a console that was left out.
-func (s *Server) serveNoConsole(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveNoConsole(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusNotFound)
 	s.deliver(r, w, []byte(s.NoConsole+"\n"))

@@ -1,4 +1,4 @@
-package api
+package front
 
 import (
 	"bytes"
@@ -64,8 +64,8 @@ var programName = regexp.MustCompile(`^holdfast(-agent)?-(linux|windows)-(amd64|
 // programs are the names that programName matches and that are looked for.
 var programs = []string{"holdfast-agent-linux-amd64", "holdfast-agent-linux-arm64", "holdfast-linux-amd64", "holdfast-linux-arm64"}
 
-// enrollCommands returns what to type on a host to enrol it with the token.
-func (s *Server) enrollCommands(token string) api.EnrollCommands {
+// EnrollCommands returns what to type on a host to enrol it with the token.
+func (s *Front) EnrollCommands(token string) api.EnrollCommands {
 	trust := ""
 	if pin := s.curlPin(); pin != "" {
 		trust = " -k --pinnedpubkey " + quote(pin)
@@ -77,10 +77,10 @@ func (s *Server) enrollCommands(token string) api.EnrollCommands {
 }
 
 // server returns how hosts reach the server, without a slash at the end.
-func (s *Server) server() string { return strings.TrimSuffix(s.PublicURL, "/") }
+func (s *Front) server() string { return strings.TrimSuffix(s.PublicURL, "/") }
 
 // curlPin returns the server's key as curl's --pinnedpubkey takes it.
-func (s *Server) curlPin() string {
+func (s *Front) curlPin() string {
 	if s.Pin == nil {
 		return ""
 	}
@@ -89,10 +89,10 @@ func (s *Server) curlPin() string {
 }
 
 // serveInstall serves the script that installs the agent.
-func (s *Server) serveInstall(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveInstall(w http.ResponseWriter, r *http.Request) {
 	sums, err := s.sums()
 	if err != nil {
-		s.refuse(w, r, err)
+		s.Refuse(w, r, err)
 		return
 	}
 	unit := s.AgentUnit
@@ -104,7 +104,7 @@ func (s *Server) serveInstall(w http.ResponseWriter, r *http.Request) {
 		"Server": s.server(), "Pin": s.curlPin(), "Sums": sums, "Unit": strings.TrimRight(unit, "\n") + "\n",
 	})
 	if err != nil {
-		s.refuse(w, r, err)
+		s.Refuse(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/x-shellscript; charset=utf-8")
@@ -113,9 +113,9 @@ func (s *Server) serveInstall(w http.ResponseWriter, r *http.Request) {
 }
 
 // deliver writes an answer; a client that has gone does not see it.
-func (s *Server) deliver(r *http.Request, w http.ResponseWriter, text []byte) {
+func (s *Front) deliver(r *http.Request, w http.ResponseWriter, text []byte) {
 	if _, err := w.Write(text); err != nil {
-		s.log.DebugContext(r.Context(), "answer not delivered", "error", err)
+		s.Log.DebugContext(r.Context(), "answer not delivered", "error", err)
 	}
 }
 
@@ -135,7 +135,7 @@ type measured struct {
 }
 
 // sums returns the sums of the programs that there are.
-func (s *Server) sums() ([]checksum, error) {
+func (s *Front) sums() ([]checksum, error) {
 	var found []checksum
 	if s.Downloads == nil {
 		return nil, nil
@@ -155,7 +155,7 @@ func (s *Server) sums() ([]checksum, error) {
 
 // offered returns the file behind the name of a program: the one built for
 // this machine may lie there under its plain name.
-func (s *Server) offered(name string) string {
+func (s *Front) offered(name string) string {
 	plain, ok := strings.CutSuffix(name, "-linux-"+runtime.GOARCH)
 	if _, err := fs.Stat(s.Downloads, name); ok && runtime.GOOS == "linux" && errors.Is(err, fs.ErrNotExist) {
 		return plain
@@ -191,26 +191,26 @@ func (c *checksums) sum(files fs.FS, name string) (string, error) {
 }
 
 // serveDownload serves a program.
-func (s *Server) serveDownload(w http.ResponseWriter, r *http.Request) {
+func (s *Front) serveDownload(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	if !programName.MatchString(name) || s.Downloads == nil {
-		s.refuse(w, r, about("program", clipped(name), store.ErrNotFound))
+		s.Refuse(w, r, About("program", clipped(name), store.ErrNotFound))
 		return
 	}
 	f, err := s.Downloads.Open(s.offered(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		s.refuse(w, r, about("program", name, store.ErrNotFound))
+		s.Refuse(w, r, About("program", name, store.ErrNotFound))
 		return
 	}
 	if err != nil {
-		s.refuse(w, r, err)
+		s.Refuse(w, r, err)
 		return
 	}
 	defer f.Close()
 	content, ok := f.(io.ReadSeeker)
 	info, err := f.Stat()
 	if !ok || err != nil {
-		s.refuse(w, r, fmt.Errorf("read %s: %w", name, errors.Join(err, errors.ErrUnsupported)))
+		s.Refuse(w, r, fmt.Errorf("read %s: %w", name, errors.Join(err, errors.ErrUnsupported)))
 		return
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadTimeout))

@@ -1,4 +1,6 @@
-package api
+// Package changes tells what changes in the server to those who follow it, as
+// server-sent events.
+package changes
 
 import (
 	"crypto/rand"
@@ -22,9 +24,10 @@ const (
 	remembered  = 1024 // changes that a client that comes back can catch up on
 )
 
+// Errors of following.
 var (
-	errTooManyClients = errors.New("too many streams of changes are open: close some")
-	errClosing        = errors.New("the server is stopping")
+	ErrTooMany = errors.New("too many streams of changes are open: close some")
+	ErrClosed  = errors.New("the server is stopping")
 )
 
 // Hub tells changes to all who follow them. Telling never waits: a client
@@ -36,26 +39,27 @@ type Hub struct {
 
 	mu      sync.Mutex // guards what follows
 	last    uint64     // number of the latest change
-	recent  []told     // the latest changes, oldest first, at most remembered
-	clients map[*follower]struct{}
+	recent  []Change   // the latest changes, oldest first, at most remembered
+	clients map[*Follower]struct{}
 	closed  bool
 }
 
-// told is one change, ready to be sent.
-type told struct {
+// Change is one change, ready to be sent.
+type Change struct {
 	number uint64
 	name   string
 	data   []byte // JSON
 }
 
-// follower is one stream. Its channel is closed by the hub when it is cut off.
-type follower struct {
-	who     string
-	changes chan told
+// Follower is one stream.
+type Follower struct {
+	who string
+	// Changes is closed by the hub when the stream is cut off.
+	Changes chan Change
 }
 
-// HubStats are figures of a [Hub].
-type HubStats struct {
+// Figures are figures of a [Hub].
+type Figures struct {
 	Clients int    // streams now
 	Dropped uint64 // streams cut off because they did not keep up
 }
@@ -64,7 +68,7 @@ type HubStats struct {
 func NewHub() *Hub {
 	var run [4]byte
 	rand.Read(run[:])
-	return &Hub{run: hex.EncodeToString(run[:]), clients: make(map[*follower]struct{})}
+	return &Hub{run: hex.EncodeToString(run[:]), clients: make(map[*Follower]struct{})}
 }
 
 // Alert tells that an alert is new, repeated or was worked on.
@@ -84,10 +88,10 @@ func (h *Hub) Ledger() { h.tell(api.LedgerChanged, api.NoDetail{}) }
 func (h *Hub) Lost() { h.tell(api.ChangesLost, api.NoDetail{}) }
 
 // Stats returns figures for metrics.
-func (h *Hub) Stats() HubStats {
+func (h *Hub) Stats() Figures {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return HubStats{Clients: len(h.clients), Dropped: h.dropped.Load()}
+	return Figures{Clients: len(h.clients), Dropped: h.dropped.Load()}
 }
 
 // Close ends all streams, and those that come later at once.
@@ -101,9 +105,9 @@ func (h *Hub) Close() {
 }
 
 // cut ends a stream; the caller holds the mutex.
-func (h *Hub) cut(c *follower) {
+func (h *Hub) cut(c *Follower) {
 	delete(h.clients, c)
-	close(c.changes)
+	close(c.Changes)
 }
 
 func (h *Hub) tell(name string, detail any) {
@@ -114,14 +118,14 @@ func (h *Hub) tell(name string, detail any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last++
-	c := told{number: h.last, name: name, data: data}
+	c := Change{number: h.last, name: name, data: data}
 	if len(h.recent) == remembered {
 		h.recent = append(h.recent[:0:0], h.recent[remembered/4:]...)
 	}
 	h.recent = append(h.recent, c)
 	for client := range h.clients {
 		select {
-		case client.changes <- c:
+		case client.Changes <- c:
 		default:
 			h.dropped.Add(1)
 			h.cut(client)
@@ -129,14 +133,14 @@ func (h *Hub) tell(name string, detail any) {
 	}
 }
 
-// join begins a stream for who, continuing after the change with the id
+// Join begins a stream for who, continuing after the change with the id
 // after: missed are the changes since then. lost says that there were more
 // than the hub remembers.
-func (h *Hub) join(who, after string) (c *follower, missed []told, lost bool, err error) {
+func (h *Hub) Join(who, after string) (c *Follower, missed []Change, lost bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, nil, false, errClosing
+		return nil, nil, false, ErrClosed
 	}
 	mine := 0
 	for other := range h.clients {
@@ -145,9 +149,9 @@ func (h *Hub) join(who, after string) (c *follower, missed []told, lost bool, er
 		}
 	}
 	if len(h.clients) >= maxClients || mine >= maxPerUser {
-		return nil, nil, false, errTooManyClients
+		return nil, nil, false, ErrTooMany
 	}
-	c = &follower{who: who, changes: make(chan told, clientQueue)}
+	c = &Follower{who: who, Changes: make(chan Change, clientQueue)}
 	h.clients[c] = struct{}{}
 	missed, lost = h.since(after)
 	return c, missed, lost, nil
@@ -155,7 +159,7 @@ func (h *Hub) join(who, after string) (c *follower, missed []told, lost bool, er
 
 // since returns the changes after the one with the given id; the caller holds
 // the mutex.
-func (h *Hub) since(id string) (missed []told, lost bool) {
+func (h *Hub) since(id string) (missed []Change, lost bool) {
 	if id == "" {
 		return nil, false
 	}
@@ -172,8 +176,8 @@ func (h *Hub) since(id string) (missed []told, lost bool) {
 	return append(missed, h.recent[number+1-h.recent[0].number:]...), false
 }
 
-// leave ends a stream.
-func (h *Hub) leave(c *follower) {
+// Leave ends a stream.
+func (h *Hub) Leave(c *Follower) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.clients[c]; ok {
@@ -182,4 +186,4 @@ func (h *Hub) leave(c *follower) {
 }
 
 // id returns how a change is named to clients.
-func (h *Hub) id(c told) string { return h.run + "-" + strconv.FormatUint(c.number, 10) }
+func (h *Hub) id(c Change) string { return h.run + "-" + strconv.FormatUint(c.number, 10) }

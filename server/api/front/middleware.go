@@ -1,4 +1,4 @@
-package api
+package front
 
 import (
 	"bytes"
@@ -31,14 +31,14 @@ var (
 )
 
 // identified gives the request an id and finds the client's address.
-func (s *Server) identified(next http.Handler) http.Handler {
+func (s *Front) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var id [8]byte
 		rand.Read(id[:])
-		q := &request{id: hex.EncodeToString(id[:]), from: s.clientAddress(r), w: w}
+		q := &Request{ID: hex.EncodeToString(id[:]), From: s.clientAddress(r), W: w}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
-		q.r = r
-		w.Header().Set("X-Request-ID", q.id)
+		q.R = r
+		w.Header().Set("X-Request-ID", q.ID)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -49,7 +49,7 @@ const maxHops = 16
 // clientAddress returns the address that the request comes from. What proxies
 // say counts only as far as they are trusted: from the last one on, the first
 // address that is not a trusted proxy's is the client's.
-func (s *Server) clientAddress(r *http.Request) netip.Addr {
+func (s *Front) clientAddress(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
@@ -72,12 +72,12 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 	return from
 }
 
-func (s *Server) trusted(a netip.Addr) bool {
+func (s *Front) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // isolated keeps a panic to the request that met it.
-func (s *Server) isolated(next http.Handler) http.Handler {
+func (s *Front) isolated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &started{ResponseWriter: w}
 		defer func() {
@@ -88,11 +88,11 @@ func (s *Server) isolated(next http.Handler) http.Handler {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			s.log.ErrorContext(r.Context(), "panic", "request", of(r.Context()).id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.Log.ErrorContext(r.Context(), "panic", "request", Of(r.Context()).ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			if out.wrote {
 				panic(http.ErrAbortHandler)
 			}
-			s.refuse(w, r, errPanic)
+			s.Refuse(w, r, errPanic)
 		}()
 		next.ServeHTTP(out, r)
 	})
@@ -123,7 +123,7 @@ func (w *started) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 // secured sets the headers that tell browsers to be strict.
-func (s *Server) secured(next http.Handler) http.Handler {
+func (s *Front) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -145,14 +145,14 @@ func (s *Server) secured(next http.Handler) http.Handler {
 
 // bounded bounds the size of a request and the time for its answer. Streams
 // move the deadline on as long as they get on.
-func (s *Server) bounded(next http.Handler) http.Handler {
+func (s *Front) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > MaxBody {
-			s.refuse(w, r, tooLarge())
+			s.Refuse(w, r, tooLarge())
 			return
 		}
 		// Servers without deadlines are those of tests.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + writeTimeout))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(Timeout + writeTimeout))
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		next.ServeHTTP(w, r)
 	})
@@ -162,9 +162,9 @@ func tooLarge() error {
 	return fmt.Errorf("%w: a request's body has at most %d bytes", wire.ErrOversized, MaxBody)
 }
 
-// readBody reads the body whole, so that whatever happens on the way is told
-// here and huma only sees bytes.
-func readBody(w http.ResponseWriter, r *http.Request) error {
+// ReadBody reads the body whole, so that whatever happens on the way is told
+// here and operations only see bytes.
+func ReadBody(w http.ResponseWriter, r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -189,9 +189,9 @@ func timeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// fromHere refuses requests that change something and that a browser sends on
+// FromHere refuses requests that change something and that a browser sends on
 // behalf of another site. Programs say nothing of where they come from.
-func (s *Server) fromHere(r *http.Request) error {
+func (s *Front) FromHere(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return nil
@@ -216,7 +216,7 @@ func (s *Server) fromHere(r *http.Request) error {
 }
 
 // nothingHere answers what is below /api but no operation.
-func (s *Server) nothingHere(w http.ResponseWriter, r *http.Request) {
+func (s *Front) nothingHere(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
@@ -227,10 +227,10 @@ func (s *Server) nothingHere(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		s.refuse(w, r, &wrongMethodError{r.Method, allowed})
+		s.Refuse(w, r, &wrongMethodError{r.Method, allowed})
 		return
 	}
-	s.refuse(w, r, about("operation", r.Method+" "+clipped(r.URL.Path), store.ErrNotFound))
+	s.Refuse(w, r, About("operation", r.Method+" "+clipped(r.URL.Path), store.ErrNotFound))
 }
 
 // clipped bounds what an answer repeats of a request.

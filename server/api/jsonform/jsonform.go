@@ -1,4 +1,6 @@
-package api
+// Package jsonform writes the JSON of answers as their description promises:
+// lists and maps that are always there are empty, never null.
+package jsonform
 
 import (
 	"bytes"
@@ -11,9 +13,9 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 )
 
-// writeJSON writes v with lists and maps that are empty, never null, where
+// Write writes v with lists and maps that are empty, never null, where
 // the document promises them.
-func writeJSON(w io.Writer, v any) error {
+func Write(w io.Writer, v any) error {
 	filled := reflect.ValueOf(v)
 	if filled.IsValid() && lacking(filled.Type()) {
 		if filled.Kind() != reflect.Pointer {
@@ -29,12 +31,8 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// readJSON reads one JSON value.
-func readJSON(data []byte, v any) error { return json.Unmarshal(data, v) }
-
-func marshal(v any) ([]byte, error) { return json.Marshal(v) }
-
-func indent(compact []byte) ([]byte, error) {
+// Indent returns JSON that people can read, with a line feed at the end.
+func Indent(compact []byte) ([]byte, error) {
 	var out bytes.Buffer
 	if err := json.Indent(&out, compact, "", "  "); err != nil {
 		return nil, err
