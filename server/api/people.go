@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -28,8 +29,12 @@ func (s *Server) createSession(ctx context.Context, in *body[api.Credentials]) (
 	return &sessionBody{session(identity)}, nil
 }
 
-// failedLogon notes a logon that was refused and returns its error.
+// failedLogon notes a logon that was refused and returns its error. Those that
+// the limits refused are not noted: strangers could fill the log with them.
 func (s *Server) failedLogon(ctx context.Context, name string, cause error) error {
+	if errors.Is(cause, account.ErrThrottled) {
+		return cause
+	}
 	if err := s.record(ctx, "session.refused", name, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
 		return err
 	}
@@ -258,7 +263,12 @@ func (s *Server) enrollHost(ctx context.Context, in *enrollRequest) (*enrollRepl
 	return &enrollReply{reply}, nil
 }
 
+// failedEnrolment notes an enrolment that was refused and returns its error.
+// Requests that make no sense are not noted: strangers could fill the log.
 func (s *Server) failedEnrolment(ctx context.Context, cause error) error {
+	if s.front.StatusOf(cause) != http.StatusForbidden {
+		return cause
+	}
 	if err := s.record(ctx, "host.enroll", "", map[string]string{"reason": cause.Error()}, forbidden); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ var statuses = []Status{
 // the log, and the client learns only the request's id.
 func (s *Front) Problem(ctx context.Context, err error) (*api.Problem, http.Header) {
 	q := Of(ctx)
-	p := &api.Problem{Status: s.status(err), ID: q.ID}
+	p := &api.Problem{Status: s.StatusOf(err), ID: q.ID}
 	p.Title = http.StatusText(p.Status)
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -77,7 +77,8 @@ func (s *Front) Problem(ctx context.Context, err error) (*api.Problem, http.Head
 // receives it.
 const statusClientGone = 499
 
-func (s *Front) status(err error) int {
+// StatusOf returns the HTTP status of an error.
+func (s *Front) StatusOf(err error) int {
 	for _, known := range slices.Concat(s.Statuses, statuses) {
 		if errors.Is(err, known.Err) {
 			return known.Status
