@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -218,6 +219,11 @@ func checkCommand(args []string, stdout io.Writer) error {
 	if _, err := cfg.database(); err != nil {
 		return usageProblem{err}
 	}
+	if cfg.CertificateFile != "" {
+		if _, err := tls.LoadX509KeyPair(cfg.CertificateFile, cfg.KeyFile); err != nil {
+			return usageProblem{fmt.Errorf("certificate_file, key_file: %w", err)}
+		}
+	}
 	d := &detection{paths: cfg.Rules}
 	rules, err := d.load()
 	if err != nil {
@@ -279,8 +285,8 @@ func backUp(ctx context.Context, cfg Config, file *os.File) (backup.Manifest, er
 // withServer asks the server that runs on the data directory, or, when there is
 // none, opens one without starting it.
 func withServer(ctx context.Context, cfg Config, path string, form url.Values, answer io.Writer, offline func(*Server) error) error {
-	if _, err := os.Stat(cfg.dataDir()); err != nil {
-		return fmt.Errorf("there is no server here: %w", err)
+	if _, err := os.Stat(cfg.path(backup.KeysName)); err != nil {
+		return fmt.Errorf("there is no server's data in %s, name it with --data: %w", cfg.dataDir(), err)
 	}
 	s, err := New(ctx, cfg, slog.New(slog.DiscardHandler))
 	if errors.Is(err, errLocked) {

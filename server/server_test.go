@@ -492,7 +492,7 @@ func TestCommandLine(t *testing.T) {
 		"check --config /none/x":     {exitUsage, "/none/x"},
 		"restore x":                  {exitUsage, "--data"},
 		"restore /none/x --data d/x": {exitFailed, "/none/x"},
-		"backup --data /none/x b":    {exitFailed, "no server here"},
+		"backup --data /none/x b":    {exitFailed, "no server's data"},
 		"admin":                      {exitUsage, "reset-password"},
 	} {
 		t.Run(line, func(t *testing.T) {

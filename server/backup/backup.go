@@ -180,7 +180,7 @@ func Read(r io.Reader, each func(name string, content io.Reader) error) (Manifes
 		if header.Name == manifestName {
 			return checkManifest(archive, found)
 		}
-		if header.Typeflag != tar.TypeReg || !backedUp(header.Name) {
+		if header.Typeflag != tar.TypeReg || sparse(header) || !backedUp(header.Name) {
 			return Manifest{}, fmt.Errorf("the backup holds %q, which does not belong into one", header.Name)
 		}
 		if _, twice := found[header.Name]; twice {
@@ -192,6 +192,16 @@ func Read(r io.Reader, each func(name string, content io.Reader) error) (Manifes
 		}
 		found[header.Name] = File{header.Name, header.Size, hex.EncodeToString(hash.Sum(nil))}
 	}
+}
+
+// sparse reports whether a file would unfold to more than its archive holds.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkManifest compares the manifest with what was found.
