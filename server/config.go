@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -41,7 +42,8 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// Names are the names and addresses under which people and agents reach
 	// the server. They stand in its generated certificate and in what agents
-	// are told at enrolment. Without them it is the name of the machine.
+	// are told at enrolment. Without them these are the hosts of listen and
+	// stream_listen, where those name one, and the name of the machine.
 	Names []string `yaml:"names"`
 	// CertificateFile and KeyFile are a certificate of your own with its
 	// chain, and its key, both PEM, for console and API. They are read again
@@ -248,10 +250,29 @@ func (c *Config) names() []string {
 	if len(c.Names) > 0 {
 		return c.Names
 	}
+	names := []string{"localhost"}
 	if name, err := os.Hostname(); err == nil && validName(name) {
-		return []string{name}
+		names[0] = name
 	}
-	return []string{"localhost"}
+	for _, address := range []string{c.StreamListen, c.Listen} {
+		if host, ok := oneHost(address); ok && !slices.Contains(names, host) {
+			names = append([]string{host}, names...)
+		}
+	}
+	return names
+}
+
+// oneHost returns the host of an address to listen on, false when that stands
+// for every address of the machine.
+func oneHost(address string) (string, bool) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", false
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		return host, !ip.IsUnspecified()
+	}
+	return host, validName(host)
 }
 
 // database returns the connection string of the database, "" for SQLite.

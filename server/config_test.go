@@ -3,6 +3,7 @@ package server
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,24 @@ func TestConfigErrorsNameTheFile(t *testing.T) {
 	}
 	if _, err := (&Config{DatabaseFile: path}).database(); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("got %v, want the name of the file and nothing of what is in it", err)
+	}
+}
+
+func TestNamesWithoutNames(t *testing.T) {
+	for _, test := range []struct {
+		cfg   Config
+		first []string
+	}{
+		{Config{Names: []string{"a.example"}, Listen: "192.0.2.7:1"}, []string{"a.example"}},
+		{Config{Listen: "192.0.2.7:1", StreamListen: "192.0.2.7:2"}, []string{"192.0.2.7"}},
+		{Config{Listen: "holdfast.example:1", StreamListen: "[2001:db8::7]:2"}, []string{"holdfast.example", "2001:db8::7"}},
+		{Config{Listen: "0.0.0.0:1", StreamListen: "[::]:2"}, (&Config{}).names()},
+		{Config{Listen: ":1", StreamListen: ":2"}, (&Config{}).names()},
+	} {
+		names := test.cfg.names()
+		if len(names) < len(test.first) || !slices.Equal(names[:len(test.first)], test.first) {
+			t.Errorf("listen %q, stream %q: names %q, want %q first", test.cfg.Listen, test.cfg.StreamListen, names, test.first)
+		}
 	}
 }
 

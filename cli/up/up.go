@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -87,31 +86,22 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 func (o *Options) complete() error {
+	for _, dir := range []*string{&o.Server, &o.Agent, &o.Run} {
+		var err error
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(o.Server, 0o700); err != nil {
 		return fmt.Errorf("make the server's data directory: %w", err)
 	}
+	if err := o.checkAddresses(); err != nil {
+		return err
+	}
 	if o.Names == nil {
-		o.Names = names()
+		o.Names = o.names()
 	}
 	return nil
-}
-
-// names returns under which names others may reach this machine, the most
-// useful first: its address where the name leads nowhere.
-func names() []string {
-	var list []string
-	if name, err := os.Hostname(); err == nil && name != "" {
-		list = append(list, name)
-	}
-	// No packet is sent: connecting a datagram socket only asks the kernel
-	// which address it would send from. 192.0.2.1 is nobody's, RFC 5737.
-	if conn, err := net.Dial("udp", "192.0.2.1:9"); err == nil {
-		if address, _, err := net.SplitHostPort(conn.LocalAddr().String()); err == nil {
-			list = append([]string{address}, list...)
-		}
-		conn.Close()
-	}
-	return append(list, "localhost", "127.0.0.1")
 }
 
 // startServer writes the server's configuration and starts it.
@@ -169,7 +159,7 @@ func (o *Options) awaitServer(ctx context.Context, server *Child) (contexts.Cont
 
 // probe asks the server whether it is ready, trusting its own authority only.
 func (o *Options) probe(ctx context.Context) (contexts.Context, error) {
-	entry := contexts.Context{Server: "https://localhost:" + o.port()}
+	entry := contexts.Context{Server: o.url()}
 	var err error
 	if entry.Pin, err = pin(filepath.Join(o.Server, "keys", "ca.pem")); err != nil {
 		return entry, err
@@ -194,13 +184,6 @@ func (o *Options) probe(ctx context.Context) (contexts.Context, error) {
 		return entry, fmt.Errorf("it says %s", strings.TrimSpace(string(said)))
 	}
 	return entry, nil
-}
-
-func (o *Options) port() string {
-	if _, port, err := net.SplitHostPort(o.Listen); err == nil {
-		return port
-	}
-	return "8443"
 }
 
 // pin returns the SHA-256 of the public key of the first certificate in a PEM
