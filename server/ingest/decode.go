@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
@@ -30,7 +31,7 @@ func (p *Pipeline) decode(ctx context.Context, from uint64, queue chan<- frame) 
 	decoder := wire.NewDecoder()
 	return p.cfg.Source.Read(ctx, p.cfg.Partition, from, func(m Message) error {
 		f := frame{sequence: m.Sequence, host: m.Host, taken: m.Time, size: len(m.Frame), sound: true}
-		if f.header, f.events, f.err = decoder.DecodeFrame(m.Frame); f.err != nil {
+		if f.header, f.events, f.err = decodeOne(&decoder, m.Frame); f.err != nil {
 			_, err := wire.ParseHeader(m.Frame)
 			f.sound = err == nil
 		}
@@ -41,6 +42,20 @@ func (p *Pipeline) decode(ctx context.Context, from uint64, queue chan<- frame) 
 			return ctx.Err()
 		}
 	})
+}
+
+// decodeOne decodes a frame. A decoder that panics must not end the server, for
+// the frame would be the first to be read after a restart: it counts as
+// malformed, and the decoder is replaced.
+func decodeOne(decoder **wire.Decoder, data []byte) (h wire.Header, events []event.Event, err error) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			*decoder = wire.NewDecoder()
+			h, _ = wire.ParseHeader(data)
+			events, err = nil, fmt.Errorf("decode a frame: %w: %v", wire.ErrMalformed, trouble)
+		}
+	}()
+	return (*decoder).DecodeFrame(data)
 }
 
 // Bounds of times that are believed. A host whose clock was never set says

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"runtime/debug"
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect"
@@ -27,7 +28,10 @@ type memory struct {
 	used time.Time // by the stream's clock
 }
 
-// detect runs the events of a frame through the rules.
+// detect runs the events of a frame through the rules. Rules that panic on an
+// event must not end the server, for it would be the first that is read after a
+// restart: the rest of the frame goes undetected, loudly, and what was
+// remembered of the host is forgotten.
 func (p *Pipeline) detect(f *frame) {
 	m := p.memories[f.host]
 	if m == nil {
@@ -40,8 +44,23 @@ func (p *Pipeline) detect(f *frame) {
 	for i := range f.events {
 		events[i] = &f.events[i]
 	}
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			p.stats.panics.Add(1)
+			p.cfg.Log.Error("detection failed on a frame; its events are stored", "host", f.host, "stream_sequence", f.sequence,
+				"panic", trouble, "stack", string(debug.Stack()))
+			p.detector = p.newDetector()
+			delete(p.memories, f.host)
+		}
+	}()
 	p.detector.Use(m.Memory)
 	p.detector.Handle(events)
+}
+
+// newDetector returns a detector for the rules that were in force when
+// detection was prepared: the memories of hosts belong to them.
+func (p *Pipeline) newDetector() *alert.Detector {
+	return alert.NewDetector(p.inForce, detect.Limits{}, nil, p.report)
 }
 
 // forget lets go of hosts that have been silent.

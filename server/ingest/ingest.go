@@ -109,6 +109,7 @@ type Pipeline struct {
 	changed map[event.HostID]bool          // since the last commit
 	warmed  map[event.HostID]wire.Header   // the last frame of each host that was read again
 
+	inForce  *detect.Ruleset
 	detector *alert.Detector
 	memories map[event.HostID]*memory
 	quiet    bool // the frame at hand was reported already
@@ -190,7 +191,8 @@ func (p *Pipeline) prepare() {
 	case <-p.fresh:
 	default:
 	}
-	p.detector = alert.NewDetector(p.rules.Load(), detect.Limits{}, nil, p.report)
+	p.inForce = p.rules.Load()
+	p.detector = p.newDetector()
 	p.memories = make(map[event.HostID]*memory)
 	p.warmed = make(map[event.HostID]wire.Header)
 	p.trail = trail{}

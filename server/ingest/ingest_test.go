@@ -414,6 +414,36 @@ func TestLoadRules(t *testing.T) {
 	}
 }
 
+func TestPanicsDoNotEndIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		a, b := newSender(t, hostA), newSender(t, hostB)
+		p, stop := r.start(&fault{})
+		synctest.Wait()
+		r.settle()
+		p.memories[hostA] = &memory{used: time.Now()} // detection cannot use it; the pipeline is idle
+		r.stream.publish(a.message(launch("/tmp/tool")))
+		r.stream.publish(b.message(launch("/tmp/tool")))
+		r.stream.publish(a.message(launch("/tmp/tool")))
+		r.settle()
+		stop()
+		if p.Stats().Panics != 1 || len(r.disk.alerts) != 2 {
+			t.Errorf("%d panics, %d alerts", p.Stats().Panics, len(r.disk.alerts))
+		}
+		if got := r.disk.events(hostA); !slices.Equal(got, upTo(2)) {
+			t.Errorf("stored events: %v", got)
+		}
+	})
+	broken := new(wire.Decoder)
+	whole := newSender(t, hostA).message(launch("/bin/true")).Frame
+	if h, _, err := decodeOne(&broken, whole); !errors.Is(err, wire.ErrMalformed) || h.Sequence != 1 {
+		t.Errorf("a decoder that panics: %+v, %v", h, err)
+	}
+	if _, events, err := decodeOne(&broken, whole); err != nil || len(events) != 1 {
+		t.Errorf("the decoder after it: %d events, %v", len(events), err)
+	}
+}
+
 // forge makes a frame whose header is right and whose content is not.
 func forge(frame []byte) {
 	frame[wire.HeaderSize+6] ^= 0xff

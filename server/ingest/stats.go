@@ -72,6 +72,7 @@ type Stats struct {
 	Dropped  map[fleet.Reason]uint64 // events
 	Alerts   uint64                  // raised
 	Repeats  uint64                  // matches that raised the count of an alert
+	Panics   uint64                  // frames on which detection failed: a fault of ours
 	Failures uint64                  // attempts at storing that failed
 	Saves    Timing                  // of alerts
 	Commits  Timing                  // of segments
@@ -91,15 +92,15 @@ func (p *Pipeline) Stats() Stats {
 	c.mu.Unlock()
 	return Stats{
 		Frames: c.frames.Load(), Events: c.events.Load(), Repeated: c.repeated.Load(), Refused: c.refused.Load(), Dropped: dropped,
-		Alerts: c.alerts.Load(), Repeats: c.repeats.Load(), Failures: c.failures.Load(),
+		Alerts: c.alerts.Load(), Repeats: c.repeats.Load(), Panics: c.panics.Load(), Failures: c.failures.Load(),
 		Saves: c.saves.timing(), Commits: c.commits.timing(),
 	}
 }
 
 // counters are what Stats shows.
 type counters struct {
-	frames, events, repeated, refused, alerts, repeats, failures atomic.Uint64
-	saves, commits                                               timer
+	frames, events, repeated, refused, alerts, repeats, panics, failures atomic.Uint64
+	saves, commits                                                       timer
 
 	mu      sync.Mutex // guards dropped
 	dropped map[fleet.Reason]uint64
