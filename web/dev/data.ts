@@ -128,7 +128,10 @@ function host(next: () => number, now: number, name: string, i: number): S['Host
   const waiting = i === 8 ? 41_200 : Math.floor(next() * 60);
   const stored = produced - combined - lost - waiting;
   const silent = i === 8;
-  const feature = (f: string, state = 'running', detail = ''): S['Feature'] => ({ name: f, state, detail, since: new Date(now - 3 * day).toISOString() });
+  const feature = (f: string, state = 'running', detail = ''): S['Feature'] => ({
+    name: f, state, detail, since: new Date(now - 3 * day).toISOString(),
+    ...(state === 'degraded' ? { warnings: [{ code: 'audit-shared', text: 'auditd keeps the audit socket; records come by its dispatcher, later than they could. Stop auditd to change that.' }], counters: [{ name: 'kernel_lost', value: lost, dropped: true }] } : {}),
+  });
   return {
     uid: hex(next, 32), name, state: i === 13 ? 'revoked' : 'active', public_key: `U${hex(next, 40).toUpperCase()}`,
     labels: { group: name.split('-')[0] ?? name, env: i % 4 === 0 ? 'staging' : 'production' }, enrolled_time: new Date(now - (20 + i) * day).toISOString(),
@@ -138,7 +141,7 @@ function host(next: () => number, now: number, name: string, i: number): S['Host
       addresses: [`10.20.${i}.${10 + i}`], agent: 'v0.3.0', boot_uid: hex(next, 16), started_time: new Date(now - 3 * day).toISOString(), policy_version: 4,
       resident_bytes: 41_000_000 + i * 310_000, cpu_seconds: 1200 + i * 20,
       features: [
-        feature('audit', i === 3 ? 'degraded' : 'running', i === 3 ? 'auditd keeps the audit socket; records come by its dispatcher' : ''),
+        feature('audit', i === 0 || i === 3 ? 'degraded' : 'running', i === 0 || i === 3 ? 'auditd keeps the audit socket; records come by its dispatcher' : ''),
         feature('perf'), feature('netsense'), feature('authlog', i === 11 ? 'failed' : 'running', i === 11 ? 'read /var/log/auth.log: permission denied' : ''), feature('procfs', 'off'),
       ],
       ledger: {

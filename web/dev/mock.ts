@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { components } from '../src/api/schema.ts';
 import { around, balance, kinds, makeAlert, makeHosts, random } from './data.ts';
+import { rulePath, workRoutes } from './work.ts';
 
 type S = components['schemas'];
 type Reply = { status?: number; body?: unknown };
@@ -157,11 +158,25 @@ function overview(): Reply {
   return { body: { version: 'v0.3.0', open_alerts: open, hosts: states, ledger: sum(hosts.map(balance)), started_time: new Date(now).toISOString() } };
 }
 
-function enrolToken(): Reply {
+const enrolTokens: S['EnrollToken'][] = [];
+
+function enrolToken({ body }: Request): Reply {
   const secret = `hfe1.${'eyJ1IjpbImh0dHBzOi8vaG9sZGZhc3QuZXhhbXBsZS5vcmc6ODQ0MyJdLCJwIjoi'.repeat(2)}`;
-  const token: S['EnrollToken'] = { uid: 'e1', note: '', labels: {}, created_by: 'admin', created_time: new Date().toISOString(), expires_time: new Date(Date.now() + 3600_000).toISOString(), uses: 0, max_uses: 0, revoked: false };
+  const expires_time = new Date(Date.now() + 1000 * Number(body['expires_in_seconds'] ?? 3600)).toISOString();
+  const token = { note: '', labels: {}, max_uses: 0, ...body, uid: `e${enrolTokens.length}`, created_by: 'admin', created_time: new Date().toISOString(), expires_time, uses: 0, revoked: false } as S['EnrollToken'];
+  enrolTokens.unshift(token);
   const install = `curl -fsSLk --pinnedpubkey 'sha256//Vb1m0p4c=' https://holdfast.example.org:8443/install | sudo sh -s -- ${secret}`;
   return { body: { token, secret, commands: { install, enroll: `sudo holdfast-agent enroll ${secret}` } } };
+}
+
+/** hostEvents makes events about the newest alert of the host before the asked time. */
+function hostEvents({ part, query }: Request): Reply {
+  const since = Date.parse(query.get('since') ?? '') || 0;
+  const until = Date.parse(query.get('until') ?? '') || Date.now();
+  const inside = (time: string) => Date.parse(time) >= since && Date.parse(time) < until;
+  const of = alerts.filter((a) => a.host === part && (inside(a.time) || Date.parse(a.time) === until));
+  const items = of.slice(0, 3).flatMap(around).filter((e) => inside(e.time)).sort((a, b) => a.time.localeCompare(b.time));
+  return { body: { items: query.get('order') === 'time' ? items : items.reverse() } };
 }
 
 const alertOf = (r: Request) => alerts.find((a) => a.uid === r.part);
@@ -185,9 +200,9 @@ const routes: Route[] = [
   }],
   ['GET', /^overview$/, overview],
   ['GET', /^ledger$/, ledger],
-  ['GET', /^hosts$/, ({ query }) => ({ body: { items: hosts.filter((h) => h.name.includes(query.get('text') ?? '')) } })],
-  ['GET', /^users$/, () => ({ body: { items: ['alice', 'bob', 'admin', 'reader'].map(user) } })],
-  ['GET', /^rules$/, () => ({ body: { items: kinds.map((k) => ({ uid: `6427f723-2a27-41ce-914c-${k.type.length.toString().padStart(12, '0')}`, title: k.title, alert_type: k.type, severity: k.severity, path: '', techniques: k.techniques })) } })],
+  ['GET', /^hosts$/, ({ query }) => ({ body: { items: hosts.filter((h) => h.name.includes(query.get('text') ?? '') && [h.state, null].includes(query.get('state')) && many(query, 'label').every((l) => Object.entries(h.labels).some(([k, v]) => `${k}=${v}` === l))) } })],
+  ['GET', /^hosts\/([^/]+)\/events$/, hostEvents],
+  ['GET', /^rules$/, () => ({ body: { items: kinds.map((k) => ({ uid: `6427f723-2a27-41ce-914c-${k.type.length.toString().padStart(12, '0')}`, title: k.title, alert_type: k.type, severity: k.severity, path: rulePath(k.type), techniques: k.techniques })) } })],
   ['GET', /^views$/, () => ({ body: { items: views } })],
   ['POST', /^views$/, ({ body }) => {
     const v = { uid: `v${views.length}`, owner: session?.user.name ?? '', created_time: new Date().toISOString(), ...body } as S['View'];
@@ -199,6 +214,11 @@ const routes: Route[] = [
     return { status: 204 };
   }],
   ['POST', /^enroll-tokens$/, enrolToken],
+  ['GET', /^enroll-tokens$/, () => ({ body: { items: enrolTokens } })],
+  ['DELETE', /^enroll-tokens\/([^/]+)$/, ({ part }) => {
+    for (const t of enrolTokens) if (t.uid === part) t.revoked = true;
+    return { status: 204 };
+  }],
   ['GET', /^alerts$/, ({ query }) => page(chosen(query), query)],
   ['GET', /^alerts\/counts$/, ({ query }) => counts(query)],
   ['POST', /^alerts\/bulk$/, ({ body }) => {
@@ -216,8 +236,8 @@ const routes: Route[] = [
     change(a, { comment: body['text'] });
     return { body: comments.at(-1) };
   })],
-  ['GET', /^alerts\/([^/]+)\/timeline$/, withAlert((a) => ({ body: { items: around(a) } }))],
   ['GET', /^alerts\/([^/]+)\/similar$/, withAlert((a, { query }) => page(alerts.filter((b) => b.alert_type === a.alert_type && b !== a).slice(0, 20), query))],
+  ...workRoutes({ hosts, alerts, who: () => session?.user.name ?? '', tell, next }),
 ];
 
 function tell(event: string, data: unknown): void {

@@ -1,5 +1,6 @@
 // What the pages ask of the server, as hooks.
 import { QueryCache, QueryClient, keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { Changes } from './changes';
 import { client, must, setCSRF } from './client';
 import { ApiError } from './errors';
@@ -100,6 +101,12 @@ export function useHosts(query: { state?: 'active' | 'revoked'; text?: string; l
 
 export function useRules() {
   return useQuery({ queryKey: keys.rules, queryFn: () => must(client.GET('/rules')), staleTime: 10 * 60_000 });
+}
+
+/** useRuleTitles are the titles of alert types, from the rules in force. */
+export function useRuleTitles(): ReadonlyMap<string, string> {
+  const rules = useRules();
+  return useMemo(() => new Map(rules.data?.items.map((r) => [r.alert_type, r.title])), [rules.data]);
 }
 
 export function useUsers() {

@@ -60,7 +60,7 @@ export function equation(b: Balance): Equation {
   ];
   if (left !== 0) {
     const hint = left < 0 ? 'more arrived than the latest heartbeats knew of; the next ones settle it' : 'nobody can say where these went';
-    terms.push({ key: 'unaccounted', label: 'unaccounted', hint, value: left });
+    terms.push({ key: 'unaccounted', label: left < 0 ? 'not yet reported' : 'unaccounted', hint, value: left });
   }
   return { produced: b.produced, terms, losses, balanced: left === 0, settling: left < 0 };
 }

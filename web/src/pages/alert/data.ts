@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { client, must } from '../../api/client';
 import { keys } from '../../api/keys';
-import type { Alert, Status } from '../../api/model';
+import type { Alert, Event, Status } from '../../api/model';
 
 /** useAlert is one alert with its evidence. Reading it is written into the audit log, so it is not polled. */
 export function useAlert(uid: string) {
@@ -16,11 +16,34 @@ export function useComments(uid: string) {
   return useQuery({ queryKey: keys.comments(uid), queryFn: ({ signal }) => must(client.GET('/alerts/{uid}/comments', { params: { path: { uid } }, signal })) });
 }
 
-/** useTimeline are the host's events from so many seconds before the alert to as many after. */
-export function useTimeline(uid: string, seconds: number) {
+const partSize = 500;
+
+/** Around are the host's events about a moment, oldest first. */
+export interface Around {
+  events: Event[];
+  /** There are more than were asked for; those nearest to the moment are here. */
+  more: boolean;
+}
+
+/**
+ * useAround loads the host's events from so many seconds before the alert to
+ * as many after: outwards from the alert on both sides, so that a busy host
+ * shows what is nearest.
+ */
+export function useAround({ uid, host, time }: Pick<Alert, 'uid' | 'host' | 'time'>, seconds: number) {
   return useQuery({
     queryKey: keys.timeline(uid, seconds),
-    queryFn: ({ signal }) => must(client.GET('/alerts/{uid}/timeline', { params: { path: { uid }, query: { before_seconds: seconds, after_seconds: seconds } }, signal })),
+    queryFn: async ({ signal }): Promise<Around> => {
+      const at = (offset: number) => new Date(Date.parse(time) + offset * 1000).toISOString();
+      const ask = (query: { since: string; until: string; order: 'time' | '-time' }) =>
+        must(client.GET('/hosts/{uid}/events', { params: { path: { uid: host ?? '' }, query: { ...query, limit: partSize } }, signal }));
+      const [before, after] = await Promise.all([
+        ask({ since: at(-seconds), until: time, order: '-time' }),
+        ask({ since: time, until: at(seconds), order: 'time' }),
+      ]);
+      return { events: [...before.items.reverse(), ...after.items], more: Boolean(before.next || after.next) };
+    },
+    enabled: host !== undefined && host !== '',
     staleTime: 60_000,
     refetchOnWindowFocus: false,
   });

@@ -1,4 +1,4 @@
-import { SegmentedControl, Skeleton } from '@mantine/core';
+import { SegmentedControl, Skeleton, Switch } from '@mantine/core';
 import { IconFile, IconKey, IconNetwork, IconSettings2, IconTerminal2, IconUser } from '@tabler/icons-react';
 import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
@@ -10,10 +10,12 @@ import { sentence } from '../../text/events';
 import { plural } from '../../text/numbers';
 import { exactTime, offset } from '../../text/time';
 import css from './alert.module.css';
-import { useTimeline } from './data';
+import { useAround } from './data';
+import { isNoise, nearest } from './nearest';
 
 const widths = ['30', '120', '600'];
 const most = 300;
+const nothing: Event[] = [];
 
 const icons: Record<string, typeof IconFile> = {
   process_activity: IconTerminal2, file_activity: IconFile, network_activity: IconNetwork, authentication: IconKey, account_change: IconUser, group_management: IconUser,
@@ -24,34 +26,53 @@ export function Timeline({ alert }: { alert: Alert }) {
   const [query, setQuery] = useSearchParams();
   const asked = query.get('around') ?? '';
   const around = widths.includes(asked) ? asked : '120';
-  const events = useTimeline(alert.uid, Number(around));
-  const items = useMemo(() => nearest(events.data?.items ?? [], alert.time), [events.data, alert.time]);
+  const all = query.get('all') === '1';
+  const found = useAround(alert, Number(around));
+  const events = found.data?.events ?? nothing;
+  const kept = useMemo(() => (all ? events : events.filter((e) => !isNoise(e))), [events, all]);
+  const items = useMemo(() => nearest(kept, alert.time, most), [kept, alert.time]);
+  const moment = items.findIndex((e) => Date.parse(e.time) >= Date.parse(alert.time));
+  const set = (change: Record<string, string | null>) => {
+    const next = new URLSearchParams(query);
+    for (const [name, value] of Object.entries(change)) {
+      if (value === null) next.delete(name);
+      else next.set(name, value);
+    }
+    setQuery(next, { replace: true, preventScrollReset: true });
+  };
   return (
     <Panel
       title="Around it on the host"
-      hint={events.data && plural(events.data.items.length, 'event')}
+      hint={found.data && (found.data.more || items.length < kept.length ? `the ${items.length} nearest events` : plural(kept.length, 'event'))}
       flush
       aside={
-        <SegmentedControl
-          size="xs"
-          aria-label="How far to look before and after"
-          value={around}
-          onChange={(v) => setQuery(v === '120' ? {} : { around: v }, { replace: true, preventScrollReset: true })}
-          data={[{ value: '30', label: '± 30 s' }, { value: '120', label: '± 2 min' }, { value: '600', label: '± 10 min' }]}
-        />
+        <div className={css.timelineTools}>
+          <Switch size="xs" label="Forks and ends of processes" checked={all} onChange={(e) => set({ all: e.currentTarget.checked ? '1' : null })} />
+          <SegmentedControl
+            size="xs"
+            aria-label="How far to look before and after"
+            value={around}
+            onChange={(v) => set({ around: v === '120' ? null : v })}
+            data={[{ value: '30', label: '± 30 s' }, { value: '120', label: '± 2 min' }, { value: '600', label: '± 10 min' }]}
+          />
+        </div>
       }
     >
-      {events.isPending && <Skeleton height={160} m={16} width="auto" />}
-      {events.isError && <ErrorState error={events.error} retry={() => void events.refetch()} />}
-      {events.data?.items.length === 0 && (
-        <EmptyState title="No telemetry of this time" text="It may have been removed by retention, or not have arrived yet. The evidence above stays with the alert." />
+      {found.isPending && <Skeleton height={160} m={16} width="auto" />}
+      {found.isError && <ErrorState error={found.error} retry={() => void found.refetch()} />}
+      {found.data && kept.length === 0 && (
+        <EmptyState
+          title={events.length > 0 ? 'Only forks and ends of processes' : 'No telemetry of this time'}
+          text={events.length > 0 ? 'Switch them on to see them.' : 'It may have been removed by retention, or not have arrived yet. The evidence above stays with the alert.'}
+        />
       )}
-      <ol className={css.timeline} ref={center} tabIndex={0} aria-label="Events around the alert">
-        {items.map((e, i) => (
-          <Line key={i} event={e} alert={alert} />
-        ))}
-      </ol>
-      {events.data && events.data.items.length > most && <p className={css.note}>The nearest {most} are shown. Look closer, or open the host’s events.</p>}
+      {items.length > 0 && (
+        <ol key={`${around} ${all}`} className={css.timeline} ref={center} tabIndex={0} aria-label="Events around the alert">
+          {items.map((e, i) => (
+            <Line key={i} event={e} alert={alert} completes={i === moment} />
+          ))}
+        </ol>
+      )}
     </Panel>
   );
 }
@@ -62,22 +83,10 @@ function center(list: HTMLOListElement | null): void {
   if (list && own) list.scrollTop = own.offsetTop - list.clientHeight / 2;
 }
 
-/** nearest keeps so many events as can be looked at, those nearest to the alert, in order of time. */
-function nearest(events: Event[], time: string): Event[] {
-  if (events.length <= most) return events;
-  const at = Date.parse(time);
-  const distance = (e: Event) => Math.abs(Date.parse(e.time) - at);
-  return [...events]
-    .sort((a, b) => distance(a) - distance(b))
-    .slice(0, most)
-    .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-}
-
-function Line({ event, alert }: { event: Event; alert: Alert }) {
+function Line({ event, alert, completes }: { event: Event; alert: Alert; completes: boolean }) {
   const { actor, verb, object } = sentence(event);
   const Icon = icons[event.class_name] ?? IconSettings2;
   const own = event.process?.uid !== undefined && event.process.uid === alert.process?.uid;
-  const completes = event.time === alert.time;
   return (
     <li className={css.moment} data-own={own || undefined} data-completes={completes || undefined}>
       <time dateTime={event.time} title={exactTime(event.time)}>

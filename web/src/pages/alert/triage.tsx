@@ -23,7 +23,7 @@ export function TriageBar({ alert }: { alert: Alert }) {
   const apply = (body: Change, then?: () => void) =>
     change.mutate(body, {
       onSuccess: () => {
-        toast.say('Saved.');
+        toast.say(told(body));
         then?.();
       },
       onError: (error) => toast.complain(error),
@@ -74,6 +74,11 @@ export function TriageBar({ alert }: { alert: Alert }) {
 const next: Partial<Record<Status, Status>> = { open: 'acknowledged', acknowledged: 'resolved' };
 
 const words: Record<Status, string> = { open: 'Open again', acknowledged: 'Acknowledge', resolved: 'Resolve…', dismissed: 'Dismiss…' };
+function told(change: Change): string {
+  if (change.status) return change.status === 'open' ? 'Opened again.' : `Set to ${statusNames[change.status].toLowerCase()}.`;
+  return change.assignee ? `Assigned to ${change.assignee}.` : 'Assigned to nobody.';
+}
+
 const hints: Partial<Record<Status, string>> = {
   resolved: 'It was real and is dealt with. What was done?',
   dismissed: 'It was no threat. How do you know?',

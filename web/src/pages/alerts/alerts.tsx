@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Select, Tooltip } from '@mantine/core';
 import { IconArrowUp, IconKeyboard, IconShieldCheck } from '@tabler/icons-react';
-import { type Ref, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type Ref, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { type AlertCounts, type AlertSummary, type Severity, severities, statuses } from '../../api/model';
 import { useHosts, useMay, useRules, useSession, useUsers } from '../../api/queries';
@@ -33,6 +33,9 @@ export function Component() {
   return <Alerts key={view.order} view={view} query={query} set={set} />;
 }
 
+// Where somebody was in the list before opening an alert, to come back to.
+const place = { query: '', cursor: null as string | null };
+
 interface Props {
   view: AlertView;
   query: ReturnType<typeof request>;
@@ -44,7 +47,8 @@ function Alerts({ view, query, set }: Props) {
   const counts = useAlertCounts(query);
   const table = useRef<TableHandle>(null);
   const searchBox = useRef<HTMLInputElement>(null);
-  const [cursor, setCursor] = useState<string | null>(null);
+  const address = queryString(view);
+  const [cursor, setCursor] = useState<string | null>(place.query === address ? place.cursor : null);
   const [help, setHelp] = useState(false);
   const selection = useSelection(rows);
   const calm = () => selection.chosen.size === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
@@ -55,6 +59,16 @@ function Alerts({ view, query, set }: Props) {
   const onEnd = useCallback(() => {
     if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
   }, [list]);
+
+  useEffect(() => {
+    Object.assign(place, { query: address, cursor });
+  }, [address, cursor]);
+  const restored = useRef(cursor === null);
+  useEffect(() => {
+    if (restored.current || rows.length === 0) return;
+    restored.current = true;
+    if (rows.some((r) => r.uid === cursor)) table.current?.move(0);
+  }, [rows, cursor]);
 
   useKeys({
     j: () => table.current?.move(1),
@@ -97,7 +111,7 @@ function Alerts({ view, query, set }: Props) {
       fill
       actions={
         <>
-          <SavedViews query={queryString(view)} onOpen={(q) => set(parse(new URLSearchParams(q)))} />
+          <SavedViews query={address} onOpen={(q) => set(parse(new URLSearchParams(q)))} />
           <Tooltip label="Keyboard: ?">
             <ActionIcon aria-label="Keyboard shortcuts" size="lg" onClick={() => setHelp(true)}>
               <IconKeyboard size={19} stroke={1.6} />
@@ -256,8 +270,8 @@ function Filters({ view, set, counts, searchRef }: Omit<Props, 'query'> & { coun
   const me = useSession().data?.user.name;
   const deferred = useDeferredValue(counts);
   const choices = useMemo((): Choice[] => {
-    const types = new Map(rules.data?.items.map((r) => [r.alert_type, r.title]));
-    for (const t of deferred?.top_types ?? []) types.set(t.key, t.label || t.key);
+    const types = new Map((deferred?.top_types ?? []).map((t) => [t.key, t.label || t.key]));
+    for (const r of rules.data?.items ?? []) types.set(r.alert_type, r.title);
     const typeCounts = new Map(deferred?.top_types.map((t) => [t.key, t.count]));
     const hostNames = new Map(hosts.data?.items.map((h) => [h.uid, h.name]));
     for (const h of deferred?.top_hosts ?? []) hostNames.set(h.key, h.label || h.key);

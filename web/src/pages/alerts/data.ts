@@ -36,7 +36,7 @@ export function useAlertList(query: AlertQuery, order: Order) {
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
-    gcTime: 60_000,
+    gcTime: 10 * 60_000,
   });
   const rows = useMemo(() => unique(list.data?.pages.flatMap((p) => p.items) ?? []), [list.data]);
   return { list, rows, key };
@@ -91,6 +91,8 @@ export function useLive(key: readonly unknown[], query: AlertQuery, order: Order
 
   useEffect(() => {
     setWaiting(0);
+    // The list may have been away while things changed.
+    void look();
     const stop = changes.onAlert((c: AlertChange) => {
       if (!c.new) queries.setQueryData<Pages>(key, (old) => (old ? { ...old, pages: patched(old.pages, c) } : old));
       timer.current ??= setTimeout(() => void look(), Math.max(0, gap - (Date.now() - last.current)));

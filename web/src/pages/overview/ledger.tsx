@@ -32,8 +32,9 @@ function Report({ report }: { report: LedgerReport }) {
         <Verdict equation={e} />
         {e.losses.length > 0 && <Losses report={report} equation={e} />}
         <p className={css.server}>
-          Server: {exact(report.server.accepted_frames)} frames taken over since its start, {bytes(report.server.stream_bytes)} of {bytes(report.server.stream_limit_bytes)} of
-          the stream in use, {exact(report.server.uncommitted_events)} events being written
+          Server: {exact(report.server.accepted_frames)} frames taken over since its start
+          {report.server.stream_limit_bytes > 0 && `, ${bytes(report.server.stream_bytes)} of ${bytes(report.server.stream_limit_bytes)} of the stream in use`},{' '}
+          {exact(report.server.uncommitted_events)} events being written
           {report.server.refused.some((c) => c.value > 0) && (
             <>
               ; refused: {report.server.refused.filter((c) => c.value > 0).map((c) => `${exact(c.value)} ${visible(c.name.replaceAll('_', ' '))}`).join(', ')}
@@ -59,7 +60,7 @@ export function EquationLine({ equation: e }: { equation: Equation }) {
           <span className={css.sign} aria-hidden="true">
             {i === 0 ? '=' : t.value < 0 ? '−' : '+'}
           </span>
-          <div className={css.term} data-term={t.key} data-none={t.value === 0 || undefined} title={t.hint}>
+          <div className={css.term} data-term={t.key} data-none={t.value === 0 || undefined} data-settling={t.value < 0 || undefined} title={t.hint}>
             <dd>{exact(Math.abs(t.value))}</dd>
             <dt>{t.label}</dt>
           </div>

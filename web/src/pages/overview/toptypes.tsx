@@ -1,5 +1,6 @@
 import { Skeleton } from '@mantine/core';
 import { Link } from 'react-router';
+import { useRuleTitles } from '../../api/queries';
 import { Panel } from '../../components/page';
 import { EmptyState } from '../../components/states';
 import { exact } from '../../text/numbers';
@@ -11,6 +12,7 @@ import { type RangeKey, ranges } from './ranges';
 /** TopTypes lists what fires most; each leads to its alerts. */
 export function TopTypes({ range }: { range: RangeKey }) {
   const counts = useRangeCounts(range);
+  const titles = useRuleTitles();
   const top = counts.data?.top_types.slice(0, 8) ?? [];
   const most = Math.max(1, ...top.map((t) => t.count));
   return (
@@ -21,7 +23,7 @@ export function TopTypes({ range }: { range: RangeKey }) {
         {top.map((t) => (
           <li key={t.key}>
             <Link to={`/alerts?status=open,acknowledged&type=${encodeURIComponent(t.key)}&since=${range}`}>
-              <span className={css.barLabel}>{visible(fold(t.label || t.key, 120))}</span>
+              <span className={css.barLabel}>{visible(fold(titles.get(t.key) ?? (t.label || t.key), 120))}</span>
               <span className={css.barCount}>{exact(t.count)}</span>
               <span className={css.track} aria-hidden="true">
                 <span style={{ width: `${(100 * t.count) / most}%` }} />
