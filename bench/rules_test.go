@@ -8,12 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/internal/cputime"
 	"github.com/holdfast-security/holdfast/rules/rulefiles"
 )
 
@@ -61,22 +60,12 @@ func BenchmarkOwnRules(b *testing.B) {
 	detector := alert.NewDetector(set, detect.Limits{}, nil, func(finding.Alert, bool) { alerts++ })
 	events := benignStarts(4096)
 	b.ReportAllocs()
-	n, began := 0, cpuTime()
+	n, began := 0, cputime.Used()
 	for b.Loop() {
 		i := n % len(events)
 		detector.Handle(events[i : i+1])
 		n++
 	}
-	b.ReportMetric(float64(n)/(cpuTime()-began).Seconds(), "events/cpu-s")
+	b.ReportMetric(float64(n)/(cputime.Used()-began).Seconds(), "events/cpu-s")
 	b.ReportMetric(float64(alerts), "alerts")
-}
-
-// cpuTime is what this process has used, which another process on the same
-// core does not change.
-func cpuTime() time.Duration {
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/internal/cputime"
 )
 
 // decoded is an event as a sensor has it: names and values.
@@ -135,13 +136,13 @@ func BenchmarkPublicRules(b *testing.B) {
 			m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
 			matches, n := 0, 0
 			b.ReportAllocs()
-			began := cpuTime()
+			began := cputime.Used()
 			for b.Loop() {
 				lane.events[n%len(lane.events)].fill(d)
 				m.Match(d, func(detect.Match) { matches++ })
 				n++
 			}
-			b.ReportMetric(float64(n)/(cpuTime()-began).Seconds(), "events/cpu-s")
+			b.ReportMetric(float64(n)/(cputime.Used()-began).Seconds(), "events/cpu-s")
 			b.ReportMetric(float64(m.Counters().Evaluated)/float64(n), "rules/event")
 			b.ReportMetric(float64(matches)/float64(n), "matches/event")
 		})
@@ -156,7 +157,7 @@ func BenchmarkPublicRulesJSON(b *testing.B) {
 	cases := regressionCases(b)
 	n, size := 0, 0
 	b.ReportAllocs()
-	began := cpuTime()
+	began := cputime.Used()
 	for b.Loop() {
 		line := cases[n%len(cases)].event
 		d, err := mapper.Map(line, nil)
@@ -167,7 +168,7 @@ func BenchmarkPublicRulesJSON(b *testing.B) {
 		size += len(line)
 		n++
 	}
-	used := (cpuTime() - began).Seconds()
+	used := (cputime.Used() - began).Seconds()
 	b.ReportMetric(float64(n)/used, "events/cpu-s")
 	b.ReportMetric(float64(size)/1e6/used, "MB/cpu-s")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/cputime"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment"
@@ -95,6 +96,7 @@ func BenchmarkIngest(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	var bytes, alerts float64
+	var cpu time.Duration
 	for range b.N {
 		b.StopTimer()
 		dir := b.TempDir()
@@ -112,11 +114,13 @@ func BenchmarkIngest(b *testing.B) {
 		}
 		ctx, cancel := context.WithCancel(b.Context())
 		b.StartTimer()
+		began := cputime.Used()
 		p := New(Config{
 			Partition: "0", Source: &listSource{messages}, State: state, Rules: rules,
 			Telemetry: &untilTelemetry{telemetry, size * len(messages), cancel},
 		})
 		p.Run(ctx)
+		cpu += cputime.Used() - began
 		b.StopTimer()
 		list, err := state.SegmentList(b.Context(), store.SegmentFilter{})
 		if err != nil {
@@ -138,6 +142,7 @@ func BenchmarkIngest(b *testing.B) {
 	}
 	events := float64(b.N * size * len(messages))
 	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(events/cpu.Seconds(), "events/cpu-s")
 	b.ReportMetric(bytes/events, "B/event")
 	b.ReportMetric(1e6*alerts/events, "alerts/Mevent")
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/cputime"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment"
@@ -26,7 +27,7 @@ func BenchmarkWrite(b *testing.B) {
 	hosts, list := frames(400)
 	c := &catalogue{}
 	s := open(b, b.TempDir(), c, segment.Options{})
-	events, start := 0, cpuTime()
+	events, start := 0, cputime.Used()
 	for b.Loop() {
 		for i, frame := range list {
 			if err := s.Append(b.Context(), hosts[i], frame); err != nil {
@@ -36,14 +37,14 @@ func BenchmarkWrite(b *testing.B) {
 		}
 		commit(b, s, c)
 	}
-	cpu := cpuTime() - start
+	cpu := cputime.Used() - start
 	var bytes int64
 	for _, seg := range c.list {
 		bytes += seg.Bytes
 	}
-	b.ReportMetric(float64(events)/cpu.Seconds(), "events/s/core")
+	b.ReportMetric(float64(events)/cpu.Seconds(), "events/cpu-s")
 	b.ReportMetric(float64(cpu.Microseconds())/float64(events), "cpu-µs/event")
-	b.ReportMetric(float64(bytes)/float64(events), "bytes/event")
+	b.ReportMetric(float64(bytes)/float64(events), "B/event")
 }
 
 // filled returns a store of n segments that follow each other in time.
@@ -77,18 +78,18 @@ func BenchmarkScan(b *testing.B) {
 		"time":    {Since: time.Now().AddDate(0, 0, -400), Until: time.Now().AddDate(1, 0, 0), Classes: []event.Class{event.ClassMemoryActivity}, Host: ""},
 	} {
 		b.Run(name, func(b *testing.B) {
-			seen, start := 0, cpuTime()
+			seen, start := 0, cputime.Used()
 			for b.Loop() {
 				if list, err := s.Events(b.Context(), f); err != nil || len(list.Items) > 0 {
 					b.Fatalf("%d events, %v", len(list.Items), err)
 				}
 				seen += events
 			}
-			b.ReportMetric(float64(seen)/(cpuTime()-start).Seconds()/1e6, "Mevents/s/core")
+			b.ReportMetric(float64(seen)/(cputime.Used()-start).Seconds(), "events/cpu-s")
 		})
 	}
-	b.Run("whole events", func(b *testing.B) {
-		seen, start := 0, cpuTime()
+	b.Run("whole", func(b *testing.B) {
+		seen, start := 0, cputime.Used()
 		for b.Loop() {
 			err := s.Scan(b.Context(), segment.ScanFilter{}, func(batch []event.Event) error {
 				seen += len(batch)
@@ -98,7 +99,7 @@ func BenchmarkScan(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		b.ReportMetric(float64(seen)/(cpuTime()-start).Seconds()/1e6, "Mevents/s/core")
+		b.ReportMetric(float64(seen)/(cputime.Used()-start).Seconds(), "events/cpu-s")
 	})
 }
 
