@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-security/holdfast/fleet"
@@ -57,7 +60,7 @@ func (s *Server) Backup(ctx context.Context, w io.Writer) error {
 // Ledger returns the balance of every host, their sum, and what the server's
 // own hops counted. It may be called from any goroutine.
 func (s *Server) Ledger(ctx context.Context) (apitypes.LedgerReport, error) {
-	report := apitypes.LedgerReport{Hosts: []fleet.Balance{}, Server: s.serverLedger()}
+	report := apitypes.LedgerReport{Hosts: []fleet.Balance{}, Server: s.serverLedger(ctx)}
 	if err := hosts.Each(ctx, s.state, func(h fleet.Host) { report.Hosts = append(report.Hosts, fleet.NewBalance(h, 0)) }); err != nil {
 		return report, fmt.Errorf("ledger: %w", err)
 	}
@@ -65,7 +68,8 @@ func (s *Server) Ledger(ctx context.Context) (apitypes.LedgerReport, error) {
 	return report, nil
 }
 
-func (s *Server) serverLedger() apitypes.ServerLedger {
+// serverLedger leaves out what the stream cannot say at the moment.
+func (s *Server) serverLedger(ctx context.Context) apitypes.ServerLedger {
 	l := apitypes.ServerLedger{Refused: []fleet.Counter{}}
 	if s.stream == nil {
 		return l
@@ -75,6 +79,15 @@ func (s *Server) serverLedger() apitypes.ServerLedger {
 	l.Accepted, l.Busy = st.Frames, st.Busy
 	for reason, n := range st.Refused {
 		l.Refused = append(l.Refused, fleet.Counter{Name: reason, Value: n, Dropped: true})
+	}
+	slices.SortFunc(l.Refused, func(a, b fleet.Counter) int { return strings.Compare(a.Name, b.Name) })
+	l.StreamLimit = uint64(cmp.Or(s.cfg.StreamBytes, DefaultStreamBytes))
+	first, err := s.stream.First(ctx, partition)
+	if err != nil {
+		return l
+	}
+	if last, err := s.stream.Last(ctx, partition); err == nil && last >= first {
+		l.StreamMessages = last - first + 1
 	}
 	return l
 }

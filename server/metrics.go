@@ -88,6 +88,8 @@ func (s *Server) measureStream(emit measure) {
 		{"gateway_unordered_frames_total", "Frames that came before their turn.", st.Unordered},
 		{"gateway_gaps_total", "Places where frames are missing for good.", st.Gaps},
 		{"gateway_busy_frames_total", "Frames that agents were asked to send later.", st.Busy},
+		{"gateway_overrun_messages_total", "Messages lost before they were looked at; agents send them again.", st.Overrun},
+		{"gateway_cut_connections_total", "Times that a flooding host was disconnected.", st.Cut},
 		{"gateway_heartbeats_total", "Heartbeats taken.", st.Heartbeats},
 		{"gateway_results_total", "Answers to orders taken.", st.Results},
 	} {
@@ -112,6 +114,7 @@ func (s *Server) measureIngest(emit measure) {
 		{"ingest_repeated_frames_total", "Frames ignored because they were stored already.", float64(st.Repeated)},
 		{"ingest_refused_frames_total", "Frames whose numbers cannot be.", float64(st.Refused)},
 		{"ingest_store_failures_total", "Attempts at storing that failed and were repeated.", float64(st.Failures)},
+		{"detection_panics_total", "Frames on which detection failed: a fault of Holdfast's.", float64(st.Panics)},
 		{"alerts_raised_total", "Alerts raised.", float64(st.Alerts)},
 		{"alerts_repeated_total", "Matches that raised the count of an alert.", float64(st.Repeats)},
 		{"alert_saves_total", "Times that alerts were saved.", float64(st.Saves.Count)},

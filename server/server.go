@@ -305,6 +305,9 @@ func (s *Server) readiness() error {
 		if err := s.stream.Ready(); err != nil {
 			wrong = append(wrong, err.Error())
 		}
+		for _, w := range s.stream.Warnings() {
+			wrong = append(wrong, w.Text)
+		}
 		if st := s.pipeline.Status(); st.State == ingest.Stalled {
 			wrong = append(wrong, "ingestion waits: "+st.Detail)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -260,6 +261,21 @@ func TestFromFrameToAlertAndBack(t *testing.T) {
 		return report.Total.Stored == 2 && report.Total.Produced == 3 && report.Total.Unaccounted == 0
 	})
 	checkPolicy(t, s, a)
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+	var metrics bytes.Buffer
+	recorder := httptest.NewRecorder()
+	newMetrics(s.measure).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	metrics.ReadFrom(recorder.Body)
+	for _, line := range []string{"holdfast_ingest_events_total 2", "holdfast_agents_connected 1", "holdfast_ready 1", "holdfast_alerts_raised_total 1"} {
+		if !strings.Contains(metrics.String(), line+"\n") {
+			t.Errorf("metrics lack %q", line)
+		}
+	}
+	if strings.Contains(metrics.String(), string(a.host)) || strings.Contains(metrics.String(), "web-1") {
+		t.Error("metrics name a host")
+	}
 	stop()
 	s, _ = start(t, dir)
 	if s.FirstPassword() != "" {
