@@ -39,7 +39,7 @@ type Host struct {
 }
 
 // Heartbeat is what an agent says of itself every few seconds. Bounds: 64
-// features, 64 counters each, 1 KiB per text, 64 KiB encoded.
+// features, 64 counters each, 16 bundles, 1 KiB per text, 64 KiB encoded.
 type Heartbeat struct {
 	Time      time.Time `json:"time"` // by the host's clock
 	Hostname  string    `json:"hostname"`
@@ -53,6 +53,10 @@ type Heartbeat struct {
 	Policy    uint64    `json:"policy_version"` // in force; zero for the built-in one
 	Resident  uint64    `json:"resident_bytes"` // RSS of the agent
 	CPU       float64   `json:"cpu_seconds"`    // used by the agent since its start
+
+	// Bundles are the sets of files from the server that are in force, such as
+	// "rules", by name: the SHA-256 of each one's content, in hex.
+	Bundles map[string]string `json:"bundles,omitempty"`
 
 	Features []Feature `json:"features"`
 	Ledger   Ledger    `json:"ledger"`

@@ -10,10 +10,6 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 )
 
-// MaxBundle bounds the statement of a bundle, in bytes of JSON; other
-// statements are bounded by [MaxMessage].
-const MaxBundle = 8 << 20
-
 // skewAllowed is how far the clocks of host and server may differ before a
 // statement that expires is refused.
 const skewAllowed = 5 * time.Minute
@@ -28,7 +24,7 @@ type Signer interface {
 }
 
 // Sign encodes and signs a statement. An error wraps [ErrOversized] when the
-// statement is too large for its kind, and [ErrMalformed] when its body is not
+// statement is larger than [MaxMessage], and [ErrMalformed] when its body is not
 // JSON.
 func Sign(key Signer, st Statement) (Signed, error) {
 	if !json.Valid(st.Body) {
@@ -38,8 +34,8 @@ func Sign(key Signer, st Statement) (Signed, error) {
 	if err != nil {
 		return Signed{}, fmt.Errorf("encode a statement about %s: %w", st.Kind, err)
 	}
-	if err := st.Kind.fits(message); err != nil {
-		return Signed{}, err
+	if len(message) > MaxMessage {
+		return Signed{}, fmt.Errorf("%s of %d bytes: %w: at most %d", st.Kind, len(message), ErrOversized, MaxMessage)
 	}
 	signature, err := key.Sign(withContext(message))
 	if err != nil {
@@ -76,8 +72,8 @@ func (s Signed) Verify(publicKey string, host event.HostID, now time.Time, lastS
 }
 
 func (s Signed) checkSignature(publicKey string) error {
-	if len(s.Message) > MaxBundle {
-		return fmt.Errorf("signed message of %d bytes: %w: at most %d", len(s.Message), ErrOversized, MaxBundle)
+	if len(s.Message) > MaxMessage {
+		return fmt.Errorf("signed message of %d bytes: %w: at most %d", len(s.Message), ErrOversized, MaxMessage)
 	}
 	if !nkeys.IsValidPublicAccountKey(publicKey) {
 		return fmt.Errorf("signing key %.60q is no account's nkey: %w", publicKey, ErrSignature)
@@ -108,23 +104,8 @@ func parseStatement(message []byte) (Statement, error) {
 	default:
 		return Statement{}, fmt.Errorf("statement of unknown kind %.40q: %w", st.Kind, ErrMalformed)
 	}
-	if err := st.Kind.fits(message); err != nil {
-		return Statement{}, err
-	}
 	if !json.Valid(st.Body) {
 		return Statement{}, fmt.Errorf("%s: %w: its body is not JSON", st.Kind, ErrMalformed)
 	}
 	return st, nil
-}
-
-// fits reports a message that is too large for its kind.
-func (k Kind) fits(message []byte) error {
-	limit := MaxMessage
-	if k == KindBundle {
-		limit = MaxBundle
-	}
-	if len(message) > limit {
-		return fmt.Errorf("%s of %d bytes: %w: at most %d", k, len(message), ErrOversized, limit)
-	}
-	return nil
 }

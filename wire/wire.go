@@ -50,9 +50,9 @@ var (
 //
 //	holdfast.v1.up.<host>.events     frames; the reply is an [Ack]
 //	holdfast.v1.up.<host>.heartbeat  fleet.Heartbeat as JSON
-//	holdfast.v1.up.<host>.fetch      asks for the current policy; the reply is a [Signed]
-//	holdfast.v1.up.<host>.result     [Result] of an order
-//	holdfast.v1.down.<host>.signed   [Signed] policies and orders
+//	holdfast.v1.up.<host>.fetch      [FetchRequest]; the reply is a [Signed] or a [Chunk]
+//	holdfast.v1.up.<host>.result     [Result] of an order; the reply is an [Ack] without a sequence number
+//	holdfast.v1.down.<host>.signed   [Signed] policies, bundles and orders
 //	_INBOX.<host>.>                  replies
 const (
 	prefixUp   = "holdfast.v1.up."
@@ -178,7 +178,7 @@ type Kind string
 // Kinds of signed messages.
 const (
 	KindPolicy Kind = "policy" // Body is a policy.Policy
-	KindBundle Kind = "bundle" // Body is a Bundle: files for a feature, such as rules
+	KindBundle Kind = "bundle" // Body is a Bundle: which files a feature is to have, such as rules
 	KindOrder  Kind = "order"  // Body is an Order
 )
 
@@ -194,16 +194,32 @@ type Signed struct {
 type Statement struct {
 	Kind    Kind         `json:"kind"`
 	Host    event.HostID `json:"host"`
-	Serial  uint64       `json:"serial"` // ascending per host and kind
+	Serial  uint64       `json:"serial"` // ascending per host and kind, and for bundles per name
 	Issued  time.Time    `json:"issued"`
-	Expires time.Time    `json:"expires"` // zero for never: policies
+	Expires time.Time    `json:"expires"` // zero for never: policies and bundles
 	Body    []byte       `json:"body"`    // JSON
 }
 
-// Bundle is a set of files for a feature, whole.
-type Bundle struct {
-	Name  string            `json:"name"`  // "rules"
-	Files map[string][]byte `json:"files"` // by slash-separated relative path
+// FetchRequest asks for something of the server, by the host that sends it. An
+// empty message asks for the policy, and so does one of KindPolicy.
+//
+// Of a bundle it asks for the announcement, or, with a digest, for the content
+// from an offset on. An agent asks for one chunk after the other and keeps what
+// it has: an interrupted transfer goes on where it ended.
+type FetchRequest struct {
+	Kind   Kind   `json:"kind"`
+	Name   string `json:"name,omitempty"`   // of the bundle
+	Digest string `json:"digest,omitempty"` // "" asks for the announcement, a [Signed]
+	Offset int64  `json:"offset,omitempty"` // of the chunk wanted
+}
+
+// Chunk is a part of a bundle's content, at most [MaxChunk] long; shorter parts
+// only end the content. It is not signed: the digest of the whole is.
+type Chunk struct {
+	Digest string `json:"digest"`
+	Offset int64  `json:"offset"`
+	Data   []byte `json:"data,omitempty"`
+	Gone   bool   `json:"gone,omitempty"` // the server has another content by now: ask for its announcement
 }
 
 // Order asks an agent to do one thing once. Orders that an agent does not know
@@ -214,7 +230,10 @@ type Order struct {
 	Argument []string `json:"argument"` // for simulate: names of scenarios
 }
 
-// Result answers an order, possibly in parts.
+// Result answers an order, possibly in parts. The agent sends each part again
+// until it is acknowledged: Accepted says that the server has it on disk, Busy
+// that it is to come again, Refused that it never will be taken. A part that
+// comes again, or after a later one of its subject, changes nothing.
 type Result struct {
 	Order   string    `json:"order"`
 	Time    time.Time `json:"time"`

@@ -3,6 +3,7 @@ package hosts
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -125,7 +126,7 @@ func (h *Heartbeats) changed(now time.Time, beats map[event.HostID]fleet.Heartbe
 // alike reports whether two heartbeats differ in numbers only.
 func alike(a, b fleet.Heartbeat) bool {
 	return a.Hostname == b.Hostname && a.OS == b.OS && a.Kernel == b.Kernel && a.Agent == b.Agent && a.Boot == b.Boot &&
-		a.Policy == b.Policy && slices.Equal(a.Addresses, b.Addresses) &&
+		a.Policy == b.Policy && maps.Equal(a.Bundles, b.Bundles) && slices.Equal(a.Addresses, b.Addresses) &&
 		slices.EqualFunc(a.Features, b.Features, func(x, y fleet.Feature) bool {
 			return x.Name == y.Name && x.State == y.State && x.Detail == y.Detail && slices.Equal(x.Warnings, y.Warnings)
 		})

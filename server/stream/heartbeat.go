@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,8 @@ const (
 	maxWarnings  = 64
 	maxAddresses = 64
 	maxReasons   = 64
+	maxBundles   = 16
+	maxName      = 64
 	maxText      = 1 << 10
 )
 
@@ -45,6 +48,8 @@ func parseHeartbeat(data []byte) (fleet.Heartbeat, error) {
 		boundFeature(&b.Features[i])
 	}
 	b.Ledger.Dropped = boundReasons(b.Ledger.Dropped)
+	maps.DeleteFunc(b.Bundles, func(name, digest string) bool { return len(name) > maxName || !wire.ValidDigest(digest) })
+	maps.DeleteFunc(b.Bundles, func(string, string) bool { return len(b.Bundles) > maxBundles })
 	return b, nil
 }
 

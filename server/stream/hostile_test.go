@@ -293,6 +293,10 @@ func TestHeartbeatsAreBounded(t *testing.T) {
 	for i := range 3 * maxReasons {
 		b.Ledger.Dropped[fleet.Reason(fmt.Sprint(i))] = 1
 	}
+	b.Bundles = map[string]string{"no digest": "x", strings.Repeat("x", 2*maxName): wire.Digest(nil)}
+	for i := range 2 * maxBundles {
+		b.Bundles[fmt.Sprint(i)] = wire.Digest(nil)
+	}
 	data, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
@@ -304,6 +308,9 @@ func TestHeartbeatsAreBounded(t *testing.T) {
 	if len(got.Hostname) > maxText || len(got.Addresses) != maxAddresses || len(got.Features) != maxFeatures ||
 		len(got.Features[0].Warnings) != maxWarnings || len(got.Features[0].Counters) != maxCounters || len(got.Features[0].Detail) > maxText {
 		t.Errorf("not bounded: %+v", got)
+	}
+	if len(got.Bundles) != maxBundles || got.Bundles["no digest"] != "" || got.Bundles[strings.Repeat("x", 2*maxName)] != "" {
+		t.Errorf("bundles are not bounded: %v", got.Bundles)
 	}
 	var sum uint64
 	for _, n := range got.Ledger.Dropped {

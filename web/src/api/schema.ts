@@ -1336,7 +1336,7 @@ export interface components {
          * @enum {string}
          */
         FileKind: "memfd" | "deleted" | "directory" | "symlink" | "other";
-        /** @description Heartbeat is what an agent says of itself every few seconds. Bounds: 64 features, 64 counters each, 1 KiB per text, 64 KiB encoded. */
+        /** @description Heartbeat is what an agent says of itself every few seconds. Bounds: 64 features, 64 counters each, 16 bundles, 1 KiB per text, 64 KiB encoded. */
         Heartbeat: {
             /** @description Of the host, without loopback and link-local. */
             addresses: string[];
@@ -1346,6 +1346,10 @@ export interface components {
             arch: string;
             /** @description Boot id, hex. */
             boot_uid: string;
+            /** @description Bundles are the sets of files from the server that are in force, such as "rules", by name: the SHA-256 of each one's content, in hex. */
+            bundles?: {
+                [key: string]: string;
+            };
             /**
              * Format: double
              * @description Used by the agent since its start.
@@ -2198,6 +2202,7 @@ export interface operations {
                 rule?: string[];
                 /** @description In title, description or host name, ignoring case. */
                 text?: string;
+                /** @description The order; a leading minus means descending. */
                 order?: components["schemas"]["AlertOrder"];
             };
             header?: never;
@@ -3179,11 +3184,6 @@ export interface operations {
                 code?: string;
                 state?: string;
                 error?: string;
-                error_description?: string;
-                error_uri?: string;
-                session_state?: string;
-                iss?: string;
-                scope?: string;
             };
             header?: never;
             path?: never;
