@@ -22,7 +22,8 @@ const (
 const usage = `holdfast-agent runs Holdfast's sensors without a terminal: for a server, or on its own.
 
   holdfast-agent enroll TOKEN|- [--server URL] [--state-dir DIR]
-      make this machine a host of the server that the token is from; - reads the token from standard input
+      make this machine a host of the server that the token is from, where it is not; - reads the token from
+      standard input
   holdfast-agent run [--config FILE] [--output FILE|-] [--state-dir DIR]
       until stopped by SIGINT or SIGTERM: send events to the server; with --output, and where the machine is not
       enrolled, find attacks here and write alerts as JSON lines

@@ -75,19 +75,38 @@ func enrollCommand(ctx context.Context, args []string, stdin io.Reader, stdout, 
 			return exit(fmt.Errorf("read the token: %w", err), stderr)
 		}
 	}
-	id, err := enroll(ctx, text, *server, *stateDir, slog.New(slog.NewTextHandler(stderr, nil)))
+	token, err := wire.ParseToken(text)
+	if err != nil {
+		return exit(err, stderr)
+	}
+	if done, err := enrolledAlready(*stateDir, token, stdout); done || err != nil {
+		return exit(err, stderr)
+	}
+	id, err := enroll(ctx, token, *server, *stateDir, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err == nil {
-		fmt.Fprintf(stdout, "Enrolled as host %s at %s. Start the agent, or restart it: systemctl restart holdfast-agent\n", id.Host, id.Server)
+		fmt.Fprintf(stdout, "Enrolled as host %s at %s.\nStart the agent, or restart it: systemctl restart holdfast-agent\n", id.Host, id.Server)
 	}
 	return exit(err, stderr)
 }
 
-// enroll makes this machine a host and keeps its identity.
-func enroll(ctx context.Context, text, server, stateDir string, log *slog.Logger) (identity.Identity, error) {
-	token, err := wire.ParseToken(text)
-	if err != nil {
-		return identity.Identity{}, err
+// enrolledAlready reports whether this machine is a host of the token's server.
+// That of another is an error.
+func enrolledAlready(stateDir string, token wire.Token, stdout io.Writer) (bool, error) {
+	id, err := identity.Load(stateDir)
+	switch {
+	case errors.Is(err, identity.ErrNotEnrolled):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !id.Pinned(token.Pin):
+		return false, fmt.Errorf("this machine is enrolled at %s, which is not the token's server; `holdfast-agent unenroll` ends that", id.Server)
 	}
+	fmt.Fprintf(stdout, "This machine is enrolled as host %s at %s already; that was left as it is.\n", id.Host, id.Server)
+	return true, nil
+}
+
+// enroll makes this machine a host and keeps its identity.
+func enroll(ctx context.Context, token wire.Token, server, stateDir string, log *slog.Logger) (identity.Identity, error) {
 	e := transport.Enrollment{Token: token, MachineID: machineID(), Agent: version.Get().String(), Log: log}
 	if server != "" {
 		if err := wire.ValidServer(server); err != nil {
@@ -95,6 +114,7 @@ func enroll(ctx context.Context, text, server, stateDir string, log *slog.Logger
 		}
 		e.Servers = []string{server}
 	}
+	var err error
 	if e.Hostname, err = os.Hostname(); err != nil {
 		return identity.Identity{}, fmt.Errorf("learn the name of this machine: %w", err)
 	}
@@ -110,9 +130,6 @@ func enroll(ctx context.Context, text, server, stateDir string, log *slog.Logger
 
 // readyToEnroll reports what would be in the way of a new identity.
 func readyToEnroll(stateDir string) error {
-	if identity.Enrolled(stateDir) {
-		return errors.New("this machine is enrolled already; `holdfast-agent unenroll` ends that")
-	}
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w; run this as root, or choose another with --state-dir", err)
 	}

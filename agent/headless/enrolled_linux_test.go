@@ -223,6 +223,21 @@ func newPlace(t *testing.T) place {
 	return place{filepath.Join(dir, "state"), filepath.Join(dir, "run")}
 }
 
+// foreignToken returns the token as a server with another CA would have made
+// it.
+func foreignToken(t *testing.T, text string) string {
+	t.Helper()
+	token, err := wire.ParseToken(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token.Pin = strings.Repeat("0", len(token.Pin))
+	if text, err = token.Format(); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // command runs holdfast-agent and returns what it said.
 func command(t *testing.T, want int, args ...string) string {
 	t.Helper()
@@ -273,8 +288,11 @@ func TestEnrolledHost(t *testing.T) {
 	if text := command(t, exitDone, "enroll", f.token, "--state-dir", p.state); !strings.Contains(text, string(testHost)) {
 		t.Errorf("enroll says %q", text)
 	}
-	if text := command(t, exitFailed, "enroll", f.token, "--state-dir", p.state); !strings.Contains(text, "enrolled already") {
+	if text := command(t, exitDone, "enroll", f.token, "--state-dir", p.state); !strings.Contains(text, string(testHost)) || !strings.Contains(text, "already") {
 		t.Errorf("a second enroll says %q", text)
+	}
+	if text := command(t, exitFailed, "enroll", foreignToken(t, f.token), "--state-dir", p.state); !strings.Contains(text, "not the token's server") {
+		t.Errorf("enroll with another server's token says %q", text)
 	}
 	stop := p.start(t)
 	eventually(t, "the agent is connected", func() bool {

@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -11,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,9 +98,31 @@ func Sign(seed string, data []byte) ([]byte, error) {
 
 // Roots returns the certificates that the agent trusts.
 func (id Identity) Roots() (*x509.CertPool, error) {
+	authorities, err := id.authorities()
+	if err != nil {
+		return nil, err
+	}
 	pool := x509.NewCertPool()
-	rest, found := []byte(id.CA), false
-	for {
+	for _, certificate := range authorities {
+		pool.AddCert(certificate)
+	}
+	return pool, nil
+}
+
+// Pinned reports whether the agent trusts the CA that a [wire.Token] with this
+// pin is for: the host is enrolled where the token is from.
+func (id Identity) Pinned(pin string) bool {
+	authorities, err := id.authorities()
+	return err == nil && slices.ContainsFunc(authorities, func(c *x509.Certificate) bool {
+		sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+		return hex.EncodeToString(sum[:]) == pin
+	})
+}
+
+// authorities returns the certificates in CA.
+func (id Identity) authorities() ([]*x509.Certificate, error) {
+	var list []*x509.Certificate
+	for rest := []byte(id.CA); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
@@ -109,13 +134,12 @@ func (id Identity) Roots() (*x509.CertPool, error) {
 		if !certificate.IsCA {
 			return nil, errors.New("the server's CA certificate is not that of a CA")
 		}
-		pool.AddCert(certificate)
-		found = true
+		list = append(list, certificate)
 	}
-	if !found {
+	if len(list) == 0 {
 		return nil, errors.New("the server's CA certificate is missing")
 	}
-	return pool, nil
+	return list, nil
 }
 
 // Validate says what is wrong with the identity.

@@ -4,9 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -98,6 +100,29 @@ func TestIdentitySurvivesARestart(t *testing.T) {
 	if err := identity.Create(dir, want); err == nil || !strings.Contains(err.Error(), "enrolled already") {
 		t.Errorf("enrolled twice: %v", err)
 	}
+}
+
+func TestPinned(t *testing.T) {
+	id, other := sound(t), certificate(t, true)
+	if !id.Pinned(pinOf(t, id.CA)) || id.Pinned(pinOf(t, other)) || id.Pinned("") {
+		t.Error("the pin of another authority is taken, or the own is not")
+	}
+	id.CA += other
+	if !id.Pinned(pinOf(t, other)) {
+		t.Error("the pin of the second authority is not taken")
+	}
+}
+
+// pinOf returns the pin of a certificate in PEM.
+func pinOf(t *testing.T, text string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(text))
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return hex.EncodeToString(sum[:])
 }
 
 func TestRemoveForgetsEverything(t *testing.T) {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,12 +154,12 @@ func refusal(server string, status int, body []byte) error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return fmt.Errorf("%s has had too many attempts to enrol; wait a minute and try again%s", server, reason)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusGone:
-		return fmt.Errorf("%w: the token is wrong, has expired, was used up or was withdrawn; ask for a new one%s", ErrRefused, reason)
+	case reason == "" && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusGone):
+		return fmt.Errorf("%w: the token is wrong, has expired, was used up or was withdrawn; ask for a new one", ErrRefused)
 	case status >= 300 && status < 400, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return fmt.Errorf("%s is no Holdfast server (status %d); check the address", server, status)
 	case status >= 400 && status < 500:
-		return fmt.Errorf("%w (status %d)%s", ErrRefused, status, reason)
+		return fmt.Errorf("%w%s", ErrRefused, cmp.Or(reason, fmt.Sprintf(" (status %d)", status)))
 	}
 	return fmt.Errorf("%s cannot enrol hosts at the moment (status %d); look at its log%s", server, status, reason)
 }

@@ -176,7 +176,8 @@ func TestEnrollSaysWhatIsWrong(t *testing.T) {
 		want    string
 		refused bool
 	}{
-		"token refused":    {problem(http.StatusUnauthorized, "the token has expired"), "ask for a new one: the token has expired", true},
+		"token refused":    {problem(http.StatusUnauthorized, "the token has expired"), "refuses the enrolment: the token has expired", true},
+		"no reason given":  {problem(http.StatusForbidden, ""), "ask for a new one", true},
 		"host refused":     {problem(http.StatusConflict, "too many hosts"), "too many hosts", true},
 		"too many asked":   {problem(http.StatusTooManyRequests, ""), "wait a minute", false},
 		"server in pieces": {problem(http.StatusInternalServerError, ""), "look at its log", false},
