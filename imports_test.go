@@ -89,7 +89,7 @@ var layers = []layer{
 
 	// The server's areas know the types and the storage interfaces, never
 	// each other; package server puts them together.
-	{folder: "server/api/...", may: append([]string{"api/...", "store", "web"}, below...), modules: []string{"github.com/danielgtaylor/huma/v2", prometheus}},
+	{folder: "server/api/...", may: append([]string{"api/...", "packaging/systemd", "store", "web"}, below...), modules: []string{"github.com/danielgtaylor/huma/v2", prometheus}},
 	{folder: "server/auth/...", may: append([]string{"store"}, below...), modules: []string{
 		"golang.org/x/crypto", "golang.org/x/oauth2", "github.com/coreos/go-oidc/v3", "github.com/alexedwards/scs/v2",
 	}},
@@ -102,6 +102,7 @@ var layers = []layer{
 		modules: []string{yaml, prometheus, nkeys},
 	},
 	{folder: "web"},
+	{folder: "packaging/systemd"},
 
 	// What people run.
 	{folder: "simulate/...", may: below, modules: []string{sys}},

@@ -132,9 +132,6 @@ type Config struct {
 	// holdfast-agent-linux-amd64 and the like, or for the server's own system
 	// and processor by their plain names; nil for none.
 	Downloads fs.FS
-	// AgentUnit is the systemd unit that /install writes; "" for one with
-	// the paths of /install.
-	AgentUnit string
 	// PublicURL is how hosts reach the server, https://name:port.
 	PublicURL string
 	// Pin returns the SHA-256 of the public key (SPKI) of the certificate

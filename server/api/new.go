@@ -32,7 +32,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.front, err = front.New(front.Config{
 		Log: s.log, Document: document, Ready: c.Ready, Metrics: c.Metrics, MayRead: s.mayRead,
-		Console: c.Console, NoConsole: c.NoConsole, Downloads: c.Downloads, AgentUnit: c.AgentUnit, PublicURL: c.PublicURL, Pin: c.Pin,
+		Console: c.Console, NoConsole: c.NoConsole, Downloads: c.Downloads, PublicURL: c.PublicURL, Pin: c.Pin,
 		TrustedProxies: c.TrustedProxies, TLS: c.TLS, Statuses: c.Statuses,
 	}, s.mux)
 	if err != nil {

@@ -45,7 +45,6 @@ type Config struct {
 	Console   fs.FS
 	NoConsole string
 	Downloads fs.FS
-	AgentUnit string
 	PublicURL string
 	Pin       func() [32]byte
 

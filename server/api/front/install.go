@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/packaging/systemd"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -30,33 +31,6 @@ var installTemplate = template.Must(template.New("install").Funcs(template.FuncM
 
 // quote returns text as one word of a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-// defaultUnit is the systemd unit of the agent where the configuration names
-// none. Limits are those of a runaway agent; what a simulation may touch on the
-// host is the agent's business, so the file system is not closed here.
-const defaultUnit = `[Unit]
-Description=Holdfast agent
-Documentation=https://github.com/holdfast-security/holdfast
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-ExecStart=/usr/local/bin/holdfast-agent run
-Restart=always
-RestartSec=5s
-StateDirectory=holdfast
-StateDirectoryMode=0700
-RuntimeDirectory=holdfast
-RuntimeDirectoryMode=0700
-UMask=0077
-LockPersonality=yes
-RestrictRealtime=yes
-MemoryMax=512M
-TasksMax=256
-
-[Install]
-WantedBy=multi-user.target
-`
 
 // programName is what may be downloaded.
 var programName = regexp.MustCompile(`^holdfast(-agent)?-(linux|windows)-(amd64|arm64)(\.exe)?$`)
@@ -95,13 +69,9 @@ func (s *Front) serveInstall(w http.ResponseWriter, r *http.Request) {
 		s.Refuse(w, r, err)
 		return
 	}
-	unit := s.AgentUnit
-	if unit == "" {
-		unit = defaultUnit
-	}
 	var script bytes.Buffer
 	err = installTemplate.Execute(&script, map[string]any{
-		"Server": s.server(), "Pin": s.curlPin(), "Sums": sums, "Unit": strings.TrimRight(unit, "\n") + "\n",
+		"Server": s.server(), "Pin": s.curlPin(), "Sums": sums, "Unit": systemd.Agent(),
 	})
 	if err != nil {
 		s.Refuse(w, r, err)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Holdfast agent from {{.Server}}, enrols this
-# machine and starts the agent. Needs root, curl and sha256sum.
+# machine and starts the agent. Needs root, curl and sha256sum. Where the agent
+# is there already it becomes the server's version and keeps its enrolment.
 #
 #   curl … {{.Server}}/install | sudo sh -s -- TOKEN
 set -eu
@@ -30,21 +31,35 @@ fetch() {
 	fi
 }
 
-# program NAME fetches NAME-linux-ARCH, checks it and puts it in its place.
+# fetched prints where a program waits for its place: beside it, so that taking
+# it is one step, and because /tmp may be a place where nothing can be run.
+fetched() { echo "$folder/.$1.new"; }
+
+# program NAME fetches NAME-linux-ARCH and checks it.
 program() {
 	file=$1-linux-$arch
 	want=$(sums | awk -v name="$file" '$2 == name { print $1 }')
 	if [ -z "$want" ]; then
 		[ "$1" = holdfast ] && return 0 # the command is a help, not a need
-		fail "the server has no $file"
+		fail "the server has no $file; put it beside holdfast-server there"
 	fi
 	echo "holdfast: fetching $file"
-	fetch "$file" "$scratch/$1" || fail "$server/download/$file could not be fetched"
-	got=$(sha256sum "$scratch/$1" | awk '{ print $1 }')
+	fetch "$file" "$(fetched "$1")" || fail "$server/download/$file could not be fetched"
+	got=$(sha256sum "$(fetched "$1")" | awk '{ print $1 }')
 	[ "$got" = "$want" ] || fail "$file is not what the server promised (SHA-256 $got, not $want); if the server was upgraded just now, try again"
-	chmod 0755 "$scratch/$1"
-	mv -f "$scratch/$1" "$folder/.$1.new"
-	mv -f "$folder/.$1.new" "$folder/$1"
+	chmod 0755 "$(fetched "$1")"
+}
+
+# place NAME puts a program that was fetched where it belongs.
+place() {
+	[ ! -e "$(fetched "$1")" ] || mv -f "$(fetched "$1")" "$folder/$1"
+}
+
+# enrol uses the token, from standard input: a command line is for all to see.
+# It says itself what went wrong.
+enrol() {
+	said=$(printf '%s\n' "$1" | "$(fetched holdfast-agent)" enroll -) || exit 1
+	echo "holdfast: $said" | head -n 1
 }
 
 # service makes the agent start with the machine, and now.
@@ -58,7 +73,18 @@ service() {
 	systemctl daemon-reload
 	systemctl enable --quiet holdfast-agent
 	systemctl restart holdfast-agent
-	echo "holdfast: the agent runs; systemctl status holdfast-agent shows how it is"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		if "$folder/holdfast-agent" status >/dev/null 2>&1; then
+			echo "holdfast: the agent runs; holdfast-agent status shows how it is"
+			return 0
+		fi
+		sleep 1
+	done
+	fail "the agent was started and does not answer; journalctl -u holdfast-agent says why"
+}
+
+clean() {
+	rm -f "$(fetched holdfast-agent)" "$(fetched holdfast)"
 }
 
 # main is called in the last line, so that a script cut off on the way does
@@ -80,13 +106,14 @@ main() {
 		command -v "$needed" >/dev/null || fail "needs the program $needed"
 	done
 	umask 077
-	scratch=$(mktemp -d)
-	trap 'rm -rf "$scratch"' EXIT
+	mkdir -p -m 0755 "$folder"
+	trap clean EXIT
 	trap 'exit 1' HUP INT TERM
-	mkdir -p "$folder"
 	program holdfast-agent
 	program holdfast
-	"$folder/holdfast-agent" enroll "$token" || fail "the machine was not enrolled; the agent is in $folder"
+	enrol "$token"
+	place holdfast-agent
+	place holdfast
 	umask 022
 	service
 }
