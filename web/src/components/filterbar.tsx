@@ -76,7 +76,9 @@ function Search({ text, placeholder, onText, inputRef }: { text: string; placeho
       onChange={(e) => setTyped(e.currentTarget.value)}
       onKeyDown={(e) => {
         if (e.key === 'Enter') onText(typed.trim());
-        if (e.key === 'Escape') e.currentTarget.blur();
+        if (e.key !== 'Escape') return;
+        e.preventDefault(); // browsers would clear the field
+        e.currentTarget.blur();
       }}
     />
   );

@@ -53,13 +53,26 @@ function Alerts({ view, query, set }: Props) {
   const selection = useSelection(rows);
   const calm = () => selection.chosen.size === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
   const live = useLive(key, query, view.order, calm);
-  const triage = useActions(key, view, rows, cursor, selection, live.reload, (by) => table.current?.move(by));
+  const toast = useToast();
+  const reload = () => {
+    live.reload().then(() => table.current?.top(), toast.complain);
+  };
+  const triage = useActions(key, view, rows, cursor, selection, reload, (by) => table.current?.move(by));
   const navigate = useNavigate();
   const open = useCallback((a: AlertSummary) => void navigate(`/alerts/${a.uid}`), [navigate]);
   const onEnd = useCallback(() => {
     if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
   }, [list]);
 
+  const shown = useRef(address);
+  useEffect(() => {
+    // Another view begins at its top.
+    if (shown.current !== address) {
+      shown.current = address;
+      setCursor(null);
+      table.current?.top();
+    }
+  }, [address]);
   useEffect(() => {
     Object.assign(place, { query: address, cursor });
   }, [address, cursor]);
@@ -101,7 +114,7 @@ function Alerts({ view, query, set }: Props) {
     m: () => triage.act({ assignee: triage.me }),
     u: () => triage.act({ assignee: '' }),
     '/': () => searchBox.current?.focus(),
-    r: live.reload,
+    r: reload,
     '?': () => setHelp(true),
   });
 
@@ -141,10 +154,7 @@ function Alerts({ view, query, set }: Props) {
             className={css.waiting ?? ''}
             radius="xl"
             leftSection={<IconArrowUp size={14} aria-hidden />}
-            onClick={() => {
-              live.reload();
-              table.current?.top();
-            }}
+            onClick={reload}
           >
             {live.waiting >= 100 ? '100 or more new alerts' : plural(live.waiting, 'new alert')}
           </Button>

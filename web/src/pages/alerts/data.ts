@@ -104,10 +104,13 @@ export function useLive(key: readonly unknown[], query: AlertQuery, order: Order
     };
   }, [key, look, queries]);
 
-  const reload = useCallback(() => {
+  // The list begins anew with its first part; while there is no answer, what
+  // is shown stays.
+  const reload = useCallback(async () => {
+    const first: Part = await must(client.GET('/alerts', { params: { query: { ...query, order, limit: pageSize } } }));
+    queries.setQueryData<Pages>(key, { pages: [first], pageParams: [undefined] });
     setWaiting(0);
-    void queries.resetQueries({ queryKey: key });
-  }, [key, queries]);
+  }, [key, order, queries, query]);
   return { waiting, fresh, reload };
 }
 

@@ -24,7 +24,7 @@ export function AlertsOverTime({ range }: { range: RangeKey }) {
   const pick = useCallback(
     (start: string) => {
       const until = new Date(Date.parse(start) + width).toISOString();
-      void navigate(`/alerts?status=open,acknowledged&since=${encodeURIComponent(start)}&until=${encodeURIComponent(until)}`);
+      void navigate(`/alerts?status=open&since=${encodeURIComponent(start)}&until=${encodeURIComponent(until)}`);
     },
     [navigate, width],
   );

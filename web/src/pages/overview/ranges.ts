@@ -23,5 +23,5 @@ export const ranges: Record<RangeKey, Range> = {
 export function rangeQuery(range: RangeKey, now: number): AlertQuery {
   const { width } = ranges[range];
   const start = Math.ceil((now - (lookBacks[range]?.ms ?? 0)) / width) * width;
-  return { status: ['open', 'acknowledged'], since: new Date(start).toISOString() };
+  return { status: ['open'], since: new Date(start).toISOString() };
 }

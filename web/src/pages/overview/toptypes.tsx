@@ -22,7 +22,7 @@ export function TopTypes({ range }: { range: RangeKey }) {
       <ol className={css.bars}>
         {top.map((t) => (
           <li key={t.key}>
-            <Link to={`/alerts?status=open,acknowledged&type=${encodeURIComponent(t.key)}&since=${range}`}>
+            <Link to={`/alerts?status=open&type=${encodeURIComponent(t.key)}&since=${range}`}>
               <span className={css.barLabel}>{visible(fold(titles.get(t.key) ?? (t.label || t.key), 120))}</span>
               <span className={css.barCount}>{exact(t.count)}</span>
               <span className={css.track} aria-hidden="true">
