@@ -76,7 +76,7 @@ func (a *Agent) Start() {
 		a.tb.Fatalf("the agent runs already")
 	}
 	var err error
-	if a.process, err = launch(&a.log, a.program, "run", "--config", a.Config); err != nil {
+	if a.process, err = launch(&a.log, exec.Command(a.program, "run", "--config", a.Config)); err != nil {
 		a.tb.Fatalf("start the agent: %v", err)
 	}
 	Await(a.tb, "the agent answers", func() bool {

@@ -38,6 +38,51 @@ func (t *tail) String() string {
 	return string(t.text[max(0, len(t.text)-tailBytes):])
 }
 
+// Process is a program that a test started. Its methods are for one goroutine.
+type Process struct {
+	tb      TB
+	log     tail
+	process *process
+}
+
+// Launch starts a command, whose output it keeps, until the test ends. What it
+// said is shown when the test failed.
+func Launch(tb TB, cmd *exec.Cmd) *Process {
+	tb.Helper()
+	p := &Process{tb: tb}
+	var err error
+	if p.process, err = launch(&p.log, cmd); err != nil {
+		tb.Fatalf("start %s: %v", cmd.Path, err)
+	}
+	tb.Cleanup(func() {
+		p.Kill()
+		if tb.Failed() && p.Log() != "" {
+			tb.Logf("%s said:\n%s", cmd.Path, p.Log())
+		}
+	})
+	return p
+}
+
+// Running reports whether the program has not ended.
+func (p *Process) Running() bool { return p.process.running() }
+
+// Kill ends the program as kill -9 does.
+func (p *Process) Kill() { p.process.kill() }
+
+// Wait waits for the program to end, at most for [Patience], and returns how it
+// ended.
+func (p *Process) Wait() error {
+	select {
+	case <-p.process.ended:
+		return p.process.err
+	case <-time.After(Patience):
+		return fmt.Errorf("it did not end within %v", Patience)
+	}
+}
+
+// Log returns the end of what the program has said.
+func (p *Process) Log() string { return p.log.String() }
+
 // process is a running program.
 type process struct {
 	cmd   *exec.Cmd
@@ -46,8 +91,8 @@ type process struct {
 }
 
 // launch starts a program that writes to log.
-func launch(log *tail, program string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
+func launch(log *tail, cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.WaitDelay = 10 * time.Second // for what it started and left
 	p.cmd.SysProcAttr = bound()

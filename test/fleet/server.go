@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -194,7 +195,7 @@ func (s *Server) Launch() {
 		s.tb.Fatalf("the server runs already")
 	}
 	var err error
-	if s.process, err = launch(&s.log, s.programs.Server, "run", "--config", s.Config); err != nil {
+	if s.process, err = launch(&s.log, exec.Command(s.programs.Server, "run", "--config", s.Config)); err != nil {
 		s.tb.Fatalf("start the server: %v", err)
 	}
 }
