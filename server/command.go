@@ -162,10 +162,11 @@ func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
 	return Run(ctx, cfg, stderr, nil)
 }
 
-// Run runs a server until ctx ends. It logs to stderr, where it also shows the
-// password of the first administrator, once, and reads rules and policies again
-// on SIGHUP. Started, where not nil, is called
-// when the server is up. The error is nil when it was stopped in order.
+// Run runs a server until ctx ends. It logs to stderr, where it also says how to
+// log on the first time; the password itself is shown on a terminal only, for a
+// log is kept and read by others. It reads rules and policies again on SIGHUP.
+// Started, where not nil, is called when the server is up. The error is nil when
+// it was stopped in order.
 func Run(ctx context.Context, cfg Config, stderr io.Writer, started func(*Server)) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cmp.Or(cfg.LogLevel, "info"))); err != nil {
@@ -178,10 +179,7 @@ func Run(ctx context.Context, cfg Config, stderr io.Writer, started func(*Server
 	}
 	err = s.Start(ctx)
 	if err == nil {
-		if password := s.FirstPassword(); password != "" {
-			fmt.Fprintf(stderr, "\nLog on at %s as %q with the password %s\nIt also stands in %s until it is changed.\n\n",
-				s.URL(), FirstAdmin, password, cfg.path(firstPasswordName))
-		}
+		s.welcome(stderr)
 		if started != nil {
 			started(s)
 		}
@@ -191,6 +189,29 @@ func Run(ctx context.Context, cfg Config, stderr io.Writer, started func(*Server
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	return errors.Join(err, s.Stop(stopping))
+}
+
+// welcome says how to log on to a new server.
+func (s *Server) welcome(w io.Writer) {
+	if s.first == "" {
+		return
+	}
+	path := s.cfg.path(firstPasswordName)
+	if terminal(w) {
+		fmt.Fprintf(w, "\nLog on at %s as %q with the password %s\nIt also stands in %s until it is changed.\n\n", s.URL(), FirstAdmin, s.first, path)
+		return
+	}
+	fmt.Fprintf(w, "\nLog on at %s as %q with the password that stands in %s until it is changed.\n\n", s.URL(), FirstAdmin, path)
+}
+
+// terminal reports whether w is a device with somebody before it.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // attend waits for ctx to end, and reads rules and policies again on SIGHUP.

@@ -222,6 +222,20 @@ func attack() *event.Event {
 	}
 }
 
+func TestPasswordStaysOutOfLogs(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var log bytes.Buffer
+	password := ""
+	cfg := Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", StreamListen: "127.0.0.1:0"}
+	err := Run(ctx, cfg, &log, func(s *Server) { password = s.FirstPassword(); cancel() })
+	if err != nil || password == "" {
+		t.Fatalf("password %q, %v", password, err)
+	}
+	if strings.Contains(log.String(), password) || !strings.Contains(log.String(), cfg.path(firstPasswordName)) {
+		t.Errorf("the log says:\n%s", &log)
+	}
+}
+
 func TestFromFrameToAlertAndBack(t *testing.T) {
 	dir := t.TempDir()
 	s, stop := start(t, dir)
