@@ -200,7 +200,7 @@ const routes: Route[] = [
   }],
   ['GET', /^overview$/, overview],
   ['GET', /^ledger$/, ledger],
-  ['GET', /^hosts$/, ({ query }) => ({ body: { items: hosts.filter((h) => h.name.includes(query.get('text') ?? '') && [h.state, null].includes(query.get('state')) && many(query, 'label').every((l) => Object.entries(h.labels).some(([k, v]) => `${k}=${v}` === l))) } })],
+  ['GET', /^hosts$/, ({ query }) => ({ body: { items: hosts.filter((h) => h.name.includes(query.get('text') ?? '') && (query.get('state') ?? h.state) === h.state && many(query, 'label').every((l) => Object.entries(h.labels).some(([k, v]) => `${k}=${v}` === l))) } })],
   ['GET', /^hosts\/([^/]+)\/events$/, hostEvents],
   ['GET', /^rules$/, () => ({ body: { items: kinds.map((k) => ({ uid: `6427f723-2a27-41ce-914c-${k.type.length.toString().padStart(12, '0')}`, title: k.title, alert_type: k.type, severity: k.severity, path: rulePath(k.type), techniques: k.techniques })) } })],
   ['GET', /^views$/, () => ({ body: { items: views } })],

@@ -44,9 +44,30 @@ const pages = [
   ['alert-hostile', `/alerts/${hostile}`],
   ['alert-missing', '/alerts/none'],
   ['hosts', '/hosts'],
+  ['hosts-none', '/hosts?text=nothing-like-this'],
+  ['hosts-enrol', '/hosts', (p) => p.getByRole('button', { name: 'Enrol hosts' }).click()],
   ['host', `/hosts/${hosts.items[0]?.uid}`],
-  ['simulation', '/simulation'],
+  ['host-process', `/hosts/${hosts.items[0]?.uid}`, (p) => p.locator('[data-row] a').first().click()],
+  ['host-events', `/hosts/${hosts.items[0]?.uid}?tab=events`, (p) => p.locator('#content > div').last().evaluate((e) => e.parentElement.scrollTo(0, 1e6))],
+  ['host-event', `/hosts/${hosts.items[0]?.uid}?tab=events`, (p) => p.locator('[data-row] a').first().click()],
+  ['host-alerts', `/hosts/${hosts.items[0]?.uid}?tab=alerts`],
+  ['host-revoke', `/hosts/${hosts.items[0]?.uid}`, (p) => p.getByRole('button', { name: 'Revoke' }).click()],
+  ['host-missing', '/hosts/none'],
+  ['simulation', `/simulation?host=${hosts.items[0]?.uid}`, async (p) => {
+    await p.getByRole('checkbox', { name: 'Persistence' }).check();
+    await p.getByRole('button', { name: /^Run/ }).click();
+    await p.getByRole('link', { name: 'Open the alert' }).first().waitFor();
+  }],
   ['settings', '/settings'],
+  ['users', '/settings/users'],
+  ['users-add', '/settings/users', (p) => p.getByRole('button', { name: 'Add a user' }).click()],
+  ['tokens', '/settings/tokens'],
+  ['enrolment', '/settings/enrolment'],
+  ['sign-on', '/settings/sign-on'],
+  ['keeping', '/settings/keeping'],
+  ['audit-log', '/settings/audit-log'],
+  ['backup', '/settings/backup'],
+  ['about', '/settings/about'],
   ['notfound', '/nowhere'],
   ['login', '/login', undefined, true],
 ];

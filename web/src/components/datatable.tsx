@@ -155,7 +155,7 @@ function Header<T>({ column, order, onOrder }: { column: Column<T>; order: strin
   const down = order?.startsWith('-');
   const sorted = active ? (down ? 'descending' : 'ascending') : 'none';
   return (
-    <div role="columnheader" className={css.title} data-align={column.align} data-from={column.from} data-squeezed={column.narrow ? true : undefined} {...(first ? { 'aria-sort': sorted } : {})}>
+    <div role="columnheader" className={css.title} data-align={column.align} data-from={column.from} data-squeezed={Number.parseFloat(column.narrow ?? '') < 60 || undefined} {...(first ? { 'aria-sort': sorted } : {})}>
       {first && second && onOrder ? (
         <button type="button" className={css.sort} onClick={() => onOrder(order === first ? second : first)}>
           {column.title}

@@ -24,7 +24,7 @@ const icons: Record<string, typeof IconFile> = {
 const short = (text: string) => visible(fold(text, 400));
 
 const columns = (open: (n: Named) => void): Column<Named>[] => [
-  { key: 'time', title: 'Time', width: '100px', narrow: '92px', render: ({ event }) => <time dateTime={event.time} title={exactTime(event.time)} className={css.clock}>{clock(event.time)}</time> },
+  { key: 'time', title: 'Time', width: '142px', narrow: '92px', render: ({ event }) => <time dateTime={event.time} title={exactTime(event.time)} className={css.clock}><span>{exactTime(event.time).slice(5, 11)}</span>{clock(event.time)}</time> },
   {
     key: 'what',
     title: 'What happened',

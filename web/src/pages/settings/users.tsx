@@ -52,9 +52,14 @@ export function Users() {
     {
       key: 'role',
       title: 'Role',
-      render: (u) => (
-        <Select aria-label={`Role of ${u.name}`} w={116} data={roles.map((r) => ({ value: r, label: r }))} value={u.role} allowDeselect={false} disabled={u.external} title={u.external ? 'The OpenID provider says the role.' : undefined} onChange={(r) => r && r !== u.role && setRole(u, r as Role)} />
-      ),
+      render: (u) =>
+        u.external ? (
+          <>
+            {u.role} <span className={css.muted}>(as the provider says)</span>
+          </>
+        ) : (
+          <Select aria-label={`Role of ${u.name}`} w={116} data={roles.map((r) => ({ value: r, label: r }))} value={u.role} allowDeselect={false} onChange={(r) => r && r !== u.role && setRole(u, r as Role)} />
+        ),
     },
     { key: 'from', title: 'Signs in by', render: (u) => (u.external ? 'OpenID provider' : 'password') },
     { key: 'state', title: 'State', render: (u) => (u.disabled ? <span className={css.off}>disabled</span> : 'active') },

@@ -30,7 +30,7 @@ const orderWords: Record<string, readonly [string, Tone]> = {
 /** runState says how a simulation stands. While parts come in it is being played, whatever was last said of the whole. */
 export function runState(s: Simulation): readonly [string, Tone] {
   const known = Object.hasOwn(orderWords, s.state) ? orderWords[s.state] : undefined;
-  if (known?.[1] === 'waiting' && s.parts.some((p) => p.state !== 'waiting')) return ['being played', 'busy'];
+  if (['waiting', 'busy'].includes(known?.[1] ?? '') && s.parts.some((p) => p.state !== 'waiting')) return ['being played', 'busy'];
   return known ?? [s.state, 'none'];
 }
 
