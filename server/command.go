@@ -246,7 +246,7 @@ func checkCommand(args []string, stdout io.Writer) error {
 		}
 	}
 	d := &detection{paths: cfg.Rules}
-	rules, err := d.load()
+	rules, _, err := d.load()
 	if err != nil {
 		return usageProblem{err}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,16 +15,22 @@ import (
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/server/ingest"
+	"github.com/holdfast-security/holdfast/wire"
 )
 
 // detection are the rules in force. It is safe for concurrent use.
 type detection struct {
 	paths []string
 	use   func(*detect.Ruleset)
+	share func(context.Context, ruleFiles) // hands the operator's on to hosts
 
 	mu    sync.Mutex // guards rules; held while they are exchanged
 	rules *detect.Ruleset
 }
+
+// ruleFiles are the files of the operator's rules, by the path that they have
+// in the bundle for hosts.
+type ruleFiles map[string][]byte
 
 // List returns the rules in force by path and title.
 func (d *detection) List() []api.Rule {
@@ -48,25 +55,57 @@ func (d *detection) List() []api.Rule {
 
 // Reload reads the rules again and puts them in force, all or none, and returns
 // how many there are.
-func (d *detection) Reload(context.Context) (int, error) {
+func (d *detection) Reload(ctx context.Context) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rules, err := d.load()
+	rules, files, err := d.load()
 	if err != nil {
 		return 0, fmt.Errorf("%w: the rules stay as they were: %w", account.ErrInvalid, err)
 	}
 	d.rules = rules
 	d.use(rules)
+	d.share(ctx, files)
 	return len(rules.Rules()), nil
 }
 
-// load reads the rules. The error lists what is wrong with each.
-func (d *detection) load() (*detect.Ruleset, error) {
-	rules, err := ingest.LoadRules(d.paths)
+// load reads the rules, and the files of the operator's. The error lists what
+// is wrong with each rule.
+func (d *detection) load() (*detect.Ruleset, ruleFiles, error) {
+	files, names := make(ruleFiles), bundleNames(d.paths)
+	rules, err := ingest.LoadRules(d.paths, func(root, path string, data []byte) {
+		files[bundlePath(root, names[root], path)] = data
+	})
 	if err != nil {
-		return nil, errors.New(reasons(err))
+		return nil, nil, errors.New(reasons(err))
 	}
-	return rules, nil
+	return rules, files, nil
+}
+
+// bundleNames returns what stands in a bundle for each file or directory of the
+// configuration: its name, with a number where another has that, too.
+func bundleNames(roots []string) map[string]string {
+	names, taken := make(map[string]string), make(map[string]bool)
+	for _, root := range roots {
+		base := filepath.Base(root)
+		if strings.Trim(base, "./\\") == "" {
+			base = wire.BundleRules
+		}
+		name := base
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s-%d", base, n)
+		}
+		names[root], taken[name] = name, true
+	}
+	return names
+}
+
+// bundlePath returns the path in a bundle of a file at or below root.
+func bundlePath(root, name, path string) string {
+	rest, err := filepath.Rel(root, path)
+	if err != nil || rest == "." {
+		return name
+	}
+	return name + "/" + filepath.ToSlash(rest)
 }
 
 // maxReasons is how many refused rules are said one by one.

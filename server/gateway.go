@@ -39,8 +39,20 @@ func (h *handler) Fetch(host event.HostID) (wire.Signed, error) {
 	return h.speaker.Policy(ctx, known)
 }
 
+// Bundle implements [stream.Handler].
+func (h *handler) Bundle(host event.HostID, name string) (wire.Signed, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	defer cancel()
+	return h.speaker.Bundle(ctx, host, name)
+}
+
+// Chunk implements [stream.Handler].
+func (h *handler) Chunk(_ event.HostID, r wire.FetchRequest) (wire.Chunk, error) {
+	return h.speaker.Chunk(r)
+}
+
 // Result implements [stream.Handler].
-func (h *handler) Result(host event.HostID, r wire.Result) { h.simulator.Result(host, r) }
+func (h *handler) Result(host event.HostID, r wire.Result) error { return h.simulator.Result(host, r) }
 
 // answerTimeout bounds what the database takes for an answer to an agent.
 const answerTimeout = 10 * time.Second

@@ -25,6 +25,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store/segment"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
+	"github.com/holdfast-security/holdfast/wire"
 )
 
 // Server is a Holdfast server. Make it with [New]; its methods are for one
@@ -87,8 +88,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 		return nil, err
 	}
 	s.opened.add("the lock", func(context.Context) error { return lock.Close() })
-	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}}
-	if s.rules.rules, err = s.rules.load(); err != nil {
+	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}, share: s.shareRules}
+	var files ruleFiles
+	if s.rules.rules, files, err = s.rules.load(); err != nil {
 		return nil, err
 	}
 	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
@@ -98,7 +100,26 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if err := s.openStores(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.assemble(ctx)
+	if err := s.assemble(ctx); err != nil {
+		return nil, err
+	}
+	s.shareRules(ctx, files)
+	return s, nil
+}
+
+// shareRules makes the operator's rules the bundle that hosts fetch, and tells
+// those that know another. Rules that cannot be shared are in force here all
+// the same, and hosts keep those that they have.
+func (s *Server) shareRules(ctx context.Context, files ruleFiles) {
+	content, err := wire.EncodeBundle(files)
+	if err == nil {
+		err = s.speaker.SetBundle(wire.BundleRules, content)
+	}
+	if err != nil {
+		s.log.Error("the rules of the configuration cannot be handed on to hosts", "error", err)
+		return
+	}
+	s.speaker.Announce(ctx, wire.BundleRules)
 }
 
 // openStores opens database and telemetry.

@@ -39,7 +39,15 @@ func testConfig(dir string) Config {
 // start starts a server on a data directory and returns how to stop it.
 func start(t *testing.T, dir string) (*Server, func()) {
 	t.Helper()
-	s, err := New(t.Context(), testConfig(dir), nil)
+	return startWith(t, dir, func(*Config) {})
+}
+
+// startWith is start with a configuration that change may change.
+func startWith(t *testing.T, dir string, change func(*Config)) (*Server, func()) {
+	t.Helper()
+	cfg := testConfig(dir)
+	change(&cfg)
+	s, err := New(t.Context(), cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

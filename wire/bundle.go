@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ const (
 	maxBundleName  = 32
 	maxBundlePath  = 240 // bytes, so that a file can be kept anywhere
 	maxBundleDepth = 16  // elements of a path
+	maxFetch       = 1 << 10
 )
 
 // BundleRules is the bundle of the operator's detection rules: those that the
@@ -80,6 +82,32 @@ func ValidDigest(text string) bool {
 		}
 	}
 	return true
+}
+
+// ParseFetch reads a request of an agent; nothing at all asks for the policy.
+// The error wraps [ErrOversized] or [ErrMalformed].
+func ParseFetch(data []byte) (FetchRequest, error) {
+	r := FetchRequest{Kind: KindPolicy}
+	if len(data) > maxFetch {
+		return r, fmt.Errorf("request of %d bytes: %w: at most %d", len(data), ErrOversized, maxFetch)
+	}
+	if len(data) == 0 {
+		return r, nil
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("request: %w: %w", ErrMalformed, err)
+	}
+	switch {
+	case r.Kind == KindPolicy:
+		return FetchRequest{Kind: KindPolicy}, nil
+	case r.Kind != KindBundle:
+		return r, fmt.Errorf("request for a %.40q: %w", r.Kind, ErrMalformed)
+	case !validBundleName(r.Name) || r.Digest != "" && !ValidDigest(r.Digest):
+		return r, fmt.Errorf("request for bundle %.40q: %w: name or digest is none", r.Name, ErrMalformed)
+	case r.Offset < 0 || r.Offset >= MaxBundle:
+		return r, fmt.Errorf("request for bundle %s: %w: it has no byte %d", r.Name, ErrMalformed, r.Offset)
+	}
+	return r, nil
 }
 
 // EncodeBundle returns the content of a bundle: files by slash-separated

@@ -124,6 +124,49 @@ func TestBundleAnnouncements(t *testing.T) {
 	}
 }
 
+func TestParseFetch(t *testing.T) {
+	digest := Digest(nil)
+	for text, want := range map[string]FetchRequest{
+		"":                                 {Kind: KindPolicy},
+		`{"kind":"policy","name":"/"}`:     {Kind: KindPolicy},
+		`{}`:                               {Kind: KindPolicy},
+		`{"kind":"bundle","name":"rules"}`: {Kind: KindBundle, Name: "rules"},
+		`{"kind":"bundle","name":"rules","digest":"` + digest + `","offset":7}`: {Kind: KindBundle, Name: "rules", Digest: digest, Offset: 7},
+	} {
+		if got, err := ParseFetch([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{
+		"x", "[]", `{"kind":"order"}`, `{"kind":"bundle"}`, `{"kind":"bundle","name":"../rules"}`, `{"kind":"bundle","name":"rules","digest":"x"}`,
+		`{"kind":"bundle","name":"rules","offset":-1}`, `{"kind":"bundle","name":"rules","offset":8388608}`, `{"offset":1e99}`,
+	} {
+		if _, err := ParseFetch([]byte(text)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+	if _, err := ParseFetch(make([]byte, 2000)); !errors.Is(err, ErrOversized) {
+		t.Errorf("a long request: got %v", err)
+	}
+}
+
+func FuzzFetch(f *testing.F) {
+	f.Add([]byte(`{"kind":"bundle","name":"rules","digest":"` + Digest(nil) + `","offset":262144}`))
+	f.Add([]byte(`{"kind":"policy"}`))
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ParseFetch(data)
+		switch {
+		case err != nil:
+			if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrOversized) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+		case r.Offset < 0 || r.Offset >= MaxBundle || r.Kind == KindBundle && !validBundleName(r.Name):
+			t.Errorf("accepted: %+v", r)
+		}
+	})
+}
+
 func FuzzBundleContent(f *testing.F) {
 	good, err := EncodeBundle(map[string][]byte{"rules/a.yml": []byte("title: a"), "b": nil})
 	if err != nil {

@@ -41,6 +41,10 @@ type Set struct {
 	Rules   []*sigma.Rule
 	Refused []Refusal
 	Files   int // read
+
+	// Keep, where it is not nil, is given each file that [Set.Add] reads, as it
+	// is used: for who hands the rules on.
+	Keep func(path string, data []byte)
 }
 
 // Embedded returns Holdfast's own rules.
@@ -101,8 +105,15 @@ func (s *Set) addFile(path string) {
 		s.refuse(path, err)
 		return
 	}
+	if s.Keep != nil {
+		s.Keep(path, data)
+	}
 	s.parse(path, data)
 }
+
+// AddFile adds the rules in a file that was read already; path is what rules
+// and refusals say where they are from.
+func (s *Set) AddFile(path string, data []byte) { s.parse(path, data) }
 
 func (s *Set) parse(path string, data []byte) {
 	s.Files++

@@ -63,7 +63,7 @@ func (s *listSource) Purge(context.Context, string, uint64) error { return nil }
 // BenchmarkDetect is the path of a frame up to the store: decoding, checks,
 // and Holdfast's own rules. Run it with -cpu 1.
 func BenchmarkDetect(b *testing.B) {
-	rules, err := LoadRules(nil)
+	rules, err := LoadRules(nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func BenchmarkDetect(b *testing.B) {
 // BenchmarkIngest is the whole path of frames: decoding, checks, Holdfast's own
 // rules, segments on disk and their commit to the database. Run it with -cpu 1.
 func BenchmarkIngest(b *testing.B) {
-	rules, err := LoadRules(nil)
+	rules, err := LoadRules(nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -390,7 +390,7 @@ func TestAlertsAreSavedAtOnce(t *testing.T) {
 }
 
 func TestLoadRules(t *testing.T) {
-	if _, err := LoadRules(nil); err != nil {
+	if _, err := LoadRules(nil, nil); err != nil {
 		t.Errorf("our own rules: %v", err)
 	}
 	dir := t.TempDir()
@@ -400,16 +400,16 @@ func TestLoadRules(t *testing.T) {
 		}
 	}
 	write("good.yml", testRules)
-	if set, err := LoadRules([]string{dir}); err != nil || len(set.Rules()) < 4 {
+	if set, err := LoadRules([]string{dir}, nil); err != nil || len(set.Rules()) < 4 {
 		t.Errorf("with three more: %v", err)
 	}
 	write("bad.yml", "title: x\n")
 	write("worse.yml", "{")
 	var refused *RulesError
-	if _, err := LoadRules([]string{dir}); !errors.As(err, &refused) || len(refused.Refused) != 2 {
+	if _, err := LoadRules([]string{dir}, nil); !errors.As(err, &refused) || len(refused.Refused) != 2 {
 		t.Errorf("with two broken ones: %v", err)
 	}
-	if _, err := LoadRules([]string{filepath.Join(dir, "none")}); err == nil {
+	if _, err := LoadRules([]string{filepath.Join(dir, "none")}, nil); err == nil {
 		t.Error("a path that is not there is taken")
 	}
 }

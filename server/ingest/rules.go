@@ -21,11 +21,15 @@ func (e *RulesError) Error() string {
 
 // LoadRules reads and compiles Holdfast's own rules and those in the given
 // files and directories. One rule that cannot be used refuses them all, with a
-// [*RulesError] that lists each.
-func LoadRules(paths []string) (*detect.Ruleset, error) {
+// [*RulesError] that lists each. Read, where it is not nil, is given each file
+// as it is used, with the one of the paths that it was found by.
+func LoadRules(paths []string, read func(root, path string, data []byte)) (*detect.Ruleset, error) {
 	set := rulefiles.Embedded()
-	for _, path := range paths {
-		if err := set.Add(path); err != nil {
+	for _, root := range paths {
+		if read != nil {
+			set.Keep = func(path string, data []byte) { read(root, path, data) }
+		}
+		if err := set.Add(root); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -101,7 +102,10 @@ func (s *Simulator) Simulate(ctx context.Context, host event.HostID, names []str
 	}
 	s.watch(o)
 	if err := s.Send(ctx, host, wire.Order{ID: o.ID, Action: o.Action, Argument: names}, orderTime); err != nil {
-		s.change(ctx, o.ID, func(o *store.Order) { o.State, o.Detail = "failed", "it could not be sent to the host" })
+		_ = s.change(ctx, o.ID, func(o *store.Order) bool { // it is logged, and expires
+			o.State, o.Detail = "failed", "it could not be sent to the host"
+			return true
+		})
 		return store.Order{}, fmt.Errorf("send a simulation to host %s: %w", host, err)
 	}
 	s.Told(o.ID)
@@ -155,44 +159,90 @@ func (s *Simulator) Resume(ctx context.Context) error {
 	return nil
 }
 
-// Result takes an answer of a host. What the host says is bounded by the
-// stream; answers to orders of other hosts are ignored.
-func (s *Simulator) Result(host event.HostID, r wire.Result) {
+// Result takes an answer of a host and returns nil when it is on disk. What the
+// host says is bounded by the stream; answers to orders of other hosts are
+// ignored. An answer that comes again, or after a later one, changes nothing.
+func (s *Simulator) Result(host event.HostID, r wire.Result) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	o, err := s.Orders.Order(ctx, r.Order)
-	if err != nil || o.Host != host {
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && o.Host != host:
 		s.Log.Warn("an answer to an order that the host was not given is ignored", "host", host)
-		return
+		return nil
+	case err != nil:
+		return fmt.Errorf("find the order that host %s answers: %w", host, err)
 	}
 	if len(r.Detail) > maxDetail {
 		r.Detail = r.Detail[:maxDetail]
 	}
-	s.change(ctx, o.ID, func(o *store.Order) {
-		if r.Subject == "" {
-			o.State, o.Detail = r.State, r.Detail
-			return
-		}
-		for i := range o.Parts {
-			if p := &o.Parts[i]; p.Subject == r.Subject {
-				p.State, p.Detail, p.Time = r.State, r.Detail, time.Now().UTC()
-			}
-		}
-	})
+	return s.change(ctx, o.ID, func(o *store.Order) bool { return answer(o, r) })
 }
 
-// change changes an order and tells it.
-func (s *Simulator) change(ctx context.Context, id string, change func(*store.Order)) {
+// answer notes what a host says of an order or a part of it, and reports
+// whether that is news.
+func answer(o *store.Order, r wire.Result) bool {
+	if r.Subject == "" {
+		if !follows(o.State, r.State) || o.State == r.State && o.Detail == r.Detail {
+			return false
+		}
+		o.State, o.Detail = r.State, r.Detail
+		return true
+	}
+	for i := range o.Parts {
+		p := &o.Parts[i]
+		if p.Subject != r.Subject || !follows(p.State, r.State) || p.State == r.State && p.Detail == r.Detail {
+			continue
+		}
+		p.State, p.Detail, p.Time = r.State, r.Detail, time.Now().UTC()
+		return true
+	}
+	return false
+}
+
+// follows reports whether a state may come after another: an end is not
+// followed by a beginning.
+func follows(last, next string) bool { return stage(next) >= stage(last) }
+
+// ended is the stage of an order that came to an end.
+const ended = 4
+
+// stage returns how far an order is with a state; ends are all as far.
+func stage(state string) int {
+	switch state {
+	case orderSent, partWaiting:
+		return 0
+	case "accepted":
+		return 1
+	case "running":
+		return 2
+	case orderExpired: // an end that comes late is better than none
+		return 3
+	}
+	return ended
+}
+
+// errNothingNew ends a change that changes nothing.
+var errNothingNew = errors.New("nothing new")
+
+// change changes an order and tells it, unless there is nothing to change.
+func (s *Simulator) change(ctx context.Context, id string, change func(*store.Order) bool) error {
 	_, err := s.Orders.ChangeOrder(ctx, id, func(o *store.Order) error {
+		if !change(o) {
+			return errNothingNew
+		}
 		o.Changed = time.Now().UTC()
-		change(o)
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errNothingNew):
+		return nil
+	case err != nil:
 		s.Log.Error("an order could not be changed", "order", id, "error", err)
-		return
+		return fmt.Errorf("change order %s: %w", id, err)
 	}
 	s.Told(id)
+	return nil
 }
 
 // Saved takes alerts that were stored. It does not block: when alerts come
@@ -233,12 +283,14 @@ func (s *Simulator) Run(ctx context.Context) {
 // join gives the alert to the simulations on its host that wait for its type.
 func (s *Simulator) join(ctx context.Context, a *finding.Alert) {
 	for _, found := range s.waitingFor(a) {
-		s.change(ctx, found.order, func(o *store.Order) {
+		_ = s.change(ctx, found.order, func(o *store.Order) bool { // it is logged
 			for i := range o.Parts {
 				if o.Parts[i].Subject == found.scenario && o.Parts[i].Alert == "" {
 					o.Parts[i].Alert = a.ID
+					return true
 				}
 			}
+			return false
 		})
 	}
 }
@@ -276,11 +328,15 @@ func (s *Simulator) expire(ctx context.Context, now time.Time) {
 	s.mu.Unlock()
 	for _, id := range over {
 		o, err := s.Orders.Order(ctx, id)
-		if err != nil || o.State != orderSent && o.State != "accepted" && o.State != "running" {
+		if err != nil || stage(o.State) == ended {
 			continue
 		}
-		s.change(ctx, id, func(o *store.Order) {
+		_ = s.change(ctx, id, func(o *store.Order) bool { // it is logged
+			if stage(o.State) == ended {
+				return false
+			}
 			o.State, o.Detail = orderExpired, "the host did not finish in time; it may be disconnected"
+			return true
 		})
 	}
 }

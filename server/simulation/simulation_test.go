@@ -51,6 +51,62 @@ func newTestSimulator(t *testing.T, orders store.Orders) (*Simulator, *[]wire.Or
 	return s, &sent
 }
 
+func (s *Simulator) answer(t *testing.T, host event.HostID, r wire.Result) {
+	t.Helper()
+	if err := s.Result(host, r); err != nil {
+		t.Errorf("%+v: %v", r, err)
+	}
+}
+
+// TestAnswersComeAgain sends answers as an agent does that does not know what
+// arrived.
+func TestAnswersComeAgain(t *testing.T) {
+	st := openState(t)
+	s, _ := newTestSimulator(t, st)
+	told := 0
+	s.Told = func(string) { told++ }
+	o, err := s.Simulate(t.Context(), testHost, []string{"shell"}, "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told = 0
+	accepted := wire.Result{Order: o.ID, State: "accepted"}
+	running := wire.Result{Order: o.ID, State: "running", Subject: "shell"}
+	part := wire.Result{Order: o.ID, State: "done", Subject: "shell", Detail: "alert"}
+	end := wire.Result{Order: o.ID, State: "done", Detail: "1 passed"}
+	for _, r := range []wire.Result{accepted, accepted, running, part, running, part, end, accepted, end, {Order: "unknown"}, {Order: o.ID, Subject: "unknown"}} {
+		s.answer(t, testHost, r)
+	}
+	got, err := st.Order(t.Context(), o.ID)
+	if err != nil || got.State != "done" || got.Detail != "1 passed" || got.Parts[0].State != "done" || told != 4 {
+		t.Errorf("told %d times of %+v, %v", told, got, err)
+	}
+	s.expire(t.Context(), time.Now().Add(time.Hour))
+	if got, err = st.Order(t.Context(), o.ID); err != nil || got.State != "done" {
+		t.Errorf("an order that ended expires: %+v, %v", got, err)
+	}
+	st.Close()
+	if err := s.Result(testHost, end); err == nil {
+		t.Error("an answer is taken that cannot be kept")
+	}
+}
+
+func TestAnAnswerAfterExpiry(t *testing.T) {
+	st := openState(t)
+	s, _ := newTestSimulator(t, st)
+	o, err := s.Simulate(t.Context(), testHost, []string{"shell"}, "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.expire(t.Context(), time.Now().Add(time.Hour))
+	for _, c := range []struct{ state, want string }{{"running", orderExpired}, {"done", "done"}} {
+		s.answer(t, testHost, wire.Result{Order: o.ID, State: c.state})
+		if got, err := st.Order(t.Context(), o.ID); err != nil || got.State != c.want {
+			t.Errorf("after %q the order is %q, %v", c.state, got.State, err)
+		}
+	}
+}
+
 func TestSimulation(t *testing.T) {
 	st := openState(t)
 	s, sent := newTestSimulator(t, st)
@@ -71,9 +127,9 @@ func TestSimulation(t *testing.T) {
 	if err != nil || len(*sent) != 1 || (*sent)[0].ID != o.ID {
 		t.Fatalf("%v, sent %v", err, *sent)
 	}
-	s.Result(testHost, wire.Result{Order: o.ID, State: "running"})
-	s.Result(testHost, wire.Result{Order: o.ID, State: "done", Subject: "shell", Detail: strings.Repeat("x", 5000)})
-	s.Result("hb", wire.Result{Order: o.ID, State: "failed", Detail: "forged"})
+	s.answer(t, testHost, wire.Result{Order: o.ID, State: "running"})
+	s.answer(t, testHost, wire.Result{Order: o.ID, State: "done", Subject: "shell", Detail: strings.Repeat("x", 5000)})
+	s.answer(t, "hb", wire.Result{Order: o.ID, State: "failed", Detail: "forged"})
 	now := time.Now()
 	s.join(t.Context(), &finding.Alert{ID: "a0", Type: "VM_Shell", Host: "hb", LastTime: now})
 	s.join(t.Context(), &finding.Alert{ID: "a1", Type: "VM_Shell", Host: testHost, LastTime: now.Add(-time.Hour)})

@@ -1,6 +1,8 @@
-// Package statement says signed things to hosts: which policy they have, and
-// what they are ordered to do. Policies are one document of assignments to
-// hosts and labels; each host is given the last one that fits it.
+// Package statement says signed things to hosts: which policy they have, which
+// files, and what they are ordered to do. Policies are one document of
+// assignments to hosts and labels; each host is given the last one that fits
+// it. Files come in bundles, of which only the digest is signed; the content is
+// handed out in chunks.
 package statement
 
 import (
@@ -79,9 +81,11 @@ type Speaker struct {
 	orders store.Orders // for serial numbers
 	send   func(ctx context.Context, host event.HostID, signed wire.Signed) error
 
-	mu       sync.Mutex // guards what follows
-	policies *policies
-	signed   map[event.HostID]signedPolicy // handed out last
+	mu        sync.Mutex // guards what follows
+	policies  *policies
+	signed    map[event.HostID]signedPolicy // handed out last
+	bundles   map[string]bundle             // by name
+	announced map[toHost]signedBundle       // last
 }
 
 // signedPolicy is what a host was given, and what it was made of.
@@ -93,7 +97,10 @@ type signedPolicy struct {
 // New returns a speaker that signs with the key, numbers statements by orders,
 // and sends by send.
 func New(log *slog.Logger, key wire.Signer, orders store.Orders, send func(context.Context, event.HostID, wire.Signed) error) *Speaker {
-	return &Speaker{log: log, key: key, orders: orders, send: send, policies: &policies{}, signed: make(map[event.HostID]signedPolicy)}
+	return &Speaker{
+		log: log, key: key, orders: orders, send: send, policies: &policies{}, signed: make(map[event.HostID]signedPolicy),
+		bundles: make(map[string]bundle), announced: make(map[toHost]signedBundle),
+	}
 }
 
 // Load puts the stored policies in force. Those that were stay when the new

@@ -1,8 +1,10 @@
 package statement
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
+	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -93,5 +96,81 @@ func TestPoliciesAreSignedAnewOnlyWhenChanged(t *testing.T) {
 	s.Refresh(t.Context(), host)
 	if sent != 1 {
 		t.Errorf("a policy that changed was sent %d times", sent)
+	}
+}
+
+func TestBundles(t *testing.T) {
+	st := openState(t)
+	pair, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent []wire.Signed
+	s := New(quiet, pair, st, func(_ context.Context, _ event.HostID, signed wire.Signed) error {
+		sent = append(sent, signed)
+		return nil
+	})
+	if _, err := s.Bundle(t.Context(), testHost, "rules"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a bundle that is not there: %v", err)
+	}
+	for _, size := range []int{0, wire.MaxBundle + 1} {
+		if err := s.SetBundle("rules", make([]byte, size)); err == nil {
+			t.Errorf("a bundle of %d bytes is taken", size)
+		}
+	}
+	content := bytes.Repeat([]byte("0123456789"), wire.MaxChunk/5)
+	if err := s.SetBundle("rules", content); err != nil {
+		t.Fatal(err)
+	}
+	s.Announce(t.Context(), "rules")
+	first, err := s.Bundle(t.Context(), testHost, "rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Bundle(t.Context(), testHost, "rules")
+	if err != nil || string(again.Message) != string(first.Message) {
+		t.Errorf("the same bundle was signed twice, %v", err)
+	}
+	s.Announce(t.Context(), "rules")
+	if len(sent) != 0 {
+		t.Error("a bundle was announced that nobody asked for, or that did not change")
+	}
+	if err := s.SetBundle("rules", content[1:]); err != nil {
+		t.Fatal(err)
+	}
+	s.Announce(t.Context(), "rules")
+	if len(sent) != 1 || string(sent[0].Message) == string(first.Message) {
+		t.Errorf("a bundle that changed was announced %d times", len(sent))
+	}
+}
+
+func TestChunks(t *testing.T) {
+	s := New(quiet, nil, nil, nil)
+	content := bytes.Repeat([]byte("0123456789"), wire.MaxChunk/5)
+	if err := s.SetBundle("rules", content); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for len(got) < len(content) {
+		c, err := s.Chunk(wire.FetchRequest{Name: "rules", Digest: wire.Digest(content), Offset: int64(len(got))})
+		if err != nil || c.Gone || len(c.Data) == 0 || len(c.Data) > wire.MaxChunk {
+			t.Fatalf("%d bytes, gone %v, %v", len(c.Data), c.Gone, err)
+		}
+		got = append(got, c.Data...)
+	}
+	if !bytes.Equal(got, content) {
+		t.Error("the chunks are not the content")
+	}
+	for name, r := range map[string]wire.FetchRequest{
+		"another content": {Name: "rules", Digest: wire.Digest(nil)},
+		"behind the end":  {Name: "rules", Digest: wire.Digest(content), Offset: int64(len(content))},
+		"before it":       {Name: "rules", Digest: wire.Digest(content), Offset: -1},
+	} {
+		if c, err := s.Chunk(r); err != nil || !c.Gone || c.Data != nil {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+	if _, err := s.Chunk(wire.FetchRequest{Name: "other"}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another bundle: %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -30,8 +31,14 @@ type Handler interface {
 	Heartbeat(host event.HostID, beat fleet.Heartbeat)
 	// Fetch returns the policy that a host shall have.
 	Fetch(host event.HostID) (wire.Signed, error)
-	// Result takes an answer to an order. It may come again.
-	Result(host event.HostID, result wire.Result)
+	// Bundle returns the announcement of a bundle that a host asks for, and
+	// Chunk a part of its content. The error wraps [store.ErrNotFound] when
+	// there is no bundle of that name.
+	Bundle(host event.HostID, name string) (wire.Signed, error)
+	Chunk(host event.HostID, r wire.FetchRequest) (wire.Chunk, error)
+	// Result takes an answer to an order and returns nil when it is on disk, or
+	// of no use to anybody. It may come again, and does after an error.
+	Result(host event.HostID, result wire.Result) error
 }
 
 // Bounds of the gateway. A host that keeps 32 frames under way never meets its
@@ -322,11 +329,18 @@ func (g *gateway) message(_ context.Context, host event.HostID, msg *nats.Msg) {
 		var result wire.Result
 		if result, err = parseResult(msg.Data); err == nil {
 			g.counters.results.Add(1)
-			g.handler.Result(host, result)
+			if err := g.handler.Result(host, result); err != nil {
+				g.log.Warn("an answer to an order could not be kept; the host sends it again", "host", host, "error", err)
+				g.answer(msg, busy(retryFull, "the server cannot keep the answer now"))
+				return
+			}
 		}
 	case wire.Fetch:
-		g.fetch(host, msg)
-		return
+		var request wire.FetchRequest
+		if request, err = wire.ParseFetch(msg.Data); err == nil {
+			g.fetch(host, request, msg)
+			return
+		}
 	}
 	if err != nil {
 		g.counters.refuse(ReasonMalformed)
@@ -336,14 +350,27 @@ func (g *gateway) message(_ context.Context, host event.HostID, msg *nats.Msg) {
 	g.answer(msg, wire.Ack{Code: wire.Accepted})
 }
 
-func (g *gateway) fetch(host event.HostID, msg *nats.Msg) {
+// fetch answers a request. Where there is no answer now, the agent asks again.
+func (g *gateway) fetch(host event.HostID, r wire.FetchRequest, msg *nats.Msg) {
 	g.counters.fetches.Add(1)
-	signed, err := g.handler.Fetch(host)
-	if err != nil {
-		g.log.Warn("no policy for a host that asks for it", "host", host, "error", err)
-		return // the agent asks again
+	var answer any
+	var err error
+	switch {
+	case r.Kind == wire.KindPolicy:
+		answer, err = g.handler.Fetch(host)
+	case r.Digest == "":
+		answer, err = g.handler.Bundle(host, r.Name)
+	default:
+		answer, err = g.handler.Chunk(host, r)
 	}
-	g.answer(msg, signed)
+	switch {
+	case err == nil:
+		g.answer(msg, answer)
+	case r.Kind == wire.KindBundle && errors.Is(err, store.ErrNotFound):
+		g.counters.refuse(ReasonKind)
+	default:
+		g.log.Warn("no answer for a host that asks", "host", host, "kind", string(r.Kind), "error", err)
+	}
 }
 
 // frame handles a frame: the answer says what became of it.

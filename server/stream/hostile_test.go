@@ -234,6 +234,12 @@ func TestMessages(t *testing.T) {
 	if want := string(encoded(f.hub.policy)); err != nil || string(reply.Data) != want {
 		t.Errorf("fetch: %v, %v", reply, err)
 	}
+	checkBundles(t, f, a, encoded, ask)
+	f.hub.full = true
+	if ack := ask(wire.Results, encoded(wire.Result{Order: "o"})); ack.Code != wire.Busy || ack.RetryMS == 0 {
+		t.Errorf("a result that cannot be kept: %+v", ack)
+	}
+	f.hub.full = false
 	if ack := ask(wire.Results, encoded(wire.Result{Order: "o", Detail: strings.Repeat("x", 5000)})); ack.Code != wire.Accepted {
 		t.Errorf("result: %+v", ack)
 	}
@@ -278,6 +284,38 @@ func TestMessages(t *testing.T) {
 	}
 	if err := f.Send(t.Context(), a.host, wire.Signed{Message: make([]byte, maxServerPayload)}); !errors.Is(err, wire.ErrOversized) {
 		t.Errorf("a huge signed message: %v", err)
+	}
+}
+
+// checkBundles asks for bundles, also in ways that no agent does.
+func checkBundles(t *testing.T, f *fixture, a *agent, encoded func(any) []byte, ask func(string, []byte) wire.Ack) {
+	t.Helper()
+	reply, err := a.Request(wire.Up(a.host, wire.Fetch), encoded(wire.FetchRequest{Kind: wire.KindBundle, Name: testBundle}), patience)
+	if want := string(encoded(f.hub.policy)); err != nil || string(reply.Data) != want {
+		t.Errorf("an announcement: %v, %v", reply, err)
+	}
+	request := wire.FetchRequest{Kind: wire.KindBundle, Name: testBundle, Digest: wire.Digest(nil), Offset: 5}
+	var c wire.Chunk
+	if reply, err = a.Request(wire.Up(a.host, wire.Fetch), encoded(request), patience); err == nil {
+		err = json.Unmarshal(reply.Data, &c)
+	}
+	if err != nil || len(c.Data) != wire.MaxChunk || c.Digest != request.Digest || c.Offset != 5 {
+		t.Errorf("a chunk: %d bytes at %d of %s, %v", len(c.Data), c.Offset, c.Digest, err)
+	}
+	request.Offset = -1
+	for _, data := range [][]byte{[]byte("{"), encoded(request), make([]byte, 2000)} {
+		if ack := ask(wire.Fetch, data); ack.Code != wire.Refused {
+			t.Errorf("request %.80s: %+v", data, ack)
+		}
+	}
+	unknown := wire.FetchRequest{Kind: wire.KindBundle, Name: "other"}
+	if err := a.PublishRequest(wire.Up(a.host, wire.Fetch), wire.Inbox(a.host)+".x", encoded(unknown)); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); f.Stats().Refused[ReasonKind] != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a request for a bundle that is not there is not counted")
+		}
 	}
 }
 

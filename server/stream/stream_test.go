@@ -25,6 +25,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -84,6 +85,7 @@ type hub struct {
 	unknown map[event.HostID]bool
 	beats   []fleet.Heartbeat
 	results []wire.Result
+	full    bool // results cannot be kept
 	policy  wire.Signed
 }
 
@@ -106,10 +108,31 @@ func (h *hub) Fetch(event.HostID) (wire.Signed, error) {
 	return h.policy, nil
 }
 
-func (h *hub) Result(_ event.HostID, r wire.Result) {
+// testBundle is the only bundle of the fake.
+const testBundle = "rules"
+
+func (h *hub) Bundle(_ event.HostID, name string) (wire.Signed, error) {
+	if name != testBundle {
+		return wire.Signed{}, store.ErrNotFound
+	}
+	return h.policy, nil
+}
+
+func (h *hub) Chunk(_ event.HostID, r wire.FetchRequest) (wire.Chunk, error) {
+	if r.Name != testBundle {
+		return wire.Chunk{}, store.ErrNotFound
+	}
+	return wire.Chunk{Digest: r.Digest, Offset: r.Offset, Data: make([]byte, wire.MaxChunk)}, nil
+}
+
+func (h *hub) Result(_ event.HostID, r wire.Result) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.full {
+		return errors.New("the disk is full")
+	}
 	h.results = append(h.results, r)
+	return nil
 }
 
 // fixture is a stream that serves agents over TLS.
