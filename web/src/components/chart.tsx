@@ -76,10 +76,11 @@ function options(buckets: SeverityBucket[], label: (s: string) => string, full: 
     grid: { left: 4, right: 8, top: 8, bottom: 2, containLabel: true },
     xAxis: {
       type: 'category',
-      data: buckets.map((b) => label(b.start)),
+      // A day that several stretches share is written once.
+      data: buckets.map((b, i) => (label(b.start) === label(buckets[i - 1]?.start ?? '') ? '' : label(b.start))),
       axisLine: { lineStyle: { color: line } },
       axisTick: { show: false },
-      axisLabel: { color: muted, fontSize: 11, hideOverlap: true },
+      axisLabel: { color: muted, fontSize: 11, hideOverlap: true, interval: 0 },
     },
     yAxis: {
       type: 'value',

@@ -31,7 +31,7 @@ export function Timeline({ alert }: { alert: Alert }) {
   const events = found.data?.events ?? nothing;
   const kept = useMemo(() => (all ? events : events.filter((e) => !isNoise(e))), [events, all]);
   const items = useMemo(() => nearest(kept, alert.time, most), [kept, alert.time]);
-  const moment = items.findIndex((e) => Date.parse(e.time) >= Date.parse(alert.time));
+  const moment = momentOf(items, alert);
   const set = (change: Record<string, string | null>) => {
     const next = new URLSearchParams(query);
     for (const [name, value] of Object.entries(change)) {
@@ -75,6 +75,12 @@ export function Timeline({ alert }: { alert: Alert }) {
       )}
     </Panel>
   );
+}
+
+/** momentOf finds the event that completed the alert, or else the first after it. */
+function momentOf(events: Event[], alert: Alert): number {
+  const own = events.findIndex((e) => e.time === alert.time && e.process?.uid === alert.process?.uid);
+  return own >= 0 ? own : events.findIndex((e) => Date.parse(e.time) >= Date.parse(alert.time));
 }
 
 /** center scrolls the list to the alert's own moment, without moving the page. */

@@ -95,7 +95,7 @@ function ChartTable({ buckets, full, caption }: { buckets: { start: string; by_s
 function axisLabel(range: RangeKey): (start: string) => string {
   const format: Intl.DateTimeFormatOptions = range === '24h' ? { hour: '2-digit', minute: '2-digit', hour12: false } : { month: 'short', day: 'numeric' };
   const formatter = new Intl.DateTimeFormat('en', format);
-  return (start) => formatter.format(new Date(start));
+  return (start) => (start === '' ? '' : formatter.format(new Date(start)));
 }
 
 const long = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });

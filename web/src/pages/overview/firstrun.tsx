@@ -3,7 +3,7 @@ import { IconServerBolt } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { client, must } from '../../api/client';
 import { useMay } from '../../api/queries';
-import { CopyButton } from '../../components/copy';
+import { CommandBox } from '../../components/commandbox';
 import { Page } from '../../components/page';
 import { TimeAgo } from '../../components/timeago';
 import css from './firstrun.module.css';
@@ -34,8 +34,8 @@ export function FirstRun() {
         )}
         {token.data && (
           <>
-            <Command label="Type this on the host, as root" text={token.data.commands.install} />
-            <Command label="Where the agent is installed already" text={token.data.commands.enroll} />
+            <CommandBox label="Type this on the host, as root" text={token.data.commands.install} />
+            <CommandBox label="Where the agent is installed already" text={token.data.commands.enroll} />
             <p className={css.text}>
               The command holds a secret. It is shown only now, and stops working <TimeAgo time={token.data.token.expires_time} />. More of them are made under Settings, Enrolment.
             </p>
@@ -46,17 +46,5 @@ export function FirstRun() {
         )}
       </section>
     </Page>
-  );
-}
-
-function Command({ label, text }: { label: string; text: string }) {
-  return (
-    <div className={css.command}>
-      <div className={css.commandHead}>
-        <span>{label}</span>
-        <CopyButton text={text} label="Copy the command" words="Copy" />
-      </div>
-      <pre tabIndex={0}>{text}</pre>
-    </div>
   );
 }
