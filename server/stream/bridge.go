@@ -3,9 +3,11 @@ package stream
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
 
@@ -13,7 +15,8 @@ import (
 // can make it log, so lines are limited; what it logs holds no credential,
 // because tracing stays off.
 type bridge struct {
-	log *slog.Logger
+	log    *slog.Logger
+	refuse func(reason string) // counts what the embedded server refuses before the gateway sees it
 
 	mu         sync.Mutex // guards what follows
 	limit      bucket
@@ -28,8 +31,8 @@ const (
 	maxLine        = 1 << 10
 )
 
-func newBridge(log *slog.Logger) *bridge {
-	return &bridge{log: log, limit: newBucket(linesPerSecond, lineBurst)}
+func newBridge(log *slog.Logger, refuse func(reason string)) *bridge {
+	return &bridge{log: log, refuse: refuse, limit: newBucket(linesPerSecond, lineBurst)}
 }
 
 // fatal returns why the server could not start, "" when it could.
@@ -62,7 +65,27 @@ func (b *bridge) Noticef(format string, args ...any) { b.pass(b.log.Debug, forma
 
 func (b *bridge) Warnf(format string, args ...any) { b.pass(b.log.Warn, format, args) }
 
-func (b *bridge) Errorf(format string, args ...any) { b.pass(b.log.Error, format, args) }
+// Errorf also counts refusals: there is no other place where the embedded server
+// tells of them.
+func (b *bridge) Errorf(format string, args ...any) {
+	if reason := refusal(format, args); reason != "" {
+		b.refuse(reason)
+	}
+	b.pass(b.log.Error, format, args)
+}
+
+// refusal returns why the embedded server refused something of which it logs a
+// line, or "" when the line says something else. Whoever is refused can name
+// itself like another refusal: it counts one way or the other.
+func refusal(format string, args []any) string {
+	switch {
+	case strings.Contains(format, "Publish Violation - "), strings.Contains(format, "Subscription Violation - "):
+		return ReasonSubject
+	case strings.HasSuffix(format, " - "+server.ErrAuthentication.Error()), len(args) > 0 && args[0] == error(server.ErrAuthentication):
+		return ReasonCredential
+	}
+	return ""
+}
 
 // Fatalf does not end the process: the caller of Open decides.
 func (b *bridge) Fatalf(format string, args ...any) {

@@ -48,7 +48,7 @@ type embedded struct {
 }
 
 // openEmbedded starts the server. It listens only when everything else works.
-func openEmbedded(c Config) (*embedded, error) {
+func openEmbedded(c Config, refuse func(reason string)) (*embedded, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the stream's directory: %w", err)
 	}
@@ -63,15 +63,15 @@ func openEmbedded(c Config) (*embedded, error) {
 	if e.options, err = e.makeOptions(); err != nil {
 		return nil, err
 	}
-	return e, e.start()
+	return e, e.start(refuse)
 }
 
-func (e *embedded) start() error {
+func (e *embedded) start(refuse func(reason string)) error {
 	var err error
 	if e.server, err = server.NewServer(e.options); err != nil {
 		return fmt.Errorf("set up the embedded stream: %w", err)
 	}
-	bridge := newBridge(e.config.Log)
+	bridge := newBridge(e.config.Log, refuse)
 	e.server.SetLoggerV2(bridge, false, false, false)
 	e.server.Start()
 	deadline := time.Now().Add(startTimeout)

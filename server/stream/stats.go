@@ -14,18 +14,22 @@ import (
 
 // Reasons why a message of an agent was refused.
 const (
-	ReasonMalformed = "malformed"    // could not be understood
-	ReasonOversized = "oversized"    // over the bound of its kind
-	ReasonVersion   = "version"      // of another protocol version
-	ReasonHost      = "unknown_host" // the host is revoked or not enrolled
-	ReasonReply     = "reply"        // wanted the answer to go to somebody else
-	ReasonKind      = "kind"         // of a kind that is not assigned
-	ReasonRate      = "rate"         // more messages than a host may send
+	ReasonCredential = "credential"   // of a connection: forged, revoked, or none at all
+	ReasonMalformed  = "malformed"    // could not be understood
+	ReasonOversized  = "oversized"    // over the bound of its kind
+	ReasonVersion    = "version"      // of another protocol version
+	ReasonHost       = "unknown_host" // the host is revoked or not enrolled
+	ReasonReply      = "reply"        // wanted the answer to go to somebody else
+	ReasonKind       = "kind"         // of a kind that is not assigned
+	ReasonRate       = "rate"         // more messages than a host may send
+	ReasonSubject    = "subject"      // another host's, or the stream's own: to be heard or to be told
 )
 
 // Reasons returns all of them, in alphabetical order.
 func Reasons() []string {
-	return []string{ReasonKind, ReasonMalformed, ReasonOversized, ReasonRate, ReasonReply, ReasonHost, ReasonVersion}
+	return []string{
+		ReasonCredential, ReasonKind, ReasonMalformed, ReasonOversized, ReasonRate, ReasonReply, ReasonSubject, ReasonHost, ReasonVersion,
+	}
 }
 
 // Stats are counts since the stream was opened, but for the first three,
@@ -46,14 +50,14 @@ type Stats struct {
 	Heartbeats    uint64            `json:"heartbeats"`
 	Fetches       uint64            `json:"fetches"`
 	Results       uint64            `json:"results"`
-	Refused       map[string]uint64 `json:"refused"` // by [Reasons], each present
+	Refused       map[string]uint64 `json:"refused"` // by [Reasons], each present; an outside cluster does not tell credentials and subjects
 }
 
 // counters are what Stats is made of.
 type counters struct {
 	frames, events, bytes, repeated, unordered, gaps, busy atomic.Uint64
 	overrun, cut, heartbeats, fetches, results             atomic.Uint64
-	refused                                                [7]atomic.Uint64 // as Reasons
+	refused                                                [9]atomic.Uint64 // as Reasons
 	gateway                                                atomic.Pointer[gateway]
 }
 

@@ -173,7 +173,7 @@ func Open(ctx context.Context, c Config) (_ *Stream, err error) {
 	if c.Outside != nil {
 		s.backend, err = openOutside(c)
 	} else {
-		s.backend, err = openEmbedded(c)
+		s.backend, err = openEmbedded(c, s.counters.refuse)
 	}
 	if err != nil {
 		return nil, err
