@@ -73,12 +73,14 @@ service() {
 	systemctl daemon-reload
 	systemctl enable --quiet holdfast-agent
 	systemctl restart holdfast-agent
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	waited=0
+	while [ $waited -lt 30 ]; do
 		if "$folder/holdfast-agent" status >/dev/null 2>&1; then
 			echo "holdfast: the agent runs; holdfast-agent status shows how it is"
 			return 0
 		fi
 		sleep 1
+		waited=$((waited + 1))
 	done
 	fail "the agent was started and does not answer; journalctl -u holdfast-agent says why"
 }

@@ -218,7 +218,7 @@ func (s *Front) FromHere(r *http.Request) error {
 // nothingHere answers what is below /api but no operation.
 func (s *Front) nothingHere(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := s.mux.Handler(other); pattern != "" && pattern != "/api/" {
