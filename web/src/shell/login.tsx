@@ -85,7 +85,7 @@ function LocalForm() {
         Sign in
       </Button>
       <p className={css.hint}>
-        First time here? The server printed the first administrator’s password when it started, and keeps it in its data folder.
+        First time here? Sign in as admin. The password stands in the file first-password of the server’s data folder.
       </p>
     </form>
   );
