@@ -131,6 +131,9 @@ type AlertCounts struct {
 	TopTypes   []Count          `json:"top_types"` // at most 10, highest first
 	TopHosts   []Count          `json:"top_hosts"`
 	Over       []Bucket         `json:"over_time"` // oldest first, without gaps
+	// AtLeast says that there may be more: with a text that many alerts have,
+	// a store may count among the newest several thousand only.
+	AtLeast bool `json:"at_least,omitempty"`
 }
 
 // Count is how many alerts something has.

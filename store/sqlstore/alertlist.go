@@ -24,19 +24,21 @@ type textRow struct {
 }
 
 const (
-	// fewTexts is up to how many alerts with a text are looked up before the
-	// other filters; with more, alerts are tried in the order of the list.
+	// fewTexts is up to how many alerts that may have a text are looked up
+	// before the other filters. With more, the index does not help.
 	fewTexts = 20_000
-	// textsPerStatement is how many alerts are tried at once.
+	// textsPerStatement is how many texts are read at once.
 	textsPerStatement = 1000
+	// maxCounted bounds the texts that are read to count alerts.
+	maxCounted = 5000
 )
 
 // Alerts implements [store.Alerts]. Ties are in the order of first storing.
 //
-// Text is looked up first where few alerts have it. Otherwise alerts that pass
+// Where few alerts may have a text, these are looked up first. Alerts that pass
 // the other filters are read in the order of the list until the page is full;
-// the worst case, a frequent text that none of the alerts of a host has, reads
-// the text of all alerts of the host.
+// the worst case, a text of which many alerts have the parts and none of a host
+// has the whole, reads the text of all alerts of the host.
 func (s *Store) Alerts(ctx context.Context, f store.AlertFilter, o store.AlertOrder, p store.Page) (store.List[finding.Summary], error) {
 	l, err := s.alerts(ctx, f, o, p)
 	return l, problem(err, "list alerts")
@@ -92,9 +94,9 @@ func parseAlertCursor(o store.AlertOrder, text string) (*facet.Key, error) {
 	return &facet.Key{First: n[0], Second: n[1], Seq: n[2]}, nil
 }
 
-// facetFilter turns a filter into one for facets. A text of few alerts becomes
-// their numbers; another is returned as the pattern with which to verify hits.
-func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter facet.Filter, verify string, err error) {
+// facetFilter turns a filter into one for facets. Where there is a pattern it
+// has to match the texts of what the facets choose.
+func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter facet.Filter, pattern string, err error) {
 	filter.AlertFilter = cleanFilter(f)
 	if len(f.ExcludeIDs) > 0 {
 		if filter.Exclude, err = s.seqs(ctx, f.ExcludeIDs); err != nil {
@@ -105,10 +107,10 @@ func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter fa
 		return filter, "", nil
 	}
 	filter.Only, err = s.withText(ctx, f.Text)
-	if err == nil && filter.Only == nil {
-		verify = column.Contains(f.Text)
+	if filter.Only != nil && s.postgres { // whose index checks what it finds
+		return filter, "", err
 	}
-	return filter, verify, err
+	return filter, column.Contains(f.Text), err
 }
 
 // cleanFilter has the texts of a filter compare with what was stored.
@@ -144,8 +146,8 @@ func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) 
 	return found, nil
 }
 
-// withText returns the numbers of the alerts that have the text, or nil when
-// they are not few.
+// withText returns the numbers of the alerts that may have the text, or nil
+// when they are not few.
 func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, error) {
 	candidates := s.read.NewSelect().Table("alert_docs").Column("seq").Where("search LIKE ? ESCAPE '!'", column.Contains(text)).Limit(fewTexts + 1)
 	if !s.postgres {
@@ -156,17 +158,8 @@ func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, erro
 		candidates = s.read.NewSelect().Table("alert_text").ColumnExpr("rowid").Where("alert_text MATCH ?", match).Limit(fewTexts + 1)
 	}
 	var seqs []int64
-	if err := candidates.Scan(ctx, &seqs); err != nil {
+	if err := candidates.Scan(ctx, &seqs); err != nil || len(seqs) > fewTexts {
 		return nil, err
-	}
-	if len(seqs) > fewTexts {
-		return nil, nil
-	}
-	if !s.postgres {
-		var err error
-		if seqs, err = s.verify(ctx, seqs, column.Contains(text)); err != nil {
-			return nil, err
-		}
 	}
 	only := make(map[int64]bool, len(seqs))
 	for _, seq := range seqs {
@@ -200,17 +193,14 @@ func (s *Store) find(ctx context.Context, f facet.Filter, pattern string, o stor
 		return s.choose(ctx, f, o, after, n)
 	}
 	var found []facet.Hit
-	for {
-		hits, err := s.choose(ctx, f, o, after, max(n, textsPerStatement))
+	for try := n; ; try = min(2*try, max(n, textsPerStatement)) { // most often the first have it
+		hits, err := s.choose(ctx, f, o, after, try)
 		if err != nil || len(hits) == 0 {
 			return found, err
 		}
 		after = &hits[len(hits)-1].Key
-		seqs := make([]int64, len(hits))
-		for i, h := range hits {
-			seqs[i] = h.Seq
-		}
-		if seqs, err = s.verify(ctx, seqs, pattern); err != nil {
+		seqs, err := s.verify(ctx, seqsOf(hits), pattern)
+		if err != nil {
 			return nil, err
 		}
 		for _, h := range hits {
@@ -238,10 +228,7 @@ func (s *Store) summaries(ctx context.Context, hits []facet.Hit) ([]finding.Summ
 	if len(hits) == 0 {
 		return lines, nil
 	}
-	seqs := make([]int64, len(hits))
-	for i, h := range hits {
-		seqs[i] = h.Seq
-	}
+	seqs := seqsOf(hits)
 	var rows []caseRow
 	if err := selectCases(s.read, &rows).Where("a.seq IN (?)", bun.List(seqs)).Scan(ctx); err != nil {
 		return nil, err
@@ -258,9 +245,17 @@ func (s *Store) summaries(ctx context.Context, hits []facet.Hit) ([]finding.Summ
 	return lines, nil
 }
 
+func seqsOf(hits []facet.Hit) []int64 {
+	seqs := make([]int64, len(hits))
+	for i, h := range hits {
+		seqs[i] = h.Seq
+	}
+	return seqs
+}
+
 // CountAlerts implements [store.Alerts]. Buckets begin at multiples of the
-// width since 1970; of more than 5,000 only the newest are returned. A text
-// that many alerts have is read in all that pass the other filters.
+// width since 1970; of more than 5,000 only the newest are returned. With a
+// text, at most the newest 5,000 alerts that may have it are counted.
 func (s *Store) CountAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
 	counts, err := s.countAlerts(ctx, f, width)
 	return counts, problem(err, "count alerts")
@@ -272,14 +267,16 @@ func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time
 	if err != nil {
 		return counts, err
 	}
+	bounded := false
 	if pattern != "" {
-		if filter.Only, err = s.allWithText(ctx, filter, pattern); err != nil {
+		if filter.Only, bounded, err = s.newestWithText(ctx, filter, pattern); err != nil {
 			return counts, err
 		}
 	}
 	if err := s.withFacets(ctx, func(x *facet.Index) { counts = x.Count(filter, width) }); err != nil {
 		return counts, err
 	}
+	counts.AtLeast = bounded
 	ids := make([]string, len(counts.TopHosts))
 	for i, c := range counts.TopHosts {
 		ids[i] = c.Key
@@ -293,22 +290,23 @@ func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time
 	return counts, err
 }
 
-func (s *Store) allWithText(ctx context.Context, f facet.Filter, pattern string) (map[int64]bool, error) {
-	var all []facet.Hit
-	err := s.withFacets(ctx, func(x *facet.Index) { all = x.Select(f, store.NewestFirst, nil, x.Len()) })
+// newestWithText returns those whose text matches of the newest alerts that
+// pass the filter, and whether there are more than it has looked at.
+func (s *Store) newestWithText(ctx context.Context, f facet.Filter, pattern string) (only map[int64]bool, more bool, err error) {
+	hits, err := s.choose(ctx, f, store.NewestFirst, nil, maxCounted+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	seqs := make([]int64, len(all))
-	for i, h := range all {
-		seqs[i] = h.Seq
+	if more = len(hits) > maxCounted; more {
+		hits = hits[:maxCounted]
 	}
-	if seqs, err = s.verify(ctx, seqs, pattern); err != nil {
-		return nil, err
+	seqs, err := s.verify(ctx, seqsOf(hits), pattern)
+	if err != nil {
+		return nil, false, err
 	}
-	only := make(map[int64]bool, len(seqs))
+	only = make(map[int64]bool, len(seqs))
 	for _, seq := range seqs {
 		only[seq] = true
 	}
-	return only, nil
+	return only, more, nil
 }

@@ -28,15 +28,15 @@ const (
 
 // fill stores alerts by the store's own statements, many to a transaction and
 // without syncing.
-func fill(b *testing.B, s *Store, n int) {
-	b.Helper()
-	if _, err := s.write.ExecContext(b.Context(), "PRAGMA synchronous = OFF"); err != nil {
-		b.Fatal(err)
+func fill(tb testing.TB, s *Store, n int) {
+	tb.Helper()
+	if _, err := s.write.ExecContext(tb.Context(), "PRAGMA synchronous = OFF"); err != nil {
+		tb.Fatal(err)
 	}
 	const batch = 5000
 	random := rand.New(rand.NewPCG(1, 2))
 	for first := 1; first <= n; first += batch {
-		err := s.change(b.Context(), func(ctx context.Context, tx bun.Tx) error {
+		err := s.change(tb.Context(), func(ctx context.Context, tx bun.Tx) error {
 			change, last, err := turn(ctx, tx, batch)
 			if err != nil {
 				return err
@@ -53,11 +53,11 @@ func fill(b *testing.B, s *Store, n int) {
 			return nil
 		})
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	if _, err := s.write.ExecContext(b.Context(), "PRAGMA synchronous = FULL"); err != nil {
-		b.Fatal(err)
+	if _, err := s.write.ExecContext(tb.Context(), "PRAGMA synchronous = FULL"); err != nil {
+		tb.Fatal(err)
 	}
 }
 

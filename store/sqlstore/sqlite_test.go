@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
@@ -313,5 +314,37 @@ func unpack(t *testing.T, name, path string) {
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTextOfManyAlertsIsCountedAmongTheNewest(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "state.db"))
+	defer s.Close()
+	fill(t, s, 2*maxCounted)
+	everything, err := s.CountAlerts(t.Context(), store.AlertFilter{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := everything.TopHosts[0]
+	for name, tt := range map[string]struct {
+		filter  store.AlertFilter
+		total   int64
+		atLeast bool
+	}{
+		"all have it":          {store.AlertFilter{Text: "CONNECTED"}, maxCounted, true},
+		"too short to look up": {store.AlertFilter{Text: "us"}, maxCounted, true},
+		"all of a host":        {store.AlertFilter{Text: "connected", Host: []event.HostID{event.HostID(host.Key)}}, host.Count, false},
+		"none":                 {store.AlertFilter{Text: "no such text"}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := s.CountAlerts(t.Context(), tt.filter, 0)
+			if err != nil || c.Total != tt.total || c.AtLeast != tt.atLeast {
+				t.Errorf("counted %d (at least: %v), %v; want %d (%v)", c.Total, c.AtLeast, err, tt.total, tt.atLeast)
+			}
+			l, err := s.Alerts(t.Context(), tt.filter, "", store.Page{Limit: 1000})
+			if want := min(int(tt.total), 1000); err != nil || len(l.Items) != want || (l.Next != "") != (tt.total > 1000) {
+				t.Errorf("listed %d, next %q, %v; want %d", len(l.Items), l.Next, err, want)
+			}
+		})
 	}
 }
