@@ -1,7 +1,7 @@
 // A made-up server for `npm run dev` and `npm run preview`. It is never part
 // of the build. Sign in with any name and password; "reader" may only look.
-// HOLDFAST_MOCK=empty shows a new installation, HOLDFAST_MOCK_ALERTS sets how
-// many alerts there are.
+// HOLDFAST_MOCK=empty shows a new installation, =trouble a server that has
+// some; HOLDFAST_MOCK_ALERTS sets how many alerts there are.
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
@@ -22,6 +22,7 @@ interface Request {
 const now = Date.now();
 const empty = process.env['HOLDFAST_MOCK'] === 'empty';
 const next = random(7);
+const trouble = process.env['HOLDFAST_MOCK'] === 'trouble' ? [{ code: 'disk_low', text: 'The data folder has 2 % of its disk free. Make room, or shorten retention under Settings.' }] : [];
 const hosts = empty ? [] : makeHosts(next, now);
 const total = empty ? 0 : Number(process.env['HOLDFAST_MOCK_ALERTS'] ?? 8000);
 const alerts: S['Alert'][] = Array.from({ length: total }, (_, i) => makeAlert(next, hosts, now - 60_000 - next() ** 2.2 * 30 * 24 * 3600_000, i % 200 === 3));
@@ -155,7 +156,7 @@ function overview(): Reply {
   const open: Record<string, number> = {};
   for (const a of alerts) if (a.status === 'open') open[a.severity] = (open[a.severity] ?? 0) + 1;
   const states = { total: hosts.length, active: Math.max(hosts.length - 1, 0), revoked: hosts.length ? 1 : 0, healthy: Math.max(hosts.length - 4, 0), degraded: hosts.length ? 2 : 0, silent: hosts.length ? 1 : 0, never_seen: 0 };
-  return { body: { version: 'v0.3.0', open_alerts: open, hosts: states, ledger: sum(hosts.map(balance)), started_time: new Date(now).toISOString() } };
+  return { body: { version: 'v0.3.0', open_alerts: open, hosts: states, ledger: sum(hosts.map(balance)), started_time: new Date(now).toISOString(), conditions: trouble } };
 }
 
 const enrolTokens: S['EnrollToken'][] = [];

@@ -513,6 +513,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the policies of hosts */
+        get: operations["getPolicies"];
+        /**
+         * Replace the policies of hosts
+         * @description All of them come into force, or none and the answer says why. Connected hosts whose policy changes are sent it at once, others fetch it when they connect.
+         */
+        put: operations["setPolicies"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rules": {
         parameters: {
             query?: never;
@@ -903,6 +924,8 @@ export interface components {
         };
         /** @description AlertCounts are numbers for charts, over the alerts of a filter. */
         AlertCounts: {
+            /** @description AtLeast says that there may be more: with a text that many alerts have, a store may count among the newest several thousand only. */
+            at_least?: boolean;
             by_severity: {
                 [key: string]: number;
             };
@@ -970,6 +993,25 @@ export interface components {
             /** @description Why, in words. */
             comment?: string;
             status?: components["schemas"]["AlertStatus"];
+        };
+        /** @description Assignment gives a policy to hosts. Without host and labels that is all of them. */
+        Assignment: {
+            /**
+             * @description Only the host with this uid.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host?: string;
+            /** @description Only hosts that have all of these labels. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Its Version is zero: the server numbers policies for each host. */
+            policy: components["schemas"]["Policy"];
+        };
+        /** @description Assignments say which policy each host has: the last that fits it, whole; policies are not mixed. A host that none fits has the zero policy. */
+        Assignments: {
+            /** @description In this order. The last one that fits a host counts; hosts that none fits have the built-in policy. */
+            assignments: components["schemas"]["Assignment"][];
         };
         /** @description Entry is one line of the audit log: who did what to what. Entries are never changed and only retention removes them. */
         AuditEntry: {
@@ -1765,6 +1807,8 @@ export interface components {
         };
         /** @description Overview is what the first page of the console shows. */
         Overview: {
+            /** @description What is wrong with the server now, each with what to do about it; empty when nothing is. */
+            conditions: components["schemas"]["Warning"][];
             hosts: components["schemas"]["HostCounts"];
             /** @description The sum over all hosts; host and name are empty. */
             ledger: components["schemas"]["Balance"];
@@ -1799,6 +1843,27 @@ export interface components {
             new: string;
             /** @description The present password. */
             old: string;
+        };
+        /** @description Policy is what the server asks of one agent. The zero value asks for the defaults. */
+        Policy: {
+            /** @description Features not to run. */
+            disable?: string[];
+            /**
+             * Format: int64
+             * @description 0 means 15; 5 to 3600.
+             */
+            heartbeat_seconds?: number;
+            /** @description Features to run; none means those on by default. */
+            only?: string[];
+            /** @description Attach decoded audit records to events. */
+            raw_records?: boolean;
+            /**
+             * Format: int64
+             * @description 0 means 512 MiB; at least 16 MiB.
+             */
+            spool_bytes?: number;
+            /** @description Ascending per host; an agent refuses an older one; absent where people write policies. */
+            version?: number;
         };
         /** @description Problem is an error as RFC 9457 has it. It is the body of every answer with a status of 400 or above. */
         Problem: {
@@ -3254,6 +3319,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignments"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPolicies: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assignments"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignments"];
                 };
             };
             /** @description Error */

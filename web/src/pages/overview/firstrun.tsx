@@ -2,18 +2,21 @@ import { Button } from '@mantine/core';
 import { IconServerBolt } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { client, must } from '../../api/client';
+import type { Overview } from '../../api/model';
 import { useMay } from '../../api/queries';
 import { CommandBox } from '../../components/commandbox';
 import { Page } from '../../components/page';
 import { TimeAgo } from '../../components/timeago';
+import { Conditions } from './conditions';
 import css from './firstrun.module.css';
 
 /** FirstRun leads to the first host: the exact command to type, then waiting for it to appear. */
-export function FirstRun() {
+export function FirstRun({ overview }: { overview: Overview }) {
   const may = useMay('approver');
   const token = useMutation({ mutationFn: () => must(client.POST('/enroll-tokens', { body: { note: 'first host', expires_in_seconds: 3600 } })) });
   return (
     <Page title="Welcome">
+      <Conditions overview={overview} />
       <section className={css.card}>
         <IconServerBolt size={34} stroke={1.4} aria-hidden className={css.icon} />
         <h2 className={css.title}>Enrol your first host</h2>

@@ -5,6 +5,7 @@ import { useMay, useOverview } from '../../api/queries';
 import { Page } from '../../components/page';
 import { ErrorState } from '../../components/states';
 import { AlertsOverTime } from './alertsovertime';
+import { Conditions } from './conditions';
 import { FirstRun } from './firstrun';
 import { HostHealth } from './hosthealth';
 import { LedgerPanel } from './ledger';
@@ -28,7 +29,7 @@ export function Component() {
       </Page>
     );
   }
-  if (overview.data?.hosts.total === 0) return <FirstRun />;
+  if (overview.data?.hosts.total === 0) return <FirstRun overview={overview.data} />;
   return (
     <Page
       title="Overview"
@@ -49,6 +50,7 @@ export function Component() {
         </>
       }
     >
+      <Conditions overview={overview.data} />
       <div className={css.grid}>
         <div className={css.whole}>
           <Tiles overview={overview.data} />
