@@ -62,7 +62,7 @@ export class Changes {
   };
   snapshot = (): Connection => this.state;
 
-  /** onAlert calls f for each change of an alert until the result is called. */
+  /** onAlert calls f for each change of an alert, with an empty uid where any may have changed, until the result is called. */
   onAlert(f: (c: AlertChange) => void): () => void {
     this.alertListeners.add(f);
     return () => this.alertListeners.delete(f);
@@ -75,7 +75,7 @@ export class Changes {
     source.onopen = () => {
       this.wait = 1000;
       // What happened while the line was down is not told again.
-      if (this.everLive) void this.queries.invalidateQueries();
+      if (this.everLive) this.everything();
       this.everLive = true;
       this.set('live');
     };
@@ -91,7 +91,14 @@ export class Changes {
       this.stale(keys.overview);
     });
     // The server left changes out: read anew whatever is shown.
-    source.addEventListener('lost', () => this.stale([]));
+    source.addEventListener('lost', () => this.everything());
+  }
+
+  // All is stale but the list of alerts, whose many parts would move rows: it
+  // is told that something happened and looks for itself.
+  private everything(): void {
+    void this.queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'alerts' || q.queryKey[1] !== 'list' });
+    for (const f of this.alertListeners) f({ uid: '' });
   }
 
   // EventSource tries again by itself after a broken connection, and gives up

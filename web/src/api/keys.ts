@@ -6,6 +6,7 @@ export const keys = {
   overview: ['overview'] as const,
   alerts: ['alerts'] as const,
   alertList: (query: object) => ['alerts', 'list', query] as const,
+  newest: ['alerts', 'newest'] as const,
   alertCounts: (query: object) => ['alerts', 'counts', query] as const,
   alert: (uid: string) => ['alert', uid] as const,
   comments: (uid: string) => ['alert', uid, 'comments'] as const,

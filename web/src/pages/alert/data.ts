@@ -1,7 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { client, must } from '../../api/client';
 import { keys } from '../../api/keys';
-import type { Alert, Event, Status } from '../../api/model';
+import type { Alert, AlertSummary, Event, Status } from '../../api/model';
 
 /** useAlert is one alert with its evidence. Reading it is written into the audit log, so it is not polled. */
 export function useAlert(uid: string) {
@@ -60,17 +60,28 @@ export interface Change {
   comment?: string;
 }
 
+type Lists = InfiniteData<{ items: AlertSummary[]; next?: string }>;
+
+function replaced(pages: Lists['pages'], { uid, status, assignee }: Alert): Lists['pages'] {
+  return pages.map((p) => ({ ...p, items: p.items.map((a) => (a.uid === uid ? { ...a, status, assignee } : a)) }));
+}
+
 /** useChange changes the alert that is on the page; somebody else's change meanwhile is refused, not overwritten. */
 export function useChange(alert: Alert) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: Change) =>
       must(client.PATCH('/alerts/{uid}', { params: { path: { uid: alert.uid }, header: { 'If-Match': `"${alert.version}"` } }, body })),
-    onSuccess: (changed) => queries.setQueryData(keys.alert(alert.uid), changed),
+    onSuccess: (changed) => {
+      queries.setQueryData(keys.alert(alert.uid), changed);
+      // In the lists, to which people go back, the row changes where it stands.
+      queries.setQueriesData<Lists>({ queryKey: ['alerts', 'list'] }, (old) => old && { ...old, pages: replaced(old.pages, changed) });
+    },
     onError: () => void queries.invalidateQueries({ queryKey: keys.alert(alert.uid), exact: true }),
     onSettled: () => {
       void queries.invalidateQueries({ queryKey: keys.comments(alert.uid) });
-      void queries.invalidateQueries({ queryKey: keys.alerts });
+      void queries.invalidateQueries({ queryKey: ['alerts', 'counts'] });
+      void queries.invalidateQueries({ queryKey: keys.newest });
       void queries.invalidateQueries({ queryKey: keys.overview });
     },
   });

@@ -34,6 +34,7 @@ export function useAlertList(query: AlertQuery, order: Order) {
     // Parts are put together by hand when something changes: loading all of
     // them anew would move rows.
     staleTime: Number.POSITIVE_INFINITY,
+    refetchOnMount: false,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
     gcTime: 10 * 60_000,

@@ -13,7 +13,7 @@ import { fold, visible } from '../../text/safe';
 import css from './overview.module.css';
 
 const query = { status: ['open' as const], limit: 7 };
-const key = keys.alertList({ newest: true });
+const key = keys.newest;
 
 /** Newest are the latest open alerts, as they come. */
 export function Newest() {
