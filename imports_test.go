@@ -65,12 +65,12 @@ var layers = []layer{
 	{folder: "agent/hostfs", may: []string{"internal/..."}},
 	{folder: "agent/feature", may: append([]string{"agent/hostfs"}, types...)},
 	{
-		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/control", "agent/feature", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "rules/..."}, below...),
+		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/bundle", "agent/control", "agent/feature", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "rules/..."}, below...),
 		modules: []string{sys, yaml},
 	},
 	{folder: "agent/identity/...", may: below, modules: []string{sys, nkeys}},
 	{folder: "agent/spool/...", may: below, modules: []string{sys}},
-	{folder: "agent/transport/...", may: append([]string{"agent/identity", "agent/spool"}, below...), modules: []string{nats, nkeys, sys}},
+	{folder: "agent/transport/...", may: append([]string{"agent/bundle", "agent/identity", "agent/spool"}, below...), modules: []string{nats, nkeys, sys}},
 	{folder: "agent/authlog/...", may: append([]string{"agent/feature", "agent/hostfs"}, below...), modules: []string{sys, zstd}},
 	{folder: "agent/features", may: append([]string{"agent/..."}, below...)},
 	{folder: "agent/*/...", may: append([]string{"agent/feature", "agent/hostfs"}, below...), modules: []string{sys}},
@@ -117,7 +117,7 @@ var layers = []layer{
 		folder: "tools/...", may: append([]string{"agent/...", "api/...", "cli/...", "detect/...", "rules/...", "server", "server/api/...", "simulate/...", "store"}, below...),
 		modules: []string{sys, cobra},
 	},
-	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "rules/..."}, below...), modules: []string{sys, nats, nkeys}},
+	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "rules/...", "simulate"}, below...), modules: []string{sys, nats, nkeys}},
 	{folder: "test/...", may: append([]string{"test/...", "agent/...", "api/..."}, below...), modules: []string{sys, nats, nkeys}},
 }
 

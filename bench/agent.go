@@ -50,13 +50,21 @@ run_dir: %[3]s
 // start runs the agent with directories of its own; it returns when the agent
 // answers.
 func (o *ours) start(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "holdfast")
-	if err != nil {
+	if err := o.makeDir(); err != nil {
 		return err
 	}
-	o.dir = dir
-	config := filepath.Join(dir, "agent.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, o.output(), o.events, dir), 0o600); err != nil {
+	return o.run(ctx, fmt.Sprintf(agentConfig, o.output(), o.events, o.dir))
+}
+
+func (o *ours) makeDir() (err error) {
+	o.dir, err = os.MkdirTemp("", "holdfast")
+	return err
+}
+
+// run starts the program and waits until it answers.
+func (o *ours) run(ctx context.Context, text string) (err error) {
+	config := filepath.Join(o.dir, "agent.yaml")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
 	o.cmd = exec.Command(o.program, "run", "--config", config)
@@ -94,6 +102,14 @@ type ledger struct {
 	Ledger struct {
 		Dropped map[string]uint64 `json:"dropped"`
 	} `json:"ledger"`
+	Server struct { // of an enrolled host
+		Connection struct {
+			State string `json:"state"`
+		} `json:"connection"`
+		Ledger struct {
+			Produced uint64 `json:"produced"`
+		} `json:"ledger"`
+	} `json:"server"`
 }
 
 // report asks the agent what it lost.

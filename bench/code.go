@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,6 +31,13 @@ var figures = []struct {
 	{"./detect", "PublicRules/linux-benign", "events/cpu-s", row{Name: "program starts through SigmaHQ's rules, Linux", Unit: "events/s", Bar: atLeast(500_000)}},
 	{"./detect", "PublicRules/windows-benign", "events/cpu-s", row{Name: "program starts through SigmaHQ's rules, Windows", Unit: "events/s", Bar: atLeast(500_000)}},
 	{"./detect", "PublicRulesJSON", "events/cpu-s", row{Name: "JSON lines through SigmaHQ's rules, every one an attack", Unit: "events/s", Bar: atLeast(150_000)}},
+	{"./server/ingest", "Ingest", "events/s", row{Name: "server: frames decoded, detected and stored, by the clock", Unit: "events/s", Bar: atLeast(50_000)}},
+	{"./server/ingest", "Ingest", "events/cpu-s", row{Name: "server: frames decoded, detected and stored, by CPU time", Unit: "events/s"}},
+	{"./server/ingest", "Ingest", "B/event", row{Name: "server: a stored event", Unit: "bytes", Bar: atMost(40)}},
+	{"./store/segment", "Scan/class", "events/cpu-s", row{Name: "segments searched by class", Unit: "events/s", Bar: atLeast(5_000_000)}},
+	{"./store/segment", "Scan/process", "events/cpu-s", row{Name: "segments searched by process", Unit: "events/s", Bar: atLeast(5_000_000)}},
+	{"./store/segment", "Scan/text", "events/cpu-s", row{Name: "segments searched by text", Unit: "events/s", Bar: atLeast(5_000_000)}},
+	{"./store/segment", "Scan/whole", "events/cpu-s", row{Name: "segments read whole, every event made", Unit: "events/s"}},
 }
 
 // code runs the Go benchmarks on one core, several times, and keeps the largest
@@ -120,12 +128,12 @@ func parseBenchmarks(out []byte) []goBenchmark {
 	return all
 }
 
-// buildStorm compiles the storm generator.
-func (b *bench) buildStorm(ctx context.Context) (string, error) {
-	program := b.dir + "/storm"
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./bench/storm").CombinedOutput()
+// build compiles a program of a folder below bench and returns its path.
+func (b *bench) build(ctx context.Context, name string) (string, error) {
+	program := filepath.Join(b.dir, name)
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./bench/"+name).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build the storm generator: %w\n%s", err, out)
+		return "", fmt.Errorf("build bench/%s: %w\n%s", name, err, out)
 	}
 	return program, nil
 }

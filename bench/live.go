@@ -12,39 +12,68 @@ import (
 	"time"
 )
 
-// idleAgent watches the agent while this program does nothing.
+// idleAgent watches the agent while this program does nothing: alone, and as
+// the host of a server.
 func (b *bench) idleAgent(ctx context.Context) (rows []row, err error) {
 	if b.agent == "" {
 		return nil, nil
 	}
-	o := &ours{program: b.agent}
-	defer func() { err = errors.Join(err, o.stop(context.WithoutCancel(ctx))) }()
-	if err := o.start(ctx); err != nil {
+	rows, err = b.watchIdle(ctx, &ours{program: b.agent}, "idle agent")
+	if err != nil || b.server == "" {
+		return rows, err
+	}
+	server, err := b.newServed()
+	if err != nil {
+		return rows, err
+	}
+	defer func() { err = errors.Join(err, server.remove()) }()
+	if err := server.start(ctx); err != nil {
+		return rows, err
+	}
+	more, err := b.watchIdle(ctx, &enrolled{ours: ours{program: b.agent}, server: server}, "idle agent, enrolled")
+	return append(rows, more...), err
+}
+
+// watchIdle starts a listener, watches it for a while and stops it.
+func (b *bench) watchIdle(ctx context.Context, l listener, name string) (rows []row, err error) {
+	b.progress("%s", name)
+	defer func() { err = errors.Join(err, l.stop(context.WithoutCancel(ctx))) }()
+	if err := l.start(ctx); err != nil {
 		return nil, err
 	}
-	time.Sleep(settle)
-	before, err := treeCPU(o.pid())
+	if err := pause(ctx, settle); err != nil {
+		return nil, err
+	}
+	before, err := treeCPU(l.pid())
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(b.idle):
+	if err := pause(ctx, b.idle); err != nil {
+		return nil, err
 	}
-	after, err := treeCPU(o.pid())
+	after, err := treeCPU(l.pid())
 	if err != nil {
 		return nil, err
 	}
-	resident, _, err := memory(o.pid())
+	resident, _, err := memory(l.pid())
 	if err != nil {
 		return nil, err
 	}
 	note := fmt.Sprintf("over %s", b.idle)
 	return []row{
-		{Name: "idle agent: CPU", Value: 100 * (after - before).Seconds() / b.idle.Seconds(), Unit: "% of a core", Bar: atMost(0.5), Note: note},
-		{Name: "idle agent: resident set", Value: resident, Unit: "MB", Bar: atMost(60)},
+		{Name: name + ": CPU", Value: 100 * (after - before).Seconds() / b.idle.Seconds(), Unit: "% of a core", Bar: atMost(0.5), Note: note},
+		{Name: name + ": resident set", Value: resident, Unit: "MB", Bar: atMost(60)},
 	}, nil
+}
+
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // simulated is one element of what `holdfast simulate -o json` prints.

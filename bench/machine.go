@@ -67,7 +67,16 @@ How to read it:
 - auditd runs with Debian's configuration (log format ENRICHED), and once more
   without its enrichment (RAW), with execve and execveat rules alone. The agent
   runs with all its sensors, rules and detection: once as it is by default,
-  writing alerts, and once writing every event as JSON, with its lineage.
+  writing alerts, and once writing every event as JSON, with its lineage. The
+  enrolled agent sends every event to a server on the same machine, whose time
+  stands apart; what it stored is counted start by start, and the ledger of
+  both has to add up.
+- Server rows run a real server with everything embedded, on the same machine
+  as whoever asks it. Simulated agents enrol for real and use the agent's own
+  transport; they are one process, beside the server's. Alerts for the lists
+  are stored by the server's own code before it starts; an answer is timed at
+  the client, with TLS. Act to browser counts from the kernel's time of the act
+  until the alert has come over the stream of changes and was fetched.
 `)
 	return doc.Bytes()
 }

@@ -28,6 +28,11 @@ import (
 type bench struct {
 	agent   string // program, "" to measure the peers alone
 	command string // the operator's command
+	server  string // program, "" to leave out what needs a server
+	web     string // folder of the console's source, for the browser driver
+	crowd   int    // simulated agents
+	burst   int    // of these, that connect at once
+	stock   int    // alerts that lists are measured over
 	rates   []float64
 	length  time.Duration // of all rounds of a storm together, for each listener
 	rounds  int
@@ -49,6 +54,18 @@ var parts = []part{
 	{"idle", true, (*bench).idleAgent},
 	{"alerts", true, (*bench).alerts},
 	{"storm", true, (*bench).storms},
+	{"browser", true, (*bench).actToBrowser},
+	{"paint", false, (*bench).paint},
+	{"lists", false, (*bench).lists},
+	{"fleet", false, (*bench).fleet},
+}
+
+func partNames() []string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
 }
 
 func main() {
@@ -66,12 +83,17 @@ func run(ctx context.Context) error {
 	var rates, only string
 	flag.StringVar(&b.agent, "agent", "bin/holdfast-agent", "the agent; empty measures the peers alone")
 	flag.StringVar(&b.command, "command", "bin/holdfast", "the operator's command")
+	flag.StringVar(&b.server, "server", "bin/holdfast-server", "the server; empty leaves out what needs one")
+	flag.StringVar(&b.web, "web", "web", "folder of the console's source with its node_modules")
+	flag.IntVar(&b.crowd, "agents", 10_000, "simulated agents")
+	flag.IntVar(&b.burst, "burst", 1000, "simulated agents that connect at once")
+	flag.IntVar(&b.stock, "stock", 1_000_000, "alerts that lists are measured over")
 	flag.StringVar(&rates, "rates", "1000,2000", "program starts per second, comma-separated")
 	flag.DurationVar(&b.length, "for", time.Minute, "length of a storm, over all rounds")
 	flag.IntVar(&b.rounds, "rounds", 3, "turns that a storm is cut into")
 	flag.DurationVar(&b.idle, "idle", time.Minute, "how long the idle agent is watched")
 	flag.IntVar(&b.repeats, "repeats", 5, "runs of every simulation scenario")
-	flag.StringVar(&only, "only", "", "parts to measure, comma-separated: code, idle, alerts, storm; empty means all")
+	flag.StringVar(&only, "only", "", "parts to measure, comma-separated: "+strings.Join(partNames(), ", ")+"; empty means all")
 	flag.StringVar(&b.out, "out", "bench/out", "folder for the JSON rows")
 	docs := flag.String("docs", "docs/benchmarks.md", "file that receives the table of a whole run; empty for none")
 	flag.Parse()
@@ -112,6 +134,9 @@ func (b *bench) complete(rates string) error {
 	}
 	if b.rounds < 1 || b.repeats < 1 {
 		return errors.New("-rounds and -repeats must be at least 1")
+	}
+	if b.burst < 1 || b.crowd < b.burst || b.stock < 1 {
+		return errors.New("-burst must be at least 1 and at most -agents, and -stock at least 1")
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("needs root: it loads audit rules and runs the agent")

@@ -22,6 +22,10 @@ type listener interface {
 	stop(context.Context) error
 }
 
+// remote is a listener that brings what it records to a server on the same
+// machine, whose time is not the listener's.
+type remote interface{ serverPID() int }
+
 // stormResult is what bench/storm prints.
 type stormResult struct {
 	Started  int     `json:"started"`
@@ -38,6 +42,7 @@ type measurement struct {
 	seconds    float64
 	cpu        time.Duration // of the listener's processes
 	kauditd    time.Duration // of the kernel's delivery thread
+	server     time.Duration // of the server that a remote listener reports to
 	exec       []float64     // microseconds per start, the median of each round
 	peakMB     float64       // largest resident set
 }
@@ -80,7 +85,7 @@ func (s stormer) round(ctx context.Context, l listener, m *measurement) (err err
 		return fmt.Errorf("%s: %w", l.name(), err)
 	}
 	time.Sleep(settle)
-	before, err := readCounters(ctx, l.pid())
+	before, err := readCounters(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -90,12 +95,13 @@ func (s stormer) round(ctx context.Context, l listener, m *measurement) (err err
 		return err
 	}
 	time.Sleep(settle)
-	after, err := readCounters(ctx, l.pid())
+	after, err := readCounters(ctx, l)
 	if err != nil {
 		return err
 	}
 	m.cpu += after.cpu - before.cpu
 	m.kauditd += after.kauditd - before.kauditd
+	m.server += after.server - before.server
 	m.kernelLost += after.lost - before.lost
 	m.peakMB = max(m.peakMB, after.peakMB)
 	missing, err := l.missing(ctx, run, m.started-started)
@@ -124,16 +130,21 @@ func (s stormer) storm(ctx context.Context, run string, m *measurement) error {
 
 // counters are read before and after a storm.
 type counters struct {
-	cpu, kauditd time.Duration
-	lost         int
-	peakMB       float64
+	cpu, kauditd, server time.Duration
+	lost                 int
+	peakMB               float64
 }
 
-func readCounters(ctx context.Context, pid int) (counters, error) {
+func readCounters(ctx context.Context, l listener) (counters, error) {
 	var c counters
 	var err error
-	if c.cpu, err = treeCPU(pid); err != nil {
+	if c.cpu, err = treeCPU(l.pid()); err != nil {
 		return c, err
+	}
+	if r, ok := l.(remote); ok {
+		if c.server, err = treeCPU(r.serverPID()); err != nil {
+			return c, err
+		}
 	}
 	if c.kauditd, err = kauditdCPU(); err != nil {
 		return c, err
@@ -143,6 +154,6 @@ func readCounters(ctx context.Context, pid int) (counters, error) {
 		return c, err
 	}
 	c.lost = status["lost"]
-	_, c.peakMB, err = memory(pid)
+	_, c.peakMB, err = memory(l.pid())
 	return c, err
 }

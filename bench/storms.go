@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,17 +12,29 @@ import (
 // storms measures program starts at several rates, with nobody listening,
 // with auditd, and with the agent, in turns: what else the machine does hits
 // all of them alike.
-func (b *bench) storms(ctx context.Context) ([]row, error) {
-	program, err := b.buildStorm(ctx)
+func (b *bench) storms(ctx context.Context) (rows []row, err error) {
+	program, err := b.build(ctx, "storm")
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
+	var server *served
+	if b.agent != "" && b.server != "" {
+		if server, err = b.newServed(); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, server.remove()) }()
+		if err := server.start(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, rate := range b.rates {
 		s := stormer{program: program, rate: rate, length: b.length / time.Duration(b.rounds)}
 		listeners := []listener{nil, &auditd{format: "ENRICHED"}, &auditd{format: "RAW"}}
 		if b.agent != "" {
 			listeners = append(listeners, &ours{program: b.agent}, &ours{program: b.agent, events: true})
+		}
+		if server != nil {
+			listeners = append(listeners, &enrolled{ours: ours{program: b.agent}, server: server})
 		}
 		results := make([]measurement, len(listeners))
 		for round := range b.rounds {
@@ -45,8 +58,9 @@ func nameOf(l listener) string {
 }
 
 // stormRows turns the measurements of one rate into rows. The listeners are
-// nobody, auditd as Debian sets it up, auditd without its enrichment, and where
-// the agent takes part the agent as it is by default and writing every event.
+// nobody, auditd as Debian sets it up, auditd without its enrichment, where the
+// agent takes part the agent as it is by default and writing every event, and
+// where there is a server the agent as its host.
 func stormRows(rate float64, listeners []listener, m []measurement) []row {
 	name := func(what string) string { return fmt.Sprintf("exec storm %.0f/s: %s", rate, what) }
 	alone := m[0]
@@ -57,7 +71,11 @@ func stormRows(rate float64, listeners []listener, m []measurement) []row {
 	if len(m) == 3 {
 		return append(rows, peerRows(name, listeners, m)...)
 	}
-	return append(rows, agentRows(name, rate, listeners, m)...)
+	rows = append(rows, agentRows(name, rate, listeners, m)...)
+	if e, ok := listeners[len(listeners)-1].(*enrolled); ok {
+		rows = append(rows, enrolledRows(name, rate, e, listeners[1].name(), m)...)
+	}
+	return rows
 }
 
 // peerRows show the peers alone.
@@ -109,5 +127,30 @@ func agentRows(name func(string) string, rate float64, listeners []listener, m [
 			Note: fmt.Sprintf("%.0f us per start alone", alone.execTime()),
 		}.beside(peer, debian.slowdown(alone)),
 		row{Name: name("largest resident set"), Value: agent.peakMB, Unit: "MB"}.beside(peer, debian.peakMB),
+	}
+}
+
+// enrolledRows show the agent as the host of a server, beside the first peer.
+func enrolledRows(name func(string) string, rate float64, e *enrolled, peer string, m []measurement) []row {
+	debian, own := m[1], m[len(m)-1]
+	cpu := row{
+		Name: name("CPU, enrolled agent"), Value: own.percent(own.cpu), Unit: "% of a core", Note: "sensors, spool, TLS",
+	}.beside(peer, debian.percent(debian.cpu))
+	rss := row{Name: name("largest resident set, enrolled agent"), Value: own.peakMB, Unit: "MB"}
+	if rate == barRate {
+		cpu.Bar, rss.Bar = atMost(*cpu.PeerValue), atMost(60)
+	}
+	return []row{
+		{
+			Name: name("starts that the server lacks"), Value: float64(own.missing), Unit: "starts", Bar: atMost(0),
+			Note: fmt.Sprintf("of %d, counted one by one in the server's telemetry", own.started),
+		},
+		{
+			Name: name("events lost by the ledger of agent and server"), Value: float64(e.lost), Unit: "events", Bar: atMost(0),
+			Note: "dropped for any reason, or not accounted for",
+		},
+		cpu, rss,
+		{Name: name("CPU of the server, same machine"), Value: own.percent(own.server), Unit: "% of a core", Note: "stream, detection, storing"},
+		row{Name: name("slow-down, enrolled agent"), Value: own.slowdown(m[0]), Unit: "%"}.beside(peer, debian.slowdown(m[0])),
 	}
 }
