@@ -53,6 +53,7 @@ var layers = []layer{
 	{folder: "inventory", may: types[:4]},
 	{folder: "policy", may: types[:5]},
 	{folder: "wire", may: types[:6], modules: []string{cbor, zstd, nkeys}},
+	{folder: "internal/strictyaml", may: []string{"internal/spelling"}, modules: []string{yaml}},
 	{folder: "internal/...", may: below, modules: []string{sys}},
 
 	// Detection is pure: no I/O, no agent, no server.
