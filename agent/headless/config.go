@@ -1,7 +1,6 @@
 package headless
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/internal/strictyaml"
 )
 
 // Bounds and defaults of the output file.
@@ -91,13 +89,8 @@ func ParseConfig(data []byte) (Config, error) {
 	if len(data) > maxConfig {
 		return Config{}, fmt.Errorf("larger than %d bytes", maxConfig)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(data, &cfg); err != nil {
 		return Config{}, err
-	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return Config{}, errors.New("more than one document; keep one")
 	}
 	return cfg, cfg.Validate()
 }

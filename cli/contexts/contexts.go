@@ -4,7 +4,6 @@
 package contexts
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/strictyaml"
 )
 
 // Context is a server with a way in.
@@ -96,9 +96,7 @@ func Load(path string) (*File, error) {
 }
 
 func (f *File) parse(data []byte) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(f); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(data, f); err != nil {
 		return err
 	}
 	if f.Contexts == nil {
