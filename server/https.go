@@ -207,7 +207,7 @@ func (e *enroller) Enroll(ctx context.Context, from netip.Addr, q wire.EnrollReq
 
 // NewToken implements [api.Enroller].
 func (e *enroller) NewToken(ctx context.Context, t fleet.EnrolToken) (fleet.EnrolToken, string, error) {
-	token, text, err := e.Token(ctx, t.By, t.Note, t.Labels, time.Until(t.Expires), t.MaxUses)
+	token, text, err := e.Token(ctx, t.By, t.Note, t.Labels, t.Expires.Sub(t.Created), t.MaxUses)
 	if errors.Is(err, enroll.ErrRequest) {
 		err = fmt.Errorf("%w: %w", account.ErrInvalid, err)
 	}
