@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/holdfast-security/holdfast/account"
 	apitypes "github.com/holdfast-security/holdfast/api"
