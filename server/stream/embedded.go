@@ -235,6 +235,15 @@ func (e *embedded) room() bool {
 	return e.config.MinFree < 0 || freeBytes(e.config.Dir) >= uint64(e.config.MinFree)
 }
 
+// fault looks whether a write has failed: JetStream answers no frame then, which
+// each of them would find out by waiting.
+func (e *embedded) fault() error {
+	if health := e.server.Healthz(nil); health.Error != "" {
+		return errors.New(health.Error)
+	}
+	return nil
+}
+
 // revive starts JetStream anew: after a write error it accepts nothing until
 // its files have been opened again.
 func (e *embedded) revive() error {

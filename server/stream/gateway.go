@@ -96,6 +96,8 @@ type gateway struct {
 	sub      *nats.Subscription
 	failures atomic.Int32 // publishes that failed in a row
 	full     atomic.Bool  // the disk is, as of the last look
+	broken   atomic.Bool  // the log is, as of the last look
+	writes   writes
 	cutting  sync.WaitGroup
 }
 
@@ -188,12 +190,13 @@ func (g *gateway) watch(ctx context.Context) {
 	var revived time.Time
 	for {
 		g.look()
-		if g.failures.Load() >= reviveAfter && !g.full.Load() && time.Since(revived) > reviveEvery {
+		if (g.broken.Load() || g.failures.Load() >= reviveAfter) && !g.full.Load() && time.Since(revived) > reviveEvery {
 			revived = time.Now()
 			if err := g.backend.revive(); err != nil {
 				g.log.Error("the stream's log could not be opened again", "error", err)
 			}
 			g.failures.Store(0)
+			g.look()
 		}
 		select {
 		case <-ctx.Done():
@@ -203,11 +206,21 @@ func (g *gateway) watch(ctx context.Context) {
 	}
 }
 
+const textUnavailable = "The stream does not take frames: agents keep their events until it does. See the server's log."
+
 // look brings the health up to date.
 func (g *gateway) look() {
 	g.full.Store(!g.backend.room())
 	g.health.set("stream_disk_full", g.full.Load(),
 		"The disk that holds the stream is nearly full: agents keep their events until there is space again. Free some, or shorten the retention.")
+	fault := g.backend.fault()
+	if was := g.broken.Swap(fault != nil); was != (fault != nil) {
+		g.health.set("stream_unavailable", fault != nil, textUnavailable)
+	}
+	if fault != nil {
+		g.log.Error("the stream's log takes no frames", "error", fault)
+		g.writes.interrupt()
+	}
 	if dropped, err := g.sub.Dropped(); err == nil {
 		g.counters.overrun.Store(uint64(max(0, dropped)))
 	}
@@ -388,6 +401,10 @@ func (g *gateway) frame(ctx context.Context, host event.HostID, msg *nats.Msg) {
 
 // accept puts a frame into the log if its turn has come.
 func (g *gateway) accept(ctx context.Context, host event.HostID, h wire.Header, msg *nats.Msg) wire.Ack {
+	if g.broken.Load() {
+		g.counters.busy.Add(1)
+		return busy(retryFull, "the server's stream takes no frames")
+	}
 	p := g.progress.of(host)
 	if err := g.settle(ctx, host, p); err != nil {
 		return g.failed(err)
@@ -411,9 +428,14 @@ func (g *gateway) accept(ctx context.Context, host event.HostID, h wire.Header, 
 		g.counters.busy.Add(1)
 		return busy(retryFull, "the server's disk is full")
 	}
-	repeated, err := g.publish(ctx, host, h, msg.Data)
+	writing, end := g.writes.begin(ctx)
+	defer end()
+	repeated, err := g.publish(writing, host, h, msg.Data)
 	if err != nil {
 		p.unsure = true
+		if cause := context.Cause(writing); cause != nil {
+			err = cause
+		}
 		return g.failed(err)
 	}
 	g.succeeded(p, h, len(msg.Data), repeated)
@@ -472,7 +494,7 @@ func (g *gateway) failed(err error) wire.Ack {
 	}
 	g.failures.Add(1)
 	g.log.Warn("a frame could not be written to the stream", "error", err)
-	g.health.set("stream_unavailable", true, "The stream does not take frames: agents keep their events until it does. See the server's log.")
+	g.health.set("stream_unavailable", true, textUnavailable)
 	return busy(retryFull, "the server's stream does not answer")
 }
 

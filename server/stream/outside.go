@@ -156,6 +156,8 @@ func updateError(data []byte) error {
 
 func (b *outside) room() bool { return true }
 
+func (b *outside) fault() error { return nil } // the cluster looks after itself
+
 func (b *outside) revive() error { return nil }
 
 func (b *outside) replicas() int { return max(1, b.config.Replicas) }

@@ -132,6 +132,8 @@ type backend interface {
 	revoke(ctx context.Context, revoked map[string]time.Time, lifted []string) error
 	// room reports whether there is disk space for more.
 	room() bool
+	// fault reports that the log takes nothing more until it is revived.
+	fault() error
 	// revive repairs the log after writing failed, as far as it can.
 	revive() error
 	// replicas is how many copies the log has.
