@@ -1,7 +1,6 @@
 package headless
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
