@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/bench/served"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/simulate"
 )
@@ -33,12 +34,12 @@ func (b *bench) actToBrowser(ctx context.Context) (rows []row, err error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no scenario %q", browserScenario)
 	}
-	server, err := b.newServed()
+	server, err := served.New(b.server, b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, server.remove()) }()
-	if err := server.start(ctx); err != nil {
+	defer func() { err = errors.Join(err, server.Remove()) }()
+	if err := server.Start(ctx); err != nil {
 		return nil, err
 	}
 	e := &enrolled{ours: ours{program: b.agent}, server: server}
@@ -49,7 +50,7 @@ func (b *bench) actToBrowser(ctx context.Context) (rows []row, err error) {
 	if err := pause(ctx, settle); err != nil {
 		return nil, err
 	}
-	seconds, failed, err := b.play(ctx, server.client, scenario)
+	seconds, failed, err := b.play(ctx, server.Client, scenario)
 	if err != nil {
 		return nil, err
 	}

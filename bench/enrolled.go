@@ -14,6 +14,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent/identity"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/bench/served"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
 )
@@ -22,14 +23,14 @@ import (
 // start is a new host.
 type enrolled struct {
 	ours
-	server *served // runs already
+	server *served.Server // runs already
 	host   event.HostID
 	lost   int // by the ledgers of the hosts so far
 }
 
 func (e *enrolled) name() string { return "holdfast enrolled" }
 
-func (e *enrolled) serverPID() int { return e.server.pid() }
+func (e *enrolled) serverPID() int { return e.server.PID() }
 
 const enrolledConfig = `state_dir: %[1]s
 run_dir: %[1]s
@@ -40,7 +41,7 @@ func (e *enrolled) start(ctx context.Context) error {
 	if err := e.makeDir(); err != nil {
 		return err
 	}
-	token, err := e.server.token(ctx)
+	token, err := e.server.Token(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (e *enrolled) stored(ctx context.Context, run string) (int, error) {
 	query := client.ListHostEventsQuery{Class: []event.Class{event.ClassProcessActivity}, Text: run, Limit: 1000}
 	found := make(map[string]struct{})
 	for {
-		page, err := e.server.client.ListHostEvents(ctx, string(e.host), query)
+		page, err := e.server.Client.ListHostEvents(ctx, string(e.host), query)
 		if err != nil {
 			return 0, err
 		}
@@ -110,7 +111,7 @@ func (e *enrolled) balance(ctx context.Context) (int, error) {
 	}
 	var b fleet.Balance
 	err = within(ctx, time.Minute, func() (bool, error) {
-		ledger, err := e.server.client.GetLedger(ctx)
+		ledger, err := e.server.Client.GetLedger(ctx)
 		for _, h := range ledger.Hosts {
 			if h.Host == e.host {
 				b = h

@@ -12,6 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/holdfast-security/holdfast/bench/served"
+	"github.com/holdfast-security/holdfast/bench/usage"
 )
 
 // crowd is a run of bench/agents.
@@ -80,15 +83,15 @@ func (b *bench) fleet(ctx context.Context) (rows []row, err error) {
 	if b.server == "" {
 		return nil, nil
 	}
-	server, err := b.newServed()
+	server, err := served.New(b.server, b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, server.remove()) }()
-	if err := server.start(ctx); err != nil {
+	defer func() { err = errors.Join(err, server.Remove()) }()
+	if err := server.Start(ctx); err != nil {
 		return nil, err
 	}
-	token, err := server.token(ctx)
+	token, err := server.Token(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +100,7 @@ func (b *bench) fleet(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, agents.end()) }()
-	for _, measure := range []func(context.Context, *served, *crowd) ([]row, error){b.enrolMany, b.connectMany, b.holdMany} {
+	for _, measure := range []func(context.Context, *served.Server, *crowd) ([]row, error){b.enrolMany, b.connectMany, b.holdMany} {
 		more, err := measure(ctx, server, agents)
 		if rows = append(rows, more...); err != nil {
 			return rows, err
@@ -106,7 +109,7 @@ func (b *bench) fleet(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-func (b *bench) enrolMany(_ context.Context, _ *served, agents *crowd) ([]row, error) {
+func (b *bench) enrolMany(_ context.Context, _ *served.Server, agents *crowd) ([]row, error) {
 	b.progress("%d hosts enrol", b.crowd)
 	a, err := agents.tell("enrol %d", b.crowd)
 	if err != nil {
@@ -119,11 +122,11 @@ func (b *bench) enrolMany(_ context.Context, _ *served, agents *crowd) ([]row, e
 }
 
 // connectMany lets some connect at once, and then the rest.
-func (b *bench) connectMany(ctx context.Context, server *served, agents *crowd) ([]row, error) {
+func (b *bench) connectMany(ctx context.Context, server *served.Server, agents *crowd) ([]row, error) {
 	if err := pause(ctx, settle); err != nil {
 		return nil, err
 	}
-	before, err := treeCPU(server.pid())
+	before, err := usage.CPU(server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +135,7 @@ func (b *bench) connectMany(ctx context.Context, server *served, agents *crowd) 
 	if err != nil {
 		return nil, err
 	}
-	after, err := treeCPU(server.pid())
+	after, err := usage.CPU(server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +152,8 @@ func (b *bench) connectMany(ctx context.Context, server *served, agents *crowd) 
 const watchFleet = time.Minute
 
 // holdMany measures the server while all are connected and send heartbeats.
-func (b *bench) holdMany(ctx context.Context, server *served, agents *crowd) ([]row, error) {
-	empty, _, err := memory(server.pid()) // with the burst connected
+func (b *bench) holdMany(ctx context.Context, server *served.Server, agents *crowd) ([]row, error) {
+	empty, _, err := usage.Memory(server.PID()) // with the burst connected
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +169,7 @@ func (b *bench) holdMany(ctx context.Context, server *served, agents *crowd) ([]
 	if err != nil {
 		return nil, err
 	}
-	before, err := treeCPU(server.pid())
+	before, err := usage.CPU(server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +177,7 @@ func (b *bench) holdMany(ctx context.Context, server *served, agents *crowd) ([]
 	if err := pause(ctx, watchFleet); err != nil {
 		return nil, err
 	}
-	after, err := treeCPU(server.pid())
+	after, err := usage.CPU(server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +185,7 @@ func (b *bench) holdMany(ctx context.Context, server *served, agents *crowd) ([]
 	if err != nil {
 		return nil, err
 	}
-	full, peak, err := memory(server.pid())
+	full, peak, err := usage.Memory(server.PID())
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,9 @@ import (
 	"os/exec"
 	"slices"
 	"time"
+
+	"github.com/holdfast-security/holdfast/bench/served"
+	"github.com/holdfast-security/holdfast/bench/usage"
 )
 
 // idleAgent watches the agent while this program does nothing: alone, and as
@@ -22,12 +25,12 @@ func (b *bench) idleAgent(ctx context.Context) (rows []row, err error) {
 	if err != nil || b.server == "" {
 		return rows, err
 	}
-	server, err := b.newServed()
+	server, err := served.New(b.server, b.dir)
 	if err != nil {
 		return rows, err
 	}
-	defer func() { err = errors.Join(err, server.remove()) }()
-	if err := server.start(ctx); err != nil {
+	defer func() { err = errors.Join(err, server.Remove()) }()
+	if err := server.Start(ctx); err != nil {
 		return rows, err
 	}
 	more, err := b.watchIdle(ctx, &enrolled{ours: ours{program: b.agent}, server: server}, "idle agent, enrolled")
@@ -44,18 +47,18 @@ func (b *bench) watchIdle(ctx context.Context, l listener, name string) (rows []
 	if err := pause(ctx, settle); err != nil {
 		return nil, err
 	}
-	before, err := treeCPU(l.pid())
+	before, err := usage.CPU(l.pid())
 	if err != nil {
 		return nil, err
 	}
 	if err := pause(ctx, b.idle); err != nil {
 		return nil, err
 	}
-	after, err := treeCPU(l.pid())
+	after, err := usage.CPU(l.pid())
 	if err != nil {
 		return nil, err
 	}
-	resident, _, err := memory(l.pid())
+	resident, _, err := usage.Memory(l.pid())
 	if err != nil {
 		return nil, err
 	}

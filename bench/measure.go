@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strconv"
 	"time"
+
+	"github.com/holdfast-security/holdfast/bench/usage"
 )
 
 // listener is something that records program starts.
@@ -138,15 +140,15 @@ type counters struct {
 func readCounters(ctx context.Context, l listener) (counters, error) {
 	var c counters
 	var err error
-	if c.cpu, err = treeCPU(l.pid()); err != nil {
+	if c.cpu, err = usage.CPU(l.pid()); err != nil {
 		return c, err
 	}
 	if r, ok := l.(remote); ok {
-		if c.server, err = treeCPU(r.serverPID()); err != nil {
+		if c.server, err = usage.CPU(r.serverPID()); err != nil {
 			return c, err
 		}
 	}
-	if c.kauditd, err = kauditdCPU(); err != nil {
+	if c.kauditd, err = usage.Kauditd(); err != nil {
 		return c, err
 	}
 	status, err := auditStatus(ctx)
@@ -154,6 +156,6 @@ func readCounters(ctx context.Context, l listener) (counters, error) {
 		return c, err
 	}
 	c.lost = status["lost"]
-	_, c.peakMB, err = memory(l.pid())
+	_, c.peakMB, err = usage.Memory(l.pid())
 	return c, err
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/holdfast-security/holdfast/bench/served"
 )
 
 // painted is what bench/paint.mjs prints: milliseconds from the navigation.
@@ -31,19 +33,19 @@ func (b *bench) paint(ctx context.Context) (rows []row, err error) {
 		b.progress("left out: %s", missing)
 		return nil, nil
 	}
-	server, err := b.newServed()
+	server, err := served.New(b.server, b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, server.remove()) }()
-	if err := server.start(ctx); err != nil {
+	defer func() { err = errors.Join(err, server.Remove()) }()
+	if err := server.Start(ctx); err != nil {
 		return nil, err
 	}
-	password, err := server.password()
+	password, err := server.Password()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "node", "bench/paint.mjs", b.web, server.url)
+	cmd := exec.CommandContext(ctx, "node", "bench/paint.mjs", b.web, server.URL)
 	cmd.Env = append(os.Environ(), "PASSWORD="+password)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-security/holdfast/bench/served"
 )
 
 // storms measures program starts at several rates, with nobody listening,
@@ -17,13 +19,13 @@ func (b *bench) storms(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var server *served
+	var server *served.Server
 	if b.agent != "" && b.server != "" {
-		if server, err = b.newServed(); err != nil {
+		if server, err = served.New(b.server, b.dir); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, server.remove()) }()
-		if err := server.start(ctx); err != nil {
+		defer func() { err = errors.Join(err, server.Remove()) }()
+		if err := server.Start(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 //go:build linux
 
-package main
+// Package usage reads from /proc what processes use: CPU time and memory.
+package usage
 
 import (
 	"bytes"
@@ -79,8 +80,8 @@ func processes() (map[int]procStat, error) {
 	return all, nil
 }
 
-// treeCPU returns the time that the process and everything below it used.
-func treeCPU(root int) (time.Duration, error) {
+// CPU returns the time that the process and everything below it used.
+func CPU(root int) (time.Duration, error) {
 	all, err := processes()
 	if err != nil {
 		return 0, err
@@ -100,9 +101,9 @@ func treeCPU(root int) (time.Duration, error) {
 	return sum, nil
 }
 
-// kauditdCPU returns the time of the kernel thread that delivers audit
+// Kauditd returns the time of the kernel thread that delivers audit
 // records, whoever listens.
-func kauditdCPU() (time.Duration, error) {
+func Kauditd() (time.Duration, error) {
 	all, err := processes()
 	if err != nil {
 		return 0, err
@@ -115,8 +116,8 @@ func kauditdCPU() (time.Duration, error) {
 	return 0, nil // it starts with the first record
 }
 
-// memory returns the resident set now and at its largest, in MB of 10^6 bytes.
-func memory(pid int) (now, peak float64, err error) {
+// Memory returns the resident set now and at its largest, in MB of 10^6 bytes.
+func Memory(pid int) (now, peak float64, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, 0, err

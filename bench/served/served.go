@@ -1,6 +1,9 @@
 //go:build linux
 
-package main
+// Package served runs a server of our own for measurements: holdfast-server in
+// a process of its own with everything embedded, on free ports of this machine,
+// and a session of its first administrator.
+package served
 
 import (
 	"bufio"
@@ -24,16 +27,15 @@ import (
 	"github.com/holdfast-security/holdfast/api/client"
 )
 
-// served is a server of our own with everything embedded, in a process of its
-// own, on free ports of this machine.
-type served struct {
-	program string // bin/holdfast-server
-	dir     string // its data, kept until remove
+// Server is a server and its data. It is for one goroutine.
+type Server struct {
+	URL    string         // of console and API; "" before the first start
+	Client *client.Client // of the first administrator
 
-	cmd    *exec.Cmd
-	said   tail
-	url    string         // of console and API
-	client *client.Client // of the first administrator
+	program string
+	dir     string
+	cmd     *exec.Cmd
+	said    tail
 }
 
 const serverConfig = `data_dir: %s
@@ -42,22 +44,23 @@ stream_listen: 127.0.0.1:0
 names: [127.0.0.1]
 `
 
-// newServed makes the directory of a server that is not started yet.
-func (b *bench) newServed() (*served, error) {
-	dir, err := os.MkdirTemp(b.dir, "server")
-	return &served{program: b.server, dir: dir}, err
+// New makes a directory below dir for a server that is not started yet. The
+// program is holdfast-server. The caller calls [Server.Remove].
+func New(program, dir string) (*Server, error) {
+	own, err := os.MkdirTemp(dir, "server")
+	return &Server{program: program, dir: own}, err
 }
 
-// data is the server's data directory.
-func (s *served) data() string { return filepath.Join(s.dir, "data") }
+// Data is the server's data directory.
+func (s *Server) Data() string { return filepath.Join(s.dir, "data") }
 
 // startTime is how long a server may take to come up.
 const startTime = time.Minute
 
-// start starts the server and logs on.
-func (s *served) start(ctx context.Context) error {
+// Start starts the server and logs on.
+func (s *Server) Start(ctx context.Context) error {
 	config := filepath.Join(s.dir, "server.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, serverConfig, s.data()), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, serverConfig, s.Data()), 0o600); err != nil {
 		return err
 	}
 	s.cmd = exec.Command(s.program, "run", "--config", config)
@@ -71,19 +74,19 @@ func (s *served) start(ctx context.Context) error {
 	up := make(chan string, 1)
 	go s.listen(said, up)
 	select {
-	case s.url = <-up:
+	case s.URL = <-up:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(startTime):
 	}
-	if s.url == "" {
+	if s.URL == "" {
 		return fmt.Errorf("the server is not up after %s; it said %q", startTime, s.said.text())
 	}
 	return s.logOn(ctx)
 }
 
 // listen reads what the server says, until its end, and sends its address.
-func (s *served) listen(said io.Reader, up chan<- string) {
+func (s *Server) listen(said io.Reader, up chan<- string) {
 	defer close(up)
 	address := regexp.MustCompile(`msg="the server is up" console=(\S+)`)
 	lines := bufio.NewScanner(said)
@@ -96,46 +99,47 @@ func (s *served) listen(said io.Reader, up chan<- string) {
 }
 
 // logOn begins a session of the first administrator.
-func (s *served) logOn(ctx context.Context) error {
-	authority, err := os.ReadFile(filepath.Join(s.data(), "keys", "ca.pem"))
+func (s *Server) logOn(ctx context.Context) error {
+	authority, err := os.ReadFile(filepath.Join(s.Data(), "keys", "ca.pem"))
 	if err != nil {
 		return err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
-	s.client, err = client.New(client.Options{Server: s.url, TLS: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}})
+	s.Client, err = client.New(client.Options{Server: s.URL, TLS: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}})
 	if err != nil {
 		return err
 	}
-	password, err := s.password()
+	password, err := s.Password()
 	if err != nil {
 		return err
 	}
-	_, err = s.client.CreateSession(ctx, api.Credentials{Name: "admin", Password: password})
+	_, err = s.Client.CreateSession(ctx, api.Credentials{Name: "admin", Password: password})
 	return err
 }
 
-// password is that of the first administrator.
-func (s *served) password() (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.data(), "first-password"))
+// Password is that of the first administrator.
+func (s *Server) Password() (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.Data(), "first-password"))
 	return strings.TrimSpace(string(text)), err
 }
 
-// token makes an enrolment token for any number of hosts.
-func (s *served) token(ctx context.Context) (string, error) {
-	made, err := s.client.CreateEnrollToken(ctx, api.NewEnrollToken{Note: "bench", Expires: 24 * 3600})
+// Token makes an enrolment token for any number of hosts.
+func (s *Server) Token(ctx context.Context) (string, error) {
+	made, err := s.Client.CreateEnrollToken(ctx, api.NewEnrollToken{Note: "bench", Expires: 24 * 3600})
 	return made.Secret, err
 }
 
-func (s *served) pid() int { return s.cmd.Process.Pid }
+// PID is the server's process, once it was started.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
 
-// stop ends the server in order. Stopping one that does not run does nothing.
-func (s *served) stop() error {
+// Stop ends the server in order. Stopping one that does not run does nothing.
+func (s *Server) Stop() error {
 	if s.cmd == nil || s.cmd.Process == nil || s.cmd.ProcessState != nil {
 		return nil
 	}
-	if s.client != nil {
-		s.client.Close()
+	if s.Client != nil {
+		s.Client.Close()
 	}
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -146,8 +150,8 @@ func (s *served) stop() error {
 	return nil
 }
 
-// remove ends the server and removes its data.
-func (s *served) remove() error { return errors.Join(s.stop(), os.RemoveAll(s.dir)) }
+// Remove ends the server and removes its data.
+func (s *Server) Remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.dir)) }
 
 // tail keeps the last lines of what a program says. It is safe for concurrent
 // use.
