@@ -122,6 +122,9 @@ func (b *outside) revoke(ctx context.Context, revoked map[string]time.Time, lift
 	if err != nil {
 		return fmt.Errorf("look up the account of the outside stream: %w", err)
 	}
+	if err := b.trusted(ctx, nc, claims.Issuer); err != nil {
+		return err
+	}
 	for _, key := range lifted {
 		claims.ClearRevocation(key)
 	}
@@ -136,6 +139,36 @@ func (b *outside) revoke(ctx context.Context, revoked map[string]time.Time, lift
 		return fmt.Errorf("push revocations to the outside stream: %w", err)
 	}
 	return updateError(reply.Data)
+}
+
+// trusted checks that the cluster believes the operator's key, which issuer
+// signed the account with until now. The cluster keeps what anybody signed and
+// looks at the signature when it reads the account again: with the wrong key
+// nobody would be let in any more after its next restart.
+func (b *outside) trusted(ctx context.Context, nc *nats.Conn, issuer string) error {
+	key := b.operator.PublicKey()
+	if key == issuer {
+		return nil
+	}
+	reply, err := nc.RequestWithContext(ctx, "$SYS.REQ.SERVER.PING.VARZ", nil)
+	if err != nil {
+		return fmt.Errorf("look up the operator of the outside stream: %w", err)
+	}
+	var answer struct {
+		Data struct {
+			Operators []jwt.OperatorClaims `json:"trusted_operators_claim"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return fmt.Errorf("look up the operator of the outside stream: %w", err)
+	}
+	for _, operator := range answer.Data.Operators {
+		if operator.Subject == key || operator.SigningKeys.Contains(key) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the outside stream does not belong to the operator %s, whose seed is in %q; put there the seed of its own operator or of one of its signing keys",
+		key, b.config.OperatorSeed)
 }
 
 // updateError reads the answer to a push of claims.
