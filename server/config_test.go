@@ -54,7 +54,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"outside_stream: {urls: [tls://u:p@a:4222]}": "password",
 		"outside_stream: {urls: [http://a]}":         "outside_stream.urls",
 		"outside_stream: {ca_file: /a}":              "outside_stream.urls",
-		"outside_stream: {ca: /a}":                   "field ca",
+		"outside_stream: {ca: /a}":                   `no setting "ca"`,
 		"stream_listen: ':1'\noutside_stream: {urls: [tls://a:1], credentials_file: /c, signing_seed_file: /a}": "stream_listen",
 		"log_level: info\n---\nb: 2": "more than one document",
 		strings.Repeat("#", 1<<20+1): "larger",
