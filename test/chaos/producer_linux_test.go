@@ -109,8 +109,11 @@ func produce(text string) error {
 // noOrders is an agent that carries out none.
 type noOrders struct{}
 
-func (noOrders) Knows(string) bool { return false }
-func (noOrders) Give(wire.Order)   {}
+func (noOrders) Knows(string) bool                                  { return false }
+func (noOrders) Give(wire.Order)                                    {}
+func (noOrders) Wake() <-chan struct{}                              { return nil }
+func (noOrders) Answer() (number uint64, part wire.Result, ok bool) { return 0, wire.Result{}, false }
+func (noOrders) Acknowledged(uint64)                                {}
 
 // connect talks to the server until ctx ends; then ended is closed.
 func (p *producer) connect(ctx context.Context) (ended chan struct{}, err error) {
@@ -151,7 +154,7 @@ func (p *producer) run() error {
 		if err := p.burst(); err != nil {
 			return err
 		}
-		time.Sleep(time.Duration(p.rng.IntN(60)) * time.Millisecond)
+		time.Sleep(time.Duration(p.rng.IntN(50)) * time.Millisecond)
 	}
 	return errors.New("no number is left for this life")
 }
@@ -174,7 +177,7 @@ func (p *producer) burst() error {
 	}
 	p.spool.AddCombined(uint64(b.Combined))
 	events := p.events(b)
-	time.Sleep(time.Duration(p.rng.IntN(3)) * time.Millisecond) // in memory, where a kill finds them
+	time.Sleep(time.Duration(p.rng.IntN(15)) * time.Millisecond) // in memory, where a kill finds them
 	dropped := b.Count
 	if b.Refused {
 		p.spool.AddDropped(fleet.QueueFull, uint64(b.Count))
