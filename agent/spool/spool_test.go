@@ -50,6 +50,9 @@ func crash(t testing.TB, s *Spool) {
 	close(s.stop)
 	<-s.synced
 	s.closed = true
+	for _, f := range s.retired {
+		f.Close()
+	}
 	if err := errors.Join(s.closeFiles(), s.ledger.close(), s.unlock()); err != nil {
 		t.Fatal(err)
 	}
