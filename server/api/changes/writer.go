@@ -54,4 +54,7 @@ func (e *Writer) write(text string) {
 	if _, e.err = e.w.Write([]byte(text)); e.err == nil {
 		e.err = e.control.Flush()
 	}
+	// With HTTP/2 a deadline that passes breaks the stream off even though
+	// nothing waits to be written.
+	_ = e.control.SetWriteDeadline(time.Time{})
 }
