@@ -11,7 +11,7 @@ import (
 // Policy is what the server asks of one agent. The zero value asks for the
 // defaults.
 type Policy struct {
-	Version uint64 `json:"version"` // ascending per host; an agent refuses an older one
+	Version uint64 `json:"version,omitempty"` // ascending per host; an agent refuses an older one; absent where people write policies
 
 	Only       []string `json:"only,omitempty"`        // features to run; none means those on by default
 	Disable    []string `json:"disable,omitempty"`     // features not to run

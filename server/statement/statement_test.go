@@ -3,7 +3,6 @@ package statement
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -38,33 +37,39 @@ func openState(t *testing.T) *sqlstore.Store {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func TestPolicies(t *testing.T) {
-	p, err := parsePolicies([]byte(`{"assignments": [
-		{"policy": {"heartbeat_seconds": 30}},
-		{"labels": {"group": "web"}, "policy": {"disable": ["perf"]}},
-		{"host": "h2", "policy": {"raw_records": true}}
-	]}`))
+func TestStoredPoliciesAreTakenWholeOrNotAtAll(t *testing.T) {
+	st := openState(t)
+	s := New(quiet, nil, st, nil)
+	if err := s.Load(t.Context(), st); err != nil {
+		t.Fatal(err)
+	}
+	if all, version := s.Policies(); all.Assignments == nil || len(all.Assignments) != 0 || version != 0 {
+		t.Errorf("without policies: %+v, version %d", all, version)
+	}
+	good := policy.Assignments{Assignments: []policy.Assignment{{Policy: policy.Policy{HeartbeatSeconds: 30}}}}
+	version, err := s.SetPolicies(t.Context(), st, good, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		host fleet.Host
-		want policy.Policy
-	}{
-		"any":   {fleet.Host{ID: "h1"}, policy.Policy{HeartbeatSeconds: 30}},
-		"label": {fleet.Host{ID: "h1", Labels: map[string]string{"group": "web"}}, policy.Policy{Disable: []string{"perf"}}},
-		"host":  {fleet.Host{ID: "h2", Labels: map[string]string{"group": "web"}}, policy.Policy{RawRecords: true}},
-	} {
-		got, _ := json.Marshal(p.of(c.host))
-		want, _ := json.Marshal(c.want)
-		if string(got) != string(want) {
-			t.Errorf("%s: got %s, want %s", name, got, want)
-		}
+	if _, err := s.SetPolicies(t.Context(), st, policy.Assignments{}, 0); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("policies that build on others were taken: %v", err)
 	}
 	for _, text := range []string{"", "[]", `{"assignments": [{"policy": {"heartbeat_seconds": 1}}]}`} {
-		if _, err := parsePolicies([]byte(text)); err == nil {
+		if _, err := st.SaveSetting(t.Context(), PoliciesName, store.AnyVersion, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Load(t.Context(), st); err == nil {
 			t.Errorf("%q is taken for policies", text)
 		}
+	}
+	if all, now := s.Policies(); now != version || all.Of("h1", nil).HeartbeatSeconds != 30 {
+		t.Errorf("after refusals: %+v, version %d", all, now)
+	}
+	if _, err := st.SaveSetting(t.Context(), PoliciesName, store.AnyVersion, []byte(`{"assignments": [{"policy": {"disable": ["of tomorrow"]}}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(t.Context(), st); err != nil {
+		t.Errorf("policies of a newer server: %v", err)
 	}
 }
 
@@ -92,7 +97,10 @@ func TestPoliciesAreSignedAnewOnlyWhenChanged(t *testing.T) {
 	if sent != 0 {
 		t.Error("a policy that did not change was sent")
 	}
-	s.policies = &policies{[]assignment{{Policy: policy.Policy{RawRecords: true}}}}
+	changed := policy.Assignments{Assignments: []policy.Assignment{{Policy: policy.Policy{RawRecords: true}}}}
+	if _, err := s.SetPolicies(t.Context(), st, changed, store.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
 	s.Refresh(t.Context(), host)
 	if sent != 1 {
 		t.Errorf("a policy that changed was sent %d times", sent)
