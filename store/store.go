@@ -28,7 +28,7 @@ var (
 	ErrConflict = errors.New("changed by somebody else meanwhile") // the version is not the expected one
 	ErrCursor   = errors.New("cursor is not one of this list")
 	ErrPartial  = errors.New("part of the telemetry cannot be read") // what is returned beside it is right, but not all
-	ErrFull     = errors.New("no space left for the state") // nothing of the change was stored; try again when there is room
+	ErrFull     = errors.New("no space left for the state")          // nothing of the change was stored; try again when there is room
 )
 
 // AnyVersion as an expected version changes whatever is there.
@@ -160,6 +160,8 @@ type Alerts interface {
 	DetectionPosition(ctx context.Context, partition string) (uint64, error) // zero when never saved
 
 	Alert(ctx context.Context, id string) (finding.Case, error)
+	// AlertStatus returns the status of each of the alerts that is there.
+	AlertStatus(ctx context.Context, ids []string) (map[string]finding.Status, error)
 	Alerts(ctx context.Context, f AlertFilter, o AlertOrder, p Page) (List[finding.Summary], error)
 	// CountAlerts counts over the filter, with buckets of the given width
 	// between since and until of the filter; width zero leaves Over empty.

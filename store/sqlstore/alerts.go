@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -117,6 +118,21 @@ func oneCase(ctx context.Context, db bun.IDB, id string) (caseRow, error) {
 	var row caseRow
 	err := selectCases(db, &row).ColumnExpr("d.doc").Where("a.id = ?", column.Clean(id)).Scan(ctx)
 	return row, err
+}
+
+// AlertStatus implements [store.Alerts].
+func (s *Store) AlertStatus(ctx context.Context, ids []string) (map[string]finding.Status, error) {
+	status := make(map[string]finding.Status, len(ids))
+	for chunk := range slices.Chunk(cleanAll(ids), rowsPerStatement) {
+		var rows []alertRow
+		if err := s.read.NewSelect().Model(&rows).Column("id", "status").Where("id IN (?)", bun.List(chunk)).Scan(ctx); err != nil {
+			return nil, problem(err, "read the status of %d alerts", len(ids))
+		}
+		for _, r := range rows {
+			status[r.ID] = finding.Status(r.Status)
+		}
+	}
+	return status, nil
 }
 
 // DetectionPosition implements [store.Alerts].

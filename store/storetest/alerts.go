@@ -59,6 +59,18 @@ func alertComesBack(t *testing.T, s store.State) {
 	}}})
 }
 
+func alertStatus(t *testing.T, s store.State) {
+	save(t, s, start, alert("a1"), alert("a2"))
+	_, err := s.ChangeAlert(t.Context(), "a2", store.AnyVersion, store.AlertChange{Status: pointer(finding.Resolved), By: "anna", Time: start})
+	ok(t, err)
+	got, err := s.AlertStatus(t.Context(), []string{"a1", "none", "a2"})
+	ok(t, err)
+	same(t, got, map[string]finding.Status{"a1": finding.Open, "a2": finding.Resolved})
+	got, err = s.AlertStatus(t.Context(), nil)
+	ok(t, err)
+	same(t, got, map[string]finding.Status{})
+}
+
 func alertRepeats(t *testing.T, s store.State) {
 	a := alert("a1")
 	later := alert("a1")

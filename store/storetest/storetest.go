@@ -39,6 +39,7 @@ func State(t *testing.T, open func(t *testing.T) store.State) {
 		{"Views", views},
 		{"AlertComesBack", alertComesBack},
 		{"AlertRepeats", alertRepeats},
+		{"AlertStatus", alertStatus},
 		{"AlertReopens", alertReopens},
 		{"AlertPositions", alertPositions},
 		{"AlertChanges", alertChanges},
