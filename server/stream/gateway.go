@@ -452,14 +452,14 @@ func (g *gateway) settle(ctx context.Context, host event.HostID, p *progress) er
 		return err
 	}
 	if ok && (found.epoch != p.epoch || found.sequence > p.sequence) {
-		*p = found
+		g.progress.set(p, found)
 	}
 	p.unsure = false
 	return nil
 }
 
 func (g *gateway) succeeded(p *progress, h wire.Header, size int, repeated bool) {
-	*p = progress{epoch: h.Epoch, sequence: h.Sequence, event: lastOf(h)}
+	g.progress.set(p, progress{epoch: h.Epoch, sequence: h.Sequence, event: lastOf(h)})
 	g.failures.Store(0)
 	g.health.set("stream_full", false, "")
 	g.health.set("stream_unavailable", false, "")

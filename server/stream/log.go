@@ -114,6 +114,28 @@ func (s *Stream) Last(ctx context.Context, partition int) (uint64, error) {
 	return info.State.LastSeq, nil
 }
 
+// Usage is how much the log holds, all partitions together.
+type Usage struct {
+	Messages uint64
+	Bytes    uint64 // on disk, with what the stream adds to each frame
+	Limit    uint64 // of Bytes: then agents are asked to wait
+}
+
+// Usage asks the stream how much it holds.
+func (s *Stream) Usage(ctx context.Context) (Usage, error) {
+	var u Usage
+	for _, log := range s.logs {
+		info, err := log.Info(ctx)
+		if err != nil {
+			return u, fmt.Errorf("look at the stream's log: %w", err)
+		}
+		u.Messages += info.State.Msgs
+		u.Bytes += info.State.Bytes
+		u.Limit += uint64(max(0, info.Config.MaxBytes))
+	}
+	return u, nil
+}
+
 // Purge removes the frames of a partition up to and including upTo.
 func (s *Stream) Purge(ctx context.Context, partition int, upTo uint64) error {
 	if upTo == 0 {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/hex"
 	"fmt"
 	"sync"
 
@@ -57,9 +58,9 @@ func (p progress) next(epoch wire.Epoch) uint64 {
 }
 
 // progresses are the hosts'. An entry is changed only by the worker that the
-// host's line belongs to.
+// host's line belongs to, which therefore reads it without the lock.
 type progresses struct {
-	mu    sync.Mutex // guards hosts, not the entries
+	mu    sync.Mutex // guards hosts, and what the entries say but for unsure
 	hosts map[event.HostID]*progress
 }
 
@@ -72,6 +73,44 @@ func (p *progresses) of(host event.HostID) *progress {
 		p.hosts[host] = entry
 	}
 	return entry
+}
+
+// set brings an entry up to date.
+func (p *progresses) set(entry *progress, now progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*entry = now
+}
+
+// Accepted is how far the frames of a host have been accepted.
+type Accepted struct {
+	Epoch  string // of the agent's numbers, hex
+	Frames uint64 // number of the last frame
+	Events uint64 // running number of the last event
+}
+
+// accepted returns how far the hosts are that were ever heard of.
+func (p *progresses) accepted() map[event.HostID]Accepted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make(map[event.HostID]Accepted, len(p.hosts))
+	for host, entry := range p.hosts {
+		if entry.sequence > 0 {
+			all[host] = Accepted{Epoch: hex.EncodeToString(entry.epoch[:]), Frames: entry.sequence, Events: entry.event}
+		}
+	}
+	return all
+}
+
+// Accepted returns how far the frames of each host have been accepted: in the
+// log, or stored already. It is nil while Serve does not run; hosts whose
+// frames never came are not in it.
+func (s *Stream) Accepted() map[event.HostID]Accepted {
+	g := s.counters.gateway.Load()
+	if g == nil {
+		return nil
+	}
+	return g.progress.accepted()
 }
 
 // learnIntakes starts from what the store has: it outlives the log, which is
