@@ -73,6 +73,7 @@ type Overview struct {
 	OpenAlerts map[string]int64 `json:"open_alerts" doc:"Open alerts by severity."`
 	Ledger     fleet.Balance    `json:"ledger" doc:"The sum over all hosts; host and name are empty."`
 	Started    time.Time        `json:"started_time" doc:"When the server started."`
+	Conditions []fleet.Warning  `json:"conditions" doc:"What is wrong with the server now, each with what to do about it; empty when nothing is."`
 }
 
 // HostCounts are the hosts by state and health. Every active host is counted

@@ -3,26 +3,26 @@ package fleet
 import "time"
 
 // NewBalance puts together what a host's agent and the server say. Accepted is
-// the running number of the last event that the stream took over from the host
-// in its present epoch; zero means that it is not known, and then what the
-// agent has handed over and is not stored counts as waiting in the stream.
+// the running number of the last event of the heartbeat's epoch that is stored
+// or in the stream; nil means that it is not known, and then what the agent has
+// handed over and is not stored counts as waiting in the stream.
 //
 // The two sides are not of the same moment. What arrived since the heartbeat is
 // taken off what the agent had waiting then. Without a heartbeat the balance
 // is that of the server's side alone.
-func NewBalance(h Host, accepted uint64) Balance {
+func NewBalance(h Host, accepted *uint64) Balance {
 	in := h.Intake
 	if h.Heartbeat == nil {
 		return settle(Balance{Host: h.ID, Name: h.Name, Produced: in.Events, Stored: in.Stored, Dropped: together(in.Dropped)})
 	}
 	l := h.Heartbeat.Ledger
 	if in.Epoch != l.Epoch {
-		in, accepted = Intake{}, 0 // of another epoch: nothing of this one is stored yet
+		in = Intake{} // of another epoch: nothing of this one is stored yet
 	}
-	if accepted == 0 {
-		accepted = l.Acknowledged
+	if accepted == nil {
+		accepted = &l.Acknowledged
 	}
-	inStream := less(accepted, in.Events)
+	inStream := less(*accepted, in.Events)
 	since := less(in.Events+inStream, l.Acknowledged) // arrived after the heartbeat
 	return settle(Balance{
 		Host: h.ID, Name: h.Name, Time: h.Heartbeat.Time, Produced: l.Produced, Combined: l.Combined,

@@ -21,56 +21,62 @@ func TestNewBalance(t *testing.T) {
 	for name, c := range map[string]struct {
 		beat     *Heartbeat
 		intake   Intake
-		accepted uint64
+		accepted *uint64
 		want     Balance
 	}{
 		"no heartbeat": {
 			nil,
 			Intake{Epoch: "e", Events: 7, Stored: 5, Dropped: map[Reason]uint64{MissingFrame: 2}},
-			9,
+			new(uint64(9)),
 			Balance{Produced: 7, Stored: 5, Dropped: map[Reason]uint64{MissingFrame: 2}},
 		},
 		"nothing stored yet": {
 			beat(ledger),
 			Intake{},
-			0,
+			nil,
 			Balance{Produced: 100, Combined: 10, Waiting: 85, Dropped: map[Reason]uint64{KernelLost: 5}, Time: at},
 		},
 		"some in the stream": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 40, Stored: 38, Dropped: map[Reason]uint64{MalformedFrame: 2}},
-			60,
+			new(uint64(60)),
 			Balance{Produced: 100, Combined: 10, Waiting: 45, Stored: 38, Dropped: map[Reason]uint64{KernelLost: 5, MalformedFrame: 2}, Time: at},
 		},
 		"everything known is stored": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 60, Stored: 60},
-			60,
+			new(uint64(60)),
 			Balance{Produced: 100, Combined: 10, Waiting: 25, Stored: 60, Dropped: map[Reason]uint64{KernelLost: 5}, Time: at},
 		},
 		"some arrived since": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 62, Stored: 62},
-			70,
+			new(uint64(70)),
 			Balance{Produced: 100, Combined: 10, Waiting: 23, Stored: 62, Dropped: map[Reason]uint64{KernelLost: 5}, Time: at},
 		},
 		"more arrived than was reported": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 90, Stored: 90},
-			90,
+			new(uint64(90)),
 			Balance{Produced: 100, Combined: 10, Stored: 90, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: -5, Time: at},
 		},
 		"handed over and gone": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 40, Stored: 40},
-			50,
+			new(uint64(50)),
 			Balance{Produced: 100, Combined: 10, Waiting: 35, Stored: 40, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: 10, Time: at},
 		},
 		"a new epoch": {
 			beat(ledger),
 			Intake{Epoch: "old", Events: 500, Stored: 500},
-			500,
+			nil,
 			Balance{Produced: 100, Combined: 10, Waiting: 85, Dropped: map[Reason]uint64{KernelLost: 5}, Time: at},
+		},
+		"a new epoch, handed over and gone": {
+			beat(ledger),
+			Intake{Epoch: "old", Events: 500, Stored: 500},
+			new(uint64(0)),
+			Balance{Produced: 100, Combined: 10, Waiting: 25, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: 60, Time: at},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -198,10 +198,14 @@ func (s *Server) welcome(w io.Writer) {
 	}
 	path := s.cfg.path(firstPasswordName)
 	if terminal(w) {
-		fmt.Fprintf(w, "\nLog on at %s as %q with the password %s\nIt also stands in %s until it is changed.\n\n", s.URL(), FirstAdmin, s.first, path)
-		return
+		fmt.Fprintf(w, "\nLog on at %s as %q with the password %s\nIt also stands in %s until it is changed.\n", s.URL(), FirstAdmin, s.first, path)
+	} else {
+		fmt.Fprintf(w, "\nLog on at %s as %q with the password that stands in %s until it is changed.\n", s.URL(), FirstAdmin, path)
 	}
-	fmt.Fprintf(w, "\nLog on at %s as %q with the password that stands in %s until it is changed.\n\n", s.URL(), FirstAdmin, path)
+	if s.cfg.CertificateFile == "" {
+		fmt.Fprintf(w, "Browsers warn of the certificate until they are given that of the server's authority, %s.\n", s.cfg.path(authorityName))
+	}
+	fmt.Fprintln(w)
 }
 
 // terminal reports whether w is a device with somebody before it.

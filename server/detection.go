@@ -23,6 +23,8 @@ type detection struct {
 	paths []string
 	use   func(*detect.Ruleset)
 	share func(context.Context, ruleFiles) // hands the operator's on to hosts
+	// refused is told what came of each reload; nil is one that succeeded.
+	refused func(error)
 
 	mu    sync.Mutex // guards rules; held while they are exchanged
 	rules *detect.Ruleset
@@ -59,6 +61,7 @@ func (d *detection) Reload(ctx context.Context) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	rules, files, err := d.load()
+	d.refused(err)
 	if err != nil {
 		return 0, fmt.Errorf("%w: the rules stay as they were: %w", account.ErrInvalid, err)
 	}

@@ -97,8 +97,8 @@ func (s *Server) newAPI() (http.Handler, error) {
 	}
 	return api.New(api.Config{
 		Log: s.log, Version: version.Get().Version, State: state, Events: s.telemetry, People: s.accounts, Enroller: enroller,
-		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
-		Metrics: newMetrics(s.measure), SettingsChanged: s.settingsChanged, Console: console(), Downloads: downloads,
+		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
+		Metrics: newMetrics(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,
 		Statuses: []api.ErrorStatus{
 			{Err: enroll.ErrRequest, Status: http.StatusBadRequest},

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/holdfast-security/holdfast/fleet"
-
 	apitypes "github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/hosts"
+	"github.com/holdfast-security/holdfast/server/stream"
 )
 
 const (
@@ -61,8 +62,17 @@ func (s *Server) Backup(ctx context.Context, w io.Writer) error {
 // own hops counted. It may be called from any goroutine.
 func (s *Server) Ledger(ctx context.Context) (apitypes.LedgerReport, error) {
 	report := apitypes.LedgerReport{Hosts: []fleet.Balance{}, Server: s.serverLedger(ctx)}
-	if err := hosts.Each(ctx, s.state, func(h fleet.Host) { report.Hosts = append(report.Hosts, fleet.NewBalance(h, 0)) }); err != nil {
+	var stored uint64
+	if s.pipeline != nil {
+		stored = s.pipeline.Status().Stored
+	}
+	var all []fleet.Host
+	if err := hosts.Each(ctx, s.state, func(h fleet.Host) { all = append(all, h) }); err != nil {
 		return report, fmt.Errorf("ledger: %w", err)
+	}
+	accepted := s.accepted(ctx, stored)
+	for _, h := range all {
+		report.Hosts = append(report.Hosts, fleet.NewBalance(h, accepted(h)))
 	}
 	report.Total = fleet.Total(report.Hosts)
 	return report, nil
@@ -82,12 +92,37 @@ func (s *Server) serverLedger(ctx context.Context) apitypes.ServerLedger {
 	}
 	slices.SortFunc(l.Refused, func(a, b fleet.Counter) int { return strings.Compare(a.Name, b.Name) })
 	l.StreamLimit = uint64(cmp.Or(s.cfg.StreamBytes, DefaultStreamBytes))
-	first, err := s.stream.First(ctx, partition)
-	if err != nil {
-		return l
-	}
-	if last, err := s.stream.Last(ctx, partition); err == nil && last >= first {
-		l.StreamMessages = last - first + 1
+	if u, err := s.stream.Usage(ctx); err == nil {
+		l.StreamMessages, l.StreamBytes, l.StreamLimit = u.Messages, u.Bytes, u.Limit
 	}
 	return l
+}
+
+// accepted returns how to tell the number of the last event that a host got rid
+// of and that is stored or can still be; nil where that is not known. It is
+// asked after hosts were read, so that no heartbeat tells of more than it knows,
+// and is given what was stored before they were.
+func (s *Server) accepted(ctx context.Context, stored uint64) func(fleet.Host) *uint64 {
+	var all map[event.HostID]stream.Accepted
+	drained := false
+	if s.stream != nil {
+		all = s.stream.Accepted()
+		last, err := s.stream.Last(ctx, partition)
+		drained = err == nil && last <= stored
+	}
+	return func(h fleet.Host) *uint64 {
+		if h.Heartbeat == nil || all == nil {
+			return nil
+		}
+		epoch := h.Heartbeat.Ledger.Epoch
+		var events uint64
+		if h.Intake.Epoch == epoch {
+			events = h.Intake.Events
+		}
+		// When the log has nothing left, what is not stored never will be.
+		if a := all[h.ID]; a.Epoch == epoch && !drained {
+			events = max(events, a.Events)
+		}
+		return &events
+	}
 }

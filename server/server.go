@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
 	apitypes "github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/server/backup"
@@ -51,7 +51,11 @@ type Server struct {
 	rules     *detection
 	upkeep    *maintenance
 	settings  settings
-	removing  sync.Mutex // held while segments are removed or joined, and while they are backed up
+	refusals  refusals
+
+	policiesChanged chan struct{} // holds one when hosts are to be sent their policies
+
+	removing sync.Mutex // held while segments are removed or joined, and while they are backed up
 
 	commitAge time.Duration // of events; zero means that of ingest
 
@@ -60,11 +64,17 @@ type Server struct {
 	https    net.Listener
 }
 
-// streamName is the directory of the embedded stream in the data directory.
-const streamName = "stream"
+// Names in the data directory.
+const (
+	streamName    = "stream" // directory of the embedded stream
+	authorityName = "ca.crt" // certificate of the server's authority, for browsers to import
+)
 
 // startTime bounds what New and Start do.
 const startTime = time.Minute
+
+// statusTime bounds what ingestion waits to tell browsers of repeats.
+const statusTime = time.Second
 
 // New opens what the server keeps, and makes what is missing: the data
 // directory, keys and certificates, the database with its first administrator.
@@ -75,7 +85,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)), hub: api.NewHub()}
+	s := &Server{cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)), hub: api.NewHub(), policiesChanged: make(chan struct{}, 1)}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	defer func() {
@@ -88,7 +98,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 		return nil, err
 	}
 	s.opened.add("the lock", func(context.Context) error { return lock.Close() })
-	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}, share: s.shareRules}
+	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}, share: s.shareRules, refused: s.rulesRefused}
 	var files ruleFiles
 	if s.rules.rules, files, err = s.rules.load(); err != nil {
 		return nil, err
@@ -96,6 +106,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
 	if err != nil {
 		return nil, err
+	}
+	if err := atomicfile.Write(cfg.path(authorityName), s.keys.CAPEM()); err != nil {
+		return nil, fmt.Errorf("write the certificate of the server's authority: %w", err)
 	}
 	if err := s.openStores(ctx); err != nil {
 		return nil, err
@@ -202,7 +215,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.log.Info("the server is up", "console", s.URL(), "stream", s.StreamURLs(), "rules", len(s.rules.List()), "data", s.cfg.dataDir())
+	s.log.Info("the server is up", "console", s.URL(), "authority", "sha256:"+s.keys.Pin(), "stream", s.StreamURLs(), "rules", len(s.rules.List()), "data", s.cfg.dataDir())
 	return nil
 }
 
@@ -273,6 +286,7 @@ func (s *Server) startKeeping(context.Context) error {
 	s.running.background("heartbeats", s.beats.Run)
 	s.running.background("simulations", s.simulator.Run)
 	s.running.background("maintenance", s.upkeep.run)
+	s.running.background("policies", s.sendPolicies)
 	return nil
 }
 
@@ -284,11 +298,10 @@ func (s *Server) Reload(ctx context.Context) error {
 	if rulesErr == nil {
 		s.log.Info("rules were read again", "rules", n)
 	}
-	policiesErr := s.speaker.Load(ctx, s.state)
+	policiesErr := s.refusals.note("policies_refused",
+		"The policies in the database cannot be used, and those before them stay in force: set others. ", s.speaker.Load(ctx, s.state))
 	if policiesErr == nil {
-		for _, h := range s.registry.All() {
-			s.speaker.Refresh(ctx, h)
-		}
+		s.spreadPolicies()
 	}
 	return errors.Join(rulesErr, policiesErr)
 }
@@ -299,11 +312,33 @@ func (s *Server) alertsSaved(alerts []finding.Alert, added []string) {
 	for _, id := range added {
 		fresh[id] = true
 	}
+	status := s.statusOfRepeats(alerts, fresh)
 	for i := range alerts {
 		a := &alerts[i]
-		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: finding.Open, New: fresh[a.ID]})
+		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: cmp.Or(status[a.ID], finding.Open), New: fresh[a.ID]})
 	}
 	s.simulator.Saved(alerts)
+}
+
+// statusOfRepeats returns how far people are with the alerts that are not new.
+// Nobody is asked while nobody follows the changes: ingestion waits for it.
+func (s *Server) statusOfRepeats(alerts []finding.Alert, fresh map[string]bool) map[string]finding.Status {
+	var repeats []string
+	for i := range alerts {
+		if !fresh[alerts[i].ID] {
+			repeats = append(repeats, alerts[i].ID)
+		}
+	}
+	if len(repeats) == 0 || s.hub.Stats().Clients == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statusTime)
+	defer cancel()
+	status, err := s.state.AlertStatus(ctx, repeats)
+	if err != nil {
+		s.log.Warn("browsers are told that alerts are open which may not be", "error", err)
+	}
+	return status
 }
 
 // Ready returns nil when the server can do its work, and otherwise says in a
@@ -315,31 +350,6 @@ func (s *Server) Ready(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", api.ErrNotReady, err)
 	}
 	return s.readiness()
-}
-
-// readiness is Ready without asking the database.
-func (s *Server) readiness() error {
-	var wrong []string
-	if s.stream == nil || s.pipeline == nil {
-		wrong = append(wrong, "the server is starting")
-	} else {
-		if err := s.stream.Ready(); err != nil {
-			wrong = append(wrong, err.Error())
-		}
-		for _, w := range s.stream.Warnings() {
-			wrong = append(wrong, w.Text)
-		}
-		if st := s.pipeline.Status(); st.State == ingest.Stalled {
-			wrong = append(wrong, "ingestion waits: "+st.Detail)
-		}
-	}
-	if err := s.keys.Trouble(); err != nil {
-		wrong = append(wrong, err.Error())
-	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", api.ErrNotReady, strings.Join(wrong, "; "))
 }
 
 // URL returns the address of console and API, for people.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	apitypes "github.com/holdfast-security/holdfast/api"
-	"github.com/holdfast-security/holdfast/server/api"
+	"github.com/holdfast-security/holdfast/server/api/setting"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/store"
 )
@@ -18,7 +18,7 @@ type settings struct {
 }
 
 func (s *settings) load(ctx context.Context, st store.Settings) error {
-	now, _, err := api.ReadSettings(ctx, st)
+	now, _, err := setting.Read(ctx, st)
 	if err != nil {
 		return err
 	}

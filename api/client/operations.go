@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -446,6 +447,22 @@ func (c *Client) GetOverview(ctx context.Context) (answer api.Overview, err erro
 	call := call{method: "GET", path: "/overview"}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
+}
+
+// GetPolicies is getPolicies: Show the policies of hosts. It needs the role reader.
+func (c *Client) GetPolicies(ctx context.Context) (answer policy.Assignments, etag string, err error) {
+	call := call{method: "GET", path: "/policies"}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// SetPolicies is setPolicies: Replace the policies of hosts. All of them come into force,
+// or none and the answer says why. Connected hosts whose policy changes are sent it at
+// once, others fetch it when they connect. It needs the role admin.
+func (c *Client) SetPolicies(ctx context.Context, ifMatch string, body policy.Assignments) (answer policy.Assignments, etag string, err error) {
+	call := call{method: "PUT", path: "/policies", ifMatch: ifMatch, body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
 }
 
 // ListRules is listRules: List detection rules in force. It needs the role reader.

@@ -92,6 +92,7 @@ func (s *Server) getOverview(ctx context.Context, _ *empty) (*body[api.Overview]
 	}
 	return &body[api.Overview]{api.Overview{
 		Version: s.Version, Started: s.started, Hosts: hosts, OpenAlerts: alerts.BySeverity, Ledger: report.Total,
+		Conditions: s.Fleet.Conditions(ctx),
 	}}, nil
 }
 
@@ -121,25 +122,16 @@ func (s *Server) countHost(n *api.HostCounts, h fleet.Host) {
 		return
 	}
 	n.Active++
-	switch {
-	case h.Heartbeat == nil || h.LastSeen.IsZero():
+	switch h.Health(s.now()) {
+	case fleet.HealthNew:
 		n.NeverSeen++
-	case s.now().Sub(h.LastSeen) > silence:
+	case fleet.HealthSilent:
 		n.Silent++
-	case degraded(h.Heartbeat.Features):
+	case fleet.HealthDegraded:
 		n.Degraded++
 	default:
 		n.Healthy++
 	}
-}
-
-func degraded(features []fleet.Feature) bool {
-	for _, f := range features {
-		if f.State == "degraded" || f.State == "failed" {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *Server) listAuditLog(ctx context.Context, in *auditQuery) (*pageOf[account.Entry], error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/changes"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/store"
@@ -69,6 +70,7 @@ type People interface {
 
 // Enroller makes machines hosts and takes that back.
 type Enroller interface {
+	// Enroll makes a host, and notes in the audit log that it did, or refused.
 	Enroll(ctx context.Context, from netip.Addr, q wire.EnrollRequest) (wire.EnrollReply, error)
 	// NewToken makes an enrolment token and returns the text to be given to
 	// people.
@@ -77,9 +79,12 @@ type Enroller interface {
 	Allow(ctx context.Context, host event.HostID) error
 }
 
-// Fleet knows what the server measures of its hosts.
+// Fleet knows what the server measures of its hosts and of itself.
 type Fleet interface {
 	Ledger(ctx context.Context) (api.LedgerReport, error)
+	// Conditions returns what is wrong with the server now, empty when
+	// nothing is.
+	Conditions(ctx context.Context) []fleet.Warning
 }
 
 // Simulator plays attacks on hosts.
@@ -98,6 +103,17 @@ type Rules interface {
 	Reload(ctx context.Context) (int, error)
 }
 
+// Policies are the hosts' policies.
+type Policies interface {
+	// Policies returns those in force with their version, zero as long as
+	// nobody has set any.
+	Policies(ctx context.Context) (policy.Assignments, int64, error)
+	// SetPolicies puts others in force, which the caller has validated, and
+	// returns their version. The error wraps store.ErrConflict when those in
+	// force are not of the expected version, which may be store.AnyVersion.
+	SetPolicies(ctx context.Context, all policy.Assignments, expected int64) (int64, error)
+}
+
 // ErrNotReady says that the server cannot do its work at the moment.
 var ErrNotReady = front.ErrNotReady
 
@@ -113,6 +129,7 @@ type Config struct {
 	Fleet     Fleet
 	Simulator Simulator
 	Rules     Rules
+	Policies  Policies
 	Changes   *Hub
 	// Backup writes a tar archive of everything that a restore needs.
 	Backup func(ctx context.Context, w io.Writer) error
@@ -161,6 +178,3 @@ func NewHub() *Hub { return changes.NewHub() }
 
 // flowTimeout is how long a client may take for a piece of a stream.
 const flowTimeout = time.Minute
-
-// silence is the time without a heartbeat after which a host counts as silent.
-const silence = 3 * time.Minute

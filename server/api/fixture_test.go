@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
@@ -41,10 +42,14 @@ type fixture struct {
 	fake   *others
 }
 
-// others stands in for enrolment, fleet, simulations, rules and telemetry.
+// others stands in for enrolment, fleet, simulations, rules, policies and
+// telemetry.
 type others struct {
 	state  *sqlstore.Store
 	events []event.Event
+
+	policies        policy.Assignments
+	policiesVersion int64
 }
 
 func (o *others) Enroll(_ context.Context, _ netip.Addr, q wire.EnrollRequest) (wire.EnrollReply, error) {
@@ -76,6 +81,23 @@ func (o *others) Allow(ctx context.Context, id event.HostID) error {
 }
 
 func (o *others) Ledger(context.Context) (api.LedgerReport, error) { return api.LedgerReport{}, nil }
+
+func (o *others) Conditions(context.Context) []fleet.Warning {
+	return []fleet.Warning{{Code: "stream_full", Text: "The stream is full."}}
+}
+
+func (o *others) Policies(context.Context) (policy.Assignments, int64, error) {
+	return o.policies, o.policiesVersion, nil
+}
+
+func (o *others) SetPolicies(_ context.Context, all policy.Assignments, expected int64) (int64, error) {
+	if expected != store.AnyVersion && expected != o.policiesVersion {
+		return 0, store.ErrConflict
+	}
+	o.policies = all
+	o.policiesVersion++
+	return o.policiesVersion, nil
+}
 
 func (o *others) Scenarios() []api.Scenario { return []api.Scenario{{Name: "reverse-shell"}} }
 
@@ -110,7 +132,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 	fake := &others{state: state}
 	s, err := New(Config{
-		Version: "test", State: state, Events: fake, People: people, Enroller: fake, Fleet: fake, Simulator: fake, Rules: fake,
+		Version: "test", State: state, Events: fake, People: people, Enroller: fake, Fleet: fake, Simulator: fake, Rules: fake, Policies: fake,
 		PublicURL: origin, TLS: true, Pin: func() [32]byte { return [32]byte{1} },
 		Backup: func(_ context.Context, w io.Writer) error {
 			_, err := io.WriteString(w, "archive")

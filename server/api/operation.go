@@ -122,6 +122,7 @@ func tags() []*huma.Tag {
 		{Name: tagHosts, Description: "Protected machines."},
 		{Name: tagEvents, Description: "Telemetry."},
 		{Name: tagRules, Description: "Detection rules in force."},
+		{Name: tagPolicies, Description: "What is asked of agents: which features run, and within which bounds."},
 		{Name: tagSimulations, Description: "Harmless attacks that prove the chain."},
 		{Name: tagEnrolment, Description: "How machines become hosts."},
 		{Name: tagSession, Description: "Logging on and off."},
@@ -140,6 +141,7 @@ const (
 	tagEnrolment   = "enrolment"
 	tagSession     = "session"
 	tagAccounts    = "accounts"
+	tagPolicies    = "policies"
 	tagServer      = "server"
 )
 
@@ -180,7 +182,7 @@ func tidy(d *huma.OpenAPI) {
 	strict := make(map[string]bool)
 	schemas := d.Components.Schemas.Map()
 	for _, item := range d.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
 			if op == nil {
 				continue
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/input"
 	"github.com/holdfast-security/holdfast/store"
 )
@@ -135,6 +136,18 @@ func (s *Server) registerSimulations() {
 	}, s.reloadRules)
 }
 
+func (s *Server) registerPolicies() {
+	add(s, operation{
+		id: "getPolicies", method: http.MethodGet, path: "/policies", role: account.Reader, tag: tagPolicies,
+		summary: "Show the policies of hosts",
+	}, s.getPolicies)
+	add(s, operation{
+		id: "setPolicies", method: http.MethodPut, path: "/policies", role: account.Admin, tag: tagPolicies, status: http.StatusOK,
+		summary: "Replace the policies of hosts", text: "All of them come into force, or none and the answer says why. " +
+			"Connected hosts whose policy changes are sent it at once, others fetch it when they connect.",
+	}, s.setPolicies)
+}
+
 func (s *Server) registerServer() {
 	add(s, operation{
 		id: "getOverview", method: http.MethodGet, path: "/overview", role: account.Reader, tag: tagServer,
@@ -242,6 +255,10 @@ type (
 	settingsUpdate struct {
 		input.IfMatch
 		Body api.SettingsUpdate
+	}
+	policiesUpdate struct {
+		input.IfMatch
+		Body policy.Assignments
 	}
 	auditQuery struct {
 		input.Page

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -251,26 +250,9 @@ func (s *Server) deleteEnrollToken(ctx context.Context, in *input.ByID) (*empty,
 	return nil, s.note(ctx, "enroll_token.delete", in.ID, nil)
 }
 
+// enrollHost lets the enroller note in the audit log what came of it: that
+// knows the token.
 func (s *Server) enrollHost(ctx context.Context, in *enrollRequest) (*enrollReply, error) {
 	reply, err := s.Enroller.Enroll(ctx, front.Of(ctx).From, in.Body)
-	if err != nil {
-		return nil, s.failedEnrolment(ctx, err)
-	}
-	detail := map[string]string{"hostname": in.Body.Hostname, "public_key": in.Body.PublicKey}
-	if err := s.note(ctx, "host.enroll", string(reply.Host), detail); err != nil {
-		return nil, err
-	}
-	return &enrollReply{reply}, nil
-}
-
-// failedEnrolment notes an enrolment that was refused and returns its error.
-// Requests that make no sense are not noted: strangers could fill the log.
-func (s *Server) failedEnrolment(ctx context.Context, cause error) error {
-	if s.front.StatusOf(cause) != http.StatusForbidden {
-		return cause
-	}
-	if err := s.record(ctx, "host.enroll", "", map[string]string{"reason": cause.Error()}, forbidden); err != nil {
-		return err
-	}
-	return cause
+	return &enrollReply{reply}, err
 }

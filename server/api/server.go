@@ -45,5 +45,6 @@ func (s *Server) register(version string) {
 	s.registerHosts()
 	s.registerAlerts()
 	s.registerSimulations()
+	s.registerPolicies()
 	s.registerServer()
 }

@@ -5,48 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/policy"
+	"github.com/holdfast-security/holdfast/server/api/setting"
 	"github.com/holdfast-security/holdfast/store"
 )
 
-// settingsName is the name of the settings' document in the store.
-const settingsName = "settings"
-
-// DefaultSettings are in force until somebody changes them.
-func DefaultSettings() api.Settings {
-	return api.Settings{Retention: api.Retention{Events: 30, Alerts: 365, Audit: 730}, SessionHours: 12}
-}
-
-// ReadSettings returns the settings in force with their version. The secret of
-// the OpenID provider is among them: what is shown to people leaves it out.
-func ReadSettings(ctx context.Context, st store.Settings) (api.Settings, int64, error) {
-	settings := DefaultSettings()
-	text, version, err := st.Setting(ctx, settingsName)
-	if errors.Is(err, store.ErrNotFound) {
-		return settings, 0, nil
-	}
-	if err != nil {
-		return settings, 0, fmt.Errorf("read settings: %w", err)
-	}
-	if err := json.Unmarshal(text, &settings); err != nil {
-		return settings, 0, fmt.Errorf("read settings: %w", err)
-	}
-	return settings, version, nil
-}
-
-// shown returns settings as people may see them.
-func shown(settings api.Settings) api.Settings {
-	settings.OIDC.SecretSet = settings.OIDC.ClientSecret != ""
-	settings.OIDC.ClientSecret = ""
-	return settings
-}
-
 func (s *Server) getSettings(ctx context.Context, _ *empty) (*versioned[api.Settings], error) {
-	settings, version, err := ReadSettings(ctx, s.State)
-	return tagged(shown(settings), version), err
+	settings, version, err := setting.Read(ctx, s.State)
+	return tagged(setting.Shown(settings), version), err
 }
 
 func (s *Server) updateSettings(ctx context.Context, in *settingsUpdate) (*versioned[api.Settings], error) {
@@ -54,63 +24,69 @@ func (s *Server) updateSettings(ctx context.Context, in *settingsUpdate) (*versi
 	if err != nil {
 		return nil, err
 	}
-	settings, version, err := ReadSettings(ctx, s.State)
+	settings, version, err := setting.Change(ctx, s.State, expected, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	if expected != store.AnyVersion && expected != version {
-		return nil, fmt.Errorf("settings: %w", store.ErrConflict)
-	}
-	change(&settings, in.Body)
-	if err := checkProvider(settings.OIDC); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(settings)
-	if err != nil {
-		return nil, err
-	}
-	if version, err = s.State.SaveSetting(ctx, settingsName, version, text); err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
-	if err := s.note(ctx, "settings.update", "", shown(settings)); err != nil {
+	if err := s.note(ctx, "settings.update", "", setting.Shown(settings)); err != nil {
 		return nil, err
 	}
 	if s.SettingsChanged != nil {
 		s.SettingsChanged(settings)
 	}
-	return tagged(shown(settings), version), nil
+	return tagged(setting.Shown(settings), version), nil
 }
 
-// change applies an update.
-func change(settings *api.Settings, q api.SettingsUpdate) {
-	set(&settings.Retention, q.Retention)
-	set(&settings.SessionHours, q.SessionHours)
-	if q.OIDC == nil {
-		return
-	}
-	secret := settings.OIDC.ClientSecret
-	if q.OIDC.ClientSecret != "" {
-		secret = q.OIDC.ClientSecret
-	}
-	settings.OIDC = api.OIDC{
-		Name: q.OIDC.Name, Issuer: q.OIDC.Issuer, ClientID: q.OIDC.ClientID, ClientSecret: secret,
-		UserClaim: q.OIDC.UserClaim, RoleClaim: q.OIDC.RoleClaim, Roles: q.OIDC.Roles, Scopes: q.OIDC.Scopes,
-	}
+func (s *Server) getPolicies(ctx context.Context, _ *empty) (*versioned[policy.Assignments], error) {
+	all, version, err := s.Policies.Policies(ctx)
+	return tagged(all, version), err
 }
 
-// checkProvider says what is wrong with an OpenID provider.
-func checkProvider(p api.OIDC) error {
-	if p.Issuer == "" {
-		return nil
+func (s *Server) setPolicies(ctx context.Context, in *policiesUpdate) (*versioned[policy.Assignments], error) {
+	expected, err := in.Expected()
+	if err != nil {
+		return nil, err
 	}
-	u, err := url.Parse(p.Issuer)
-	switch {
-	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("%w: oidc.issuer: %q is no URL of a provider", account.ErrInvalid, p.Issuer)
-	case u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" && u.Hostname() != "::1":
-		return fmt.Errorf("%w: oidc.issuer: %q is not https", account.ErrInvalid, p.Issuer)
-	case p.ClientID == "":
-		return fmt.Errorf("%w: oidc.client_id: a provider needs one", account.ErrInvalid)
+	if err := s.checkPolicies(ctx, in.Body); err != nil {
+		return nil, err
+	}
+	version, err := s.Policies.SetPolicies(ctx, in.Body, expected)
+	if err != nil {
+		return nil, err
+	}
+	return tagged(in.Body, version), s.note(ctx, "policies.update", "", noted(in.Body, version))
+}
+
+// maxNoted bounds the policies that an entry of the audit log repeats.
+const maxNoted = 64 << 10
+
+// noted returns policies for the audit log: all of them, or how many they are
+// where that would be too long.
+func noted(all policy.Assignments, version int64) any {
+	if text, err := json.Marshal(all); err == nil && len(text) <= maxNoted {
+		return map[string]any{"version": version, "assignments": all.Assignments}
+	}
+	return map[string]any{"version": version, "count": len(all.Assignments)}
+}
+
+// checkPolicies says what is wrong with policies.
+func (s *Server) checkPolicies(ctx context.Context, all policy.Assignments) error {
+	if err := all.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", account.ErrInvalid, err)
+	}
+	known := make(map[event.HostID]bool)
+	for i, a := range all.Assignments {
+		if a.Host == "" || known[a.Host] {
+			continue
+		}
+		_, err := s.State.Host(ctx, a.Host)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return fmt.Errorf("%w: assignment %d: there is no host %q", account.ErrInvalid, i+1, a.Host)
+		case err != nil:
+			return err
+		}
+		known[a.Host] = true
 	}
 	return nil
 }

@@ -178,8 +178,8 @@ func TestEnroll(t *testing.T) {
 	if _, err := f.Enroll(t.Context(), "192.0.2.1:4000", request(t, r.Token)); !errors.Is(err, ErrToken) {
 		t.Errorf("a used token: %v", err)
 	}
-	if got := f.memory.log; len(got) != 3 || got[0].Action != "enroll_token.create" || got[1].Outcome != "done" ||
-		got[1].Actor != "host:"+string(reply.Host) || got[2].Outcome != "refused" || got[2].Address != "192.0.2.1:4000" {
+	if got := f.memory.log; len(got) != 2 || got[0].Action != "host.enroll" || got[0].Outcome != "done" ||
+		got[0].Actor != "host:"+string(reply.Host) || got[1].Outcome != "refused" || got[1].Address != "192.0.2.1:4000" {
 		t.Errorf("audit log: %+v", got)
 	}
 	for _, e := range f.memory.log {

@@ -87,7 +87,7 @@ var renamed = map[string]string{
 }
 
 // packages are where the other schemas' types are looked for, in this order.
-var packages = []string{"api", "account", "fleet", "finding", "store", "event", "wire"}
+var packages = []string{"api", "account", "fleet", "finding", "policy", "store", "event", "wire"}
 
 // declared returns the exported types of the packages, as package.Type by
 // their bare names; the first package wins.

@@ -20,7 +20,7 @@ import (
 
 // described are the packages whose types are bodies of the API. What their
 // comments say of types and fields is what the document says.
-var described = []string{"account", "api", "event", "finding", "fleet", "store", "wire"}
+var described = []string{"account", "api", "event", "finding", "fleet", "policy", "store", "wire"}
 
 // descriptions is the generated file, seen from this folder.
 var descriptions = filepath.Join("..", "..", "server", "api", "descriptions.go")
