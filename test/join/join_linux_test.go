@@ -65,6 +65,7 @@ func TestJoin(t *testing.T) {
 		{"the machine joins", func(t *testing.T) { joins(t, m, f, line) }},
 		{"once more changes nothing", func(t *testing.T) { again(t, m, f, line) }},
 		{"systemd starts the agent", func(t *testing.T) { starts(t, m, f, line) }},
+		{"a revoked host is told so", func(t *testing.T) { revoked(t, m, f, line) }},
 		{"the machine leaves", func(t *testing.T) { leaves(t, m) }},
 		{"a token that is used up is refused", func(t *testing.T) { usedUp(t, m, f, line) }},
 		{"a new token makes a new host", func(t *testing.T) { anew(t, m, f) }},
@@ -221,6 +222,19 @@ func starts(t *testing.T, m *machine, f *first, line string) {
 	})
 	if text := m.ok("holdfast-agent status"); !strings.Contains(text, id) {
 		t.Errorf("status says\n%s", text)
+	}
+}
+
+// revoked cuts the machine off, which its own administrator finds out by asking.
+func revoked(t *testing.T, m *machine, f *first, line string) {
+	id := hostIn(t, m.ok(line))
+	f.holdfast("hosts", "revoke", id)
+	fleet.Await(t, "the agent says that it was revoked", func() bool {
+		text, _ := m.run("holdfast-agent status") // it has just been started again
+		return strings.Contains(text, "the host was revoked") && strings.Contains(text, "unenroll")
+	})
+	if h := f.host(id); h.State != types.Revoked {
+		t.Errorf("the server knows %+v", h)
 	}
 }
 
