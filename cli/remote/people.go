@@ -2,6 +2,8 @@ package remote
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -177,9 +179,7 @@ func (e *Env) enrollTokenCommand() *cobra.Command {
 				return err
 			}
 			return e.show(made, func(style render.Style) string {
-				return "On the machine that is to join, as root:\n\n  " + made.Commands.Install +
-					"\n\nor, where holdfast-agent is installed already:\n\n  " + made.Commands.Enroll +
-					"\n\nThe token is good until " + stamp(made.Token.Expires) + ".\n"
+				return joinText(made)
 			})
 		}),
 	}
@@ -189,6 +189,25 @@ func (e *Env) enrollTokenCommand() *cobra.Command {
 	cmd.Flags().IntVar(&q.MaxUses, "uses", 0, "how many hosts may use it; 0 for any number")
 	cmd.AddCommand(e.enrollTokenList(), e.drop("revoke", "Revoke an enrolment token", "uid of a token", (*client.Client).DeleteEnrollToken))
 	return cmd
+}
+
+// joinText says how a machine joins.
+func joinText(made api.CreatedEnrollToken) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "On the machine that is to join, as root:\n\n  %s\n\n", made.Commands.Install)
+	if strings.Contains(made.Commands.Install, "--pinnedpubkey") {
+		b.WriteString("(-k is safe with the pin: curl talks to the server with this key, and to no other.)\n\n")
+	}
+	fmt.Fprintf(&b, "or, where holdfast-agent is installed already:\n\n  %s\n\n", made.Commands.Enroll)
+	machines := "any number of machines"
+	switch n := made.Token.MaxUses; {
+	case n == 1:
+		machines = "one machine"
+	case n > 1:
+		machines = fmt.Sprintf("%d machines", n)
+	}
+	fmt.Fprintf(&b, "The token is good for %s until %s.\n", machines, stamp(made.Token.Expires))
+	return b.String()
 }
 
 func (e *Env) enrollTokenList() *cobra.Command {
