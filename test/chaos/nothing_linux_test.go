@@ -228,10 +228,12 @@ func (w *world) fillDisk() {
 	w.server.Launch() // which may give up: there is no room for anything
 	w.rest(3 * time.Second)
 	w.disk.free()
-	if !w.server.Running() {
-		w.server.Launch()
-	}
-	w.server.AwaitReady()
+	fleet.Await(w.t, "the server is back", func() bool {
+		if !w.server.Running() {
+			w.server.Launch()
+		}
+		return w.server.Ready()
+	})
 	w.killProducer(false) // it may have been told to wait long
 	w.progress()
 }

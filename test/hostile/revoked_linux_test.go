@@ -87,8 +87,22 @@ func TestTokensEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"used": used, "revoked": revoked, "guessed": guessed} {
+	bad := map[string]string{"used": used, "revoked": revoked, "guessed": guessed}
+	for name, text := range bad {
 		refusedToken(t, name, text)
+	}
+	log, err := s.Client().ListAuditLog(t.Context(), client.ListAuditLogQuery{Action: "host.enroll"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := 0
+	for _, e := range log.Items {
+		if e.Outcome == "refused" {
+			noted++
+		}
+	}
+	if noted < len(bad) {
+		t.Errorf("the audit log tells of %d refused enrolments, want at least %d", noted, len(bad))
 	}
 	if hosttest.Full() {
 		time.Sleep(time.Until(expires))
