@@ -58,12 +58,13 @@ type Config struct {
 	// 4 GiB, at least 64 MiB. A full stream makes agents wait; it loses
 	// nothing.
 	StreamBytes int64 `yaml:"stream_bytes"`
-	// OutsideStream is a NATS cluster to use in place of the embedded one.
+	// OutsideStream is a NATS cluster to use in place of the embedded one. One
+	// server at a time uses its account.
 	OutsideStream OutsideStream `yaml:"outside_stream"`
 
 	// DatabaseFile is a file that holds the connection string of a PostgreSQL
 	// database, as postgres://user:password@host/name; "" means SQLite in the
-	// data directory.
+	// data directory. One server at a time uses a database.
 	DatabaseFile string `yaml:"database_file"`
 
 	// Rules are files and directories with Sigma rules to use beside

@@ -310,8 +310,8 @@ func (o *Options) welcome(entry contexts.Context, password, host string) string 
 	} else {
 		row("user", "as before; holdfast-server admin reset-password sets a lost password anew")
 	}
-	row("", "the browser warns: the certificate is signed by the server's own authority")
-	row("pin", entry.Pin+" (SHA-256 of that authority's key, for holdfast login --pin)")
+	row("", "the browser warns of the certificate until it has imported "+filepath.Join(o.Server, "ca.crt"))
+	row("pin", entry.Pin+" (SHA-256 of the authority's key in it, for holdfast login --pin)")
 	if host != "" {
 		row("this host", host)
 	}
