@@ -17,8 +17,10 @@ type column[T any] struct {
 	doc     string
 	node    parquet.Node
 	noStats bool // bounds would cost more than they prune
-	put     func(dst []parquet.Value, enc *encoder, row *T) []parquet.Value
-	set     func(dec *decoder, row *T, values []parquet.Value)
+	// put returns the values of the rows of a page, which are the encoder's
+	// until the next page.
+	put func(enc *encoder, rows []T) []parquet.Value
+	set func(dec *decoder, row *T, values []parquet.Value)
 
 	index int // in the schema, filled by newSchema
 }
@@ -58,16 +60,23 @@ func (g group[T, U]) column(l leaf[U]) column[T] {
 	absent, null := parquet.NullValue().Level(0, max(g.def-1, 0), 0), parquet.NullValue().Level(0, g.def, 0)
 	return column[T]{
 		path: g.path + "." + l.name, doc: l.doc, node: node, noStats: l.noStats,
-		put: func(dst []parquet.Value, enc *encoder, row *T) []parquet.Value {
-			u := g.at(row)
-			if u == nil {
-				return append(dst, absent)
+		put: func(enc *encoder, rows []T) []parquet.Value {
+			members := gather(enc, g, rows)
+			if members == nil {
+				return enc.nulls(absent, len(rows))
 			}
-			v := l.get(enc, u)
-			if v.IsNull() {
-				return append(dst, null)
+			dst := enc.values[:0]
+			for _, u := range members {
+				if u == nil {
+					dst = append(dst, absent)
+				} else if v := l.get(enc, u); v.IsNull() {
+					dst = append(dst, null)
+				} else {
+					dst = append(dst, v.Level(0, present, 0))
+				}
 			}
-			return append(dst, v.Level(0, present, 0))
+			enc.values = dst
+			return dst
 		},
 		set: func(dec *decoder, row *T, values []parquet.Value) {
 			if v := values[0]; !v.IsNull() {
@@ -96,18 +105,25 @@ func (g group[T, U]) list(l list[U]) column[T] {
 	absent, none := parquet.NullValue().Level(0, g.def-1, 0), parquet.NullValue().Level(0, g.def, 0)
 	return column[T]{
 		path: g.path + "." + l.name, doc: l.doc, node: node, noStats: true,
-		put: func(dst []parquet.Value, enc *encoder, row *T) []parquet.Value {
-			u := g.at(row)
-			if u == nil {
-				return append(dst, absent)
+		put: func(enc *encoder, rows []T) []parquet.Value {
+			members := gather(enc, g, rows)
+			if members == nil {
+				return enc.nulls(absent, len(rows))
 			}
-			n := l.len(u)
-			if n == 0 {
-				return append(dst, none)
+			dst := enc.values[:0]
+			for _, u := range members {
+				switch {
+				case u == nil:
+					dst = append(dst, absent)
+				case l.len(u) == 0:
+					dst = append(dst, none)
+				default:
+					for i := range l.len(u) {
+						dst = append(dst, l.get(enc, u, i).Level(min(i, 1), g.def+1, 0))
+					}
+				}
 			}
-			for i := range n {
-				dst = append(dst, l.get(enc, u, i).Level(min(i, 1), g.def+1, 0))
-			}
+			enc.values = dst
 			return dst
 		},
 		set: func(dec *decoder, row *T, values []parquet.Value) {

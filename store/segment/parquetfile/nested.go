@@ -68,21 +68,16 @@ func pairColumn(name, doc string, node parquet.Node, field func(*event.Pair) *st
 	none := parquet.NullValue().Level(0, rowLevel, 0)
 	return column[eventRow]{
 		path: "event.records.fields." + name, doc: doc, node: node, noStats: true,
-		put: func(dst []parquet.Value, enc *encoder, e *eventRow) []parquet.Value {
-			if len(e.Records) == 0 {
-				return append(dst, none)
-			}
-			for i := range e.Records {
-				repeat := min(i, 1)
-				fields := e.Records[i].Fields
-				if len(fields) == 0 {
-					dst = append(dst, parquet.NullValue().Level(repeat, recordLevel, 0))
-				}
-				for j := range fields {
-					dst = append(dst, enc.text(*field(&fields[j])).Level(repeat, fieldLevel, 0))
-					repeat = fieldRepeat
+		put: func(enc *encoder, rows []eventRow) []parquet.Value {
+			dst := enc.values[:0]
+			for i := range rows {
+				if records := rows[i].Records; len(records) > 0 {
+					dst = appendFields(dst, enc, records, field)
+				} else {
+					dst = append(dst, none)
 				}
 			}
+			enc.values = dst
 			return dst
 		},
 		set: func(dec *decoder, e *eventRow, values []parquet.Value) {
@@ -98,4 +93,20 @@ func pairColumn(name, doc string, node parquet.Node, field func(*event.Pair) *st
 			}
 		},
 	}
+}
+
+// appendFields appends one member of all the fields of an event's records.
+func appendFields(dst []parquet.Value, enc *encoder, records []event.Record, field func(*event.Pair) *string) []parquet.Value {
+	for i := range records {
+		repeat := min(i, 1)
+		fields := records[i].Fields
+		if len(fields) == 0 {
+			dst = append(dst, parquet.NullValue().Level(repeat, recordLevel, 0))
+		}
+		for j := range fields {
+			dst = append(dst, enc.text(*field(&fields[j])).Level(repeat, fieldLevel, 0))
+			repeat = fieldRepeat
+		}
+	}
+	return dst
 }

@@ -239,10 +239,14 @@ func processColumns() []column[processRow] {
 		repeating(orNull(number("session", "audit session", func(p *T) *uint32 { return &p.Session }))),
 		text("tty", "terminal", func(p *T) *string { return &p.Terminal }),
 	)...)
-	columns = append(columns, g.list(texts("args", "argument vector, where it is not cmd_line split at spaces", func(p *T) *[]string {
-		return &p.Arguments
-	})), g.list(texts("environment", "variables that matter, NAME=value", func(p *T) *[]string { return &p.Environment })))
-	columns[len(columns)-2] = unlessSplit(columns[len(columns)-2])
+	args := texts("args", "argument vector, where it is not cmd_line split at spaces", func(p *T) *[]string { return &p.Arguments })
+	args.len = func(p *T) int {
+		if p.split {
+			return 0 // the command line tells them
+		}
+		return len(p.Arguments)
+	}
+	columns = append(columns, g.list(args), g.list(texts("environment", "variables that matter, NAME=value", func(p *T) *[]string { return &p.Environment })))
 	columns = append(columns, part("process.file", func(p *T) **event.File { return &p.Executable }).columns(fileLeaves()...)...)
 	columns = append(columns, within("process.user", func(p *T) *event.User { return &p.User }).columns(userLeaves()...)...)
 	columns = append(columns, part("process.effective_user", func(p *T) **event.User { return &p.Effective }).columns(userLeaves()...)...)
@@ -317,18 +321,6 @@ func splitLeaf() leaf[processRow] {
 		}
 	}
 	return l
-}
-
-// unlessSplit leaves the argument vector out where the command line tells it.
-func unlessSplit(c column[processRow]) column[processRow] {
-	put := c.put
-	c.put = func(dst []parquet.Value, enc *encoder, p *processRow) []parquet.Value {
-		if p.split {
-			return append(dst, parquet.NullValue().Level(0, rowLevel, 0))
-		}
-		return put(dst, enc, p)
-	}
-	return c
 }
 
 // splits reports whether the arguments are the command line split at spaces.

@@ -52,19 +52,6 @@ func unescaped(s string) string {
 	return string(b)
 }
 
-// encoder holds the bytes of values until their page is made.
-type encoder struct{ arena []byte }
-
-func (enc *encoder) text(s string) parquet.Value {
-	s = escaped(s)
-	if cap(enc.arena)-len(enc.arena) < len(s) {
-		enc.arena = make([]byte, 0, max(1<<20, len(s)))
-	}
-	start := len(enc.arena)
-	enc.arena = append(enc.arena, s...)
-	return parquet.ByteArrayValue(enc.arena[start:len(enc.arena):len(enc.arena)])
-}
-
 // decoder turns values into what they were. It keeps texts of recent values,
 // of which most come again, and the first error.
 type decoder struct {

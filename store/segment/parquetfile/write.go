@@ -16,7 +16,6 @@ import (
 type Writer struct {
 	out     *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
-	values  []parquet.Value
 	enc     encoder
 
 	events []eventRow
@@ -30,7 +29,7 @@ type Writer struct {
 // NewWriter starts a file.
 func NewWriter(w io.Writer) *Writer {
 	out := parquet.NewGenericWriter[any](w, writerOptions(layout)...)
-	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32)}
+	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32), enc: newEncoder()}
 }
 
 // Add writes an event, which is not changed until the file is closed.
@@ -93,20 +92,19 @@ func writeGroup[T any](w *Writer, columns []column[T], rows []T) error {
 	mine := make([]bool, layout.leaves)
 	for _, c := range columns {
 		mine[c.index] = true
-		for start := 0; start < len(rows); start += PageRows {
+	}
+	for start := 0; start < len(rows); start += PageRows {
+		w.enc.page++
+		for _, c := range columns {
 			if err := writePage(w, c, rows[start:min(start+PageRows, len(rows))]); err != nil {
 				return fmt.Errorf("write column %s: %w", c.path, err)
 			}
 		}
 	}
-	null := parquet.NullValue().Level(0, 0, 0)
-	w.values = w.values[:0]
-	for range min(len(rows), PageRows) {
-		w.values = append(w.values, null)
-	}
+	nulls := w.enc.nulls(parquet.NullValue().Level(0, 0, 0), min(len(rows), PageRows))
 	for i, c := range w.columns {
 		for left := len(rows); !mine[i] && left > 0; left -= PageRows {
-			if _, err := c.WriteRowValues(w.values[:min(left, PageRows)]); err != nil {
+			if _, err := c.WriteRowValues(nulls[:min(left, PageRows)]); err != nil {
 				return err
 			}
 		}
@@ -116,12 +114,8 @@ func writeGroup[T any](w *Writer, columns []column[T], rows []T) error {
 
 // writePage writes the values of a column as one page.
 func writePage[T any](w *Writer, c column[T], rows []T) error {
-	w.values = w.values[:0]
 	w.enc.arena = w.enc.arena[:0]
-	for i := range rows {
-		w.values = c.put(w.values, &w.enc, &rows[i])
-	}
-	if _, err := w.columns[c.index].WriteRowValues(w.values); err != nil {
+	if _, err := w.columns[c.index].WriteRowValues(c.put(&w.enc, rows)); err != nil {
 		return err
 	}
 	return w.columns[c.index].Flush()
