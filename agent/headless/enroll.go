@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/agent/identity"
+	"github.com/holdfast-security/holdfast/agent/respond"
 	"github.com/holdfast-security/holdfast/agent/spool"
 	"github.com/holdfast-security/holdfast/agent/transport"
 	"github.com/holdfast-security/holdfast/internal/version"
@@ -211,6 +213,9 @@ func unenroll(ctx context.Context, stateDir, runDir string, force bool, stdout i
 	}
 	if err := os.RemoveAll(filepath.Join(stateDir, spoolDirectory)); err != nil {
 		return fmt.Errorf("discard the spool: %w", err)
+	}
+	if err := errors.Join(bundle.Remove(stateDir), respond.Forget(stateDir)); err != nil {
+		return err
 	}
 	fmt.Fprintf(stdout, "This machine is no longer enrolled; %d events were discarded. Revoke the host in the console as well.\n", left)
 	return nil

@@ -67,6 +67,8 @@ type fakeServer struct {
 	events uint64
 	beat   fleet.Heartbeat
 	deaf   bool // frames are not answered
+	bundle []byte
+	serial uint64 // of the last announcement
 }
 
 func newFakeServer(t *testing.T) *fakeServer {
@@ -149,7 +151,7 @@ func (f *fakeServer) certificates() (*x509.Certificate, *tls.Config) {
 
 func (f *fakeServer) serve() {
 	f.t.Helper()
-	for kind, handler := range map[string]nats.MsgHandler{wire.Events: f.takeFrame, wire.Heartbeat: f.takeBeat} {
+	for kind, handler := range map[string]nats.MsgHandler{wire.Events: f.takeFrame, wire.Heartbeat: f.takeBeat, wire.Fetch: f.answerFetch} {
 		if _, err := f.conn.Subscribe(wire.Up(testHost, kind), handler); err != nil {
 			f.t.Fatal(err)
 		}
@@ -197,17 +199,22 @@ func (f *fakeServer) heartbeat() fleet.Heartbeat {
 
 func (f *fakeServer) demand(serial uint64, p policy.Policy) {
 	f.t.Helper()
-	p.Version, p.HeartbeatSeconds = serial, 5
-	body, _ := json.Marshal(p)
-	signed, err := wire.Sign(f.account, wire.Statement{Kind: wire.KindPolicy, Host: testHost, Serial: serial, Issued: time.Now(), Body: body})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	data, _ := json.Marshal(signed)
-	if err := f.conn.Publish(wire.Down(testHost), data); err != nil {
+	p.Version = serial
+	if err := f.conn.Publish(wire.Down(testHost), f.sign(wire.KindPolicy, serial, p)); err != nil {
 		f.t.Fatal(err)
 	}
 	_ = f.conn.Flush()
+}
+
+// sign returns a statement as it is sent.
+func (f *fakeServer) sign(kind wire.Kind, serial uint64, v any) []byte {
+	body, _ := json.Marshal(v)
+	signed, err := wire.Sign(f.account, wire.Statement{Kind: kind, Host: testHost, Serial: serial, Issued: time.Now(), Body: body})
+	if err != nil {
+		f.t.Error(err)
+	}
+	data, _ := json.Marshal(signed)
+	return data
 }
 
 // place is where an agent of the tests lives.
@@ -250,12 +257,15 @@ func command(t *testing.T, want int, args ...string) string {
 
 // start runs the agent with the sensor that every user may run, and returns how
 // to stop it.
-func (p place) start(t *testing.T) (stop func()) {
+func (p place) start(t *testing.T, change ...func(*Config, *tempo)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	cfg := Config{StateDir: p.state, RunDir: p.run, Only: []string{"procfs"}}
-	go func() { ended <- Run(ctx, cfg, new(bytes.Buffer), slog.New(slog.DiscardHandler)) }()
+	cfg, pace := Config{StateDir: p.state, RunDir: p.run, Only: []string{"procfs"}}, tempo{beat: 50 * time.Millisecond, linger: testPatience, retry: 50 * time.Millisecond}
+	for _, f := range change {
+		f(&cfg, &pace)
+	}
+	go func() { ended <- run(ctx, cfg, pace, new(bytes.Buffer), slog.New(slog.DiscardHandler)) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -284,6 +294,7 @@ func (p place) status(t *testing.T) (r Report) {
 }
 
 func TestEnrolledHost(t *testing.T) {
+	t.Parallel()
 	f, p := newFakeServer(t), newPlace(t)
 	if text := command(t, exitDone, "enroll", f.token, "--state-dir", p.state); !strings.Contains(text, string(testHost)) {
 		t.Errorf("enroll says %q", text)
@@ -328,14 +339,14 @@ func TestEnrolledHost(t *testing.T) {
 		t.Errorf("unenroll beside the agent says %q", text)
 	}
 	stop()
-	if l := f.heartbeat().Ledger; l.Produced != l.Combined+l.Queued+l.Sequenced+sum(l.Dropped) || l.Sequenced != l.Spooled+l.Acknowledged {
+	if l := f.heartbeat().Ledger; l.Spooled != 0 || l.Produced != l.Combined+l.Queued+l.Sequenced+sum(l.Dropped) || l.Sequenced != l.Spooled+l.Acknowledged {
 		t.Errorf("the ledger does not balance: %+v", l)
 	}
 
 	f.mu.Lock()
 	f.deaf = true
 	f.mu.Unlock()
-	stop = p.start(t)
+	stop = p.start(t, func(_ *Config, pace *tempo) { pace.linger = time.Millisecond })
 	eventually(t, "the policy is in force after a restart", func() bool {
 		s := p.status(t).Server
 		return s != nil && s.Policy == 2

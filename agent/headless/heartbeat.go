@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/agent/transport"
 	"github.com/holdfast-security/holdfast/fleet"
@@ -102,7 +103,7 @@ func health(statuses []feature.Status) []fleet.Feature {
 
 // transportHealth shows the connection like a feature: what the server's side
 // sent and was refused must not stay on the host.
-func transportHealth(s transport.Status, refused string) fleet.Feature {
+func transportHealth(s transport.Status, lost uint64, refused string, rules bundle.Status) fleet.Feature {
 	c := s.Counters
 	f := fleet.Feature{Name: "transport", State: string(feature.Running), Detail: string(s.State), Since: s.Since}
 	for _, counter := range []fleet.Counter{
@@ -117,15 +118,19 @@ func transportHealth(s transport.Status, refused string) fleet.Feature {
 		{Name: "messages_misdirected", Value: c.Misdirected},
 		{Name: "messages_malformed", Value: c.Malformed},
 		{Name: "messages_unsupported", Value: c.Unsupported},
-		{Name: "results_lost", Value: c.ResultsLost},
+		{Name: "results_lost", Value: lost},
+		{Name: "bundles_taken", Value: rules.Taken},
+		{Name: "bundles_refused", Value: rules.Refused},
 	} {
 		if counter.Value > 0 {
 			f.Counters = append(f.Counters, counter)
 		}
 	}
-	if refused != "" {
-		f.State = string(feature.Degraded)
-		f.Warnings = append(f.Warnings, fleet.Warning{Code: "policy-refused", Text: bound(refused)})
+	for _, w := range []fleet.Warning{{Code: "policy-refused", Text: refused}, {Code: "bundle-refused", Text: rules.Warning}} {
+		if w.Text != "" {
+			f.State = string(feature.Degraded)
+			f.Warnings = append(f.Warnings, fleet.Warning{Code: w.Code, Text: bound(w.Text)})
+		}
 	}
 	return f
 }

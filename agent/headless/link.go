@@ -1,6 +1,7 @@
 package headless
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,11 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/identity"
 	"github.com/holdfast-security/holdfast/agent/respond"
 	"github.com/holdfast-security/holdfast/agent/spool"
 	"github.com/holdfast-security/holdfast/agent/transport"
-	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -36,6 +37,7 @@ type link struct {
 	spool     *spool.Spool
 	batch     *batcher
 	responder *respond.Responder
+	rules     *bundle.Store // the operator's, for detection here; nil without
 	client    *transport.Client
 	demands   chan demand // capacity 1: the newest that was not looked at
 
@@ -43,16 +45,27 @@ type link struct {
 	done   sync.WaitGroup
 }
 
-// openLink opens what was enrolled in stateDir. Nothing is connected yet.
-func openLink(stateDir string, beat func() fleet.Heartbeat, interval func() time.Duration, log *slog.Logger) (*link, error) {
-	l := &link{stateDir: stateDir, log: log, demands: make(chan demand, 1), cancel: func() {}}
-	if err := l.open(beat, interval); err != nil {
+// tempo are times that tests shorten. The zero value is that of an agent.
+type tempo struct {
+	beat   time.Duration // between heartbeats, in place of what the policy says
+	linger time.Duration // for sending what waits at the end; 0 means 2 s
+	retry  time.Duration // bound of waits between attempts; 0 for none
+}
+
+// lingers is how long an agent that is stopped goes on sending.
+const lingers = 2 * time.Second
+
+// openLink opens what was enrolled in the state directory of w. Nothing is
+// connected yet.
+func openLink(w *watch) (*link, error) {
+	l := &link{stateDir: w.cfg.stateDir(), log: w.log, demands: make(chan demand, 1), cancel: func() {}}
+	if err := l.open(w); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
-func (l *link) open(beat func() fleet.Heartbeat, interval func() time.Duration) (err error) {
+func (l *link) open(w *watch) (err error) {
 	if l.id, err = identity.Load(l.stateDir); err != nil {
 		return err
 	}
@@ -64,15 +77,20 @@ func (l *link) open(beat func() fleet.Heartbeat, interval func() time.Duration) 
 		return err
 	}
 	l.batch = newBatcher(l.spool, l.log)
-	l.responder, err = respond.New(respond.Options{
-		StateDir: l.stateDir, Log: l.log, Answer: func(r wire.Result) { l.client.Result(r) }, Service: os.Getenv("INVOCATION_ID") != "",
-	})
+	l.responder, err = respond.New(respond.Options{StateDir: l.stateDir, Log: l.log, Service: os.Getenv("INVOCATION_ID") != ""})
 	if err != nil {
 		return err
 	}
+	bundles := make(map[string]transport.Bundle)
+	if w.out != nil {
+		if l.rules, err = bundle.Open(l.stateDir, wire.BundleRules, l.log); err != nil {
+			return err
+		}
+		bundles[wire.BundleRules] = l.rules
+	}
 	l.client, err = transport.New(transport.Options{
-		Identity: l.id, Serials: serials, Spool: l.spool, Orders: l.responder, Heartbeat: beat, Interval: interval,
-		Policy: l.demand, Log: l.log,
+		Identity: l.id, Serials: serials, Spool: l.spool, Orders: l.responder, Heartbeat: w.heartbeat, Interval: w.interval,
+		Policy: l.demand, Bundles: bundles, Log: l.log, Linger: cmp.Or(w.tempo.linger, lingers), RetryFloor: w.tempo.retry,
 	})
 	return err
 }
@@ -105,6 +123,24 @@ func (l *link) kept() policy.Policy {
 	return p
 }
 
+// keptRules returns the operator's rules that were in force when the agent last
+// ran; found is false when there are none that can be used.
+func (l *link) keptRules() (c bundle.Content, found bool) {
+	c, found, err := l.rules.Kept(func(signed wire.Signed) (wire.Bundle, error) { return transport.ParseBundle(signed, l.id) })
+	if err != nil {
+		l.log.Warn("the server's rules that were in force cannot be used; the server will send them again", "error", err)
+	}
+	return c, found
+}
+
+// contents returns the channel of the operator's rules; nil without.
+func (l *link) contents() <-chan bundle.Content {
+	if l.rules == nil {
+		return nil
+	}
+	return l.rules.Ready()
+}
+
 // connect begins to talk to the server, until close.
 func (l *link) connect() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,8 +148,8 @@ func (l *link) connect() {
 	l.done.Go(func() { l.client.Run(ctx) })
 }
 
-// close brings what is in memory to the spool, says good-bye to the server and
-// closes all. The sensors have ended.
+// close brings what is in memory to the spool, sends for a moment what is there,
+// says good-bye to the server and closes all. The sensors have ended.
 func (l *link) close() error {
 	if l.batch != nil {
 		l.batch.close()

@@ -31,8 +31,7 @@ func newTestOutput(t *testing.T, w *bytes.Buffer, window time.Duration) *output 
 	if window > 0 {
 		o.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
-	var err error
-	if o.detector, err = newDetector(nil, log, o.raise); err != nil {
+	if err := o.useRules(nil); err != nil {
 		t.Fatal(err)
 	}
 	return o

@@ -15,11 +15,9 @@ import (
 	"github.com/holdfast-security/holdfast/agent"
 	"github.com/holdfast-security/holdfast/agent/aggregate"
 	"github.com/holdfast-security/holdfast/agent/control"
-	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
-	"github.com/holdfast-security/holdfast/rules/rulefiles"
 )
 
 const (
@@ -32,9 +30,13 @@ const (
 // the server. Where it is not, or where the configuration names an output,
 // alerts found here, and events where asked for, are written as JSON lines to
 // that output or to stdout. It returns nil when it was stopped in order.
-func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) (err error) {
+func Run(ctx context.Context, cfg Config, stdout io.Writer, log *slog.Logger) error {
+	return run(ctx, cfg, tempo{}, stdout, log)
+}
+
+func run(ctx context.Context, cfg Config, t tempo, stdout io.Writer, log *slog.Logger) (err error) {
 	agent.Frugal()
-	w := &watch{cfg: cfg, log: log, system: learnSystem()}
+	w := &watch{cfg: cfg, tempo: t, log: log, system: learnSystem()}
 	if !cfg.enrolled() || cfg.Output != "" {
 		if w.out, err = newOutput(cfg, stdout, log); err != nil {
 			return err
@@ -55,11 +57,11 @@ func newOutput(cfg Config, stdout io.Writer, log *slog.Logger) (*output, error) 
 	if err != nil {
 		return nil, fmt.Errorf("severity: %w", err)
 	}
-	out := &output{w: stdout, log: log, lowest: lowest, events: cfg.Events}
+	out := &output{w: stdout, log: log, paths: cfg.Rules, lowest: lowest, events: cfg.Events}
 	if window := cfg.window(); cfg.Events && window > 0 {
 		out.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
-	if out.detector, err = newDetector(cfg.Rules, log, out.raise); err != nil {
+	if err := out.useRules(nil); err != nil {
 		return nil, err
 	}
 	if cfg.toFile() {
@@ -73,14 +75,15 @@ func newOutput(cfg Config, stdout io.Writer, log *slog.Logger) (*output, error) 
 
 // output writes what the pipeline hands it.
 type output struct {
-	w        io.Writer
-	file     *rotating // nil when w is something else
-	log      *slog.Logger
-	lowest   finding.Severity
-	events   bool // are written too
-	detector *alert.Detector
+	w      io.Writer
+	file   *rotating // nil when w is something else
+	log    *slog.Logger
+	paths  []string // of rules to use beside Holdfast's own
+	lowest finding.Severity
+	events bool // are written too
 
-	mu         sync.Mutex            // guards what follows: the pipeline writes, and so does the clock
+	mu         sync.Mutex // guards what follows: the pipeline writes, and so does the clock
+	detector   *alert.Detector
 	repeats    *aggregate.Aggregator // nil writes every event
 	due        []event.Event
 	buffer     bytes.Buffer
@@ -200,20 +203,4 @@ func (o *output) write(v any) {
 		o.complained = now
 		o.log.Error("output cannot be written", "error", err, "lines_lost", o.unwritten)
 	}
-}
-
-// newDetector compiles Holdfast's own rules and those of the configuration.
-// A refused rule is logged and left out; a path that is not there is an error.
-func newDetector(paths []string, log *slog.Logger, report func(finding.Alert, bool)) (*alert.Detector, error) {
-	set := rulefiles.Embedded()
-	for _, path := range paths {
-		if err := set.Add(path); err != nil {
-			return nil, err
-		}
-	}
-	rules := set.Compile()
-	for _, r := range set.Refused {
-		log.Warn("rule left out", "path", r.Path, "line", r.Line, "reason", r.Reason)
-	}
-	return alert.NewDetector(rules, detect.Limits{}, nil, report), nil
 }

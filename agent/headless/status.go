@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/agent/transport"
@@ -81,6 +82,9 @@ func serverText(b *strings.Builder, s ServerReport, now time.Time) {
 	}
 	fmt.Fprintf(b, "taken       by the server: %s\n", last)
 	fmt.Fprintf(b, "policy      %s\n", policyText(s))
+	if s.Rules != nil {
+		fmt.Fprintf(b, "rules       %s\n", rulesText(*s.Rules))
+	}
 	l := s.Ledger
 	fmt.Fprintf(b, "spool       %.1f of %.0f MiB, %d events\n", float64(l.SpoolBytes)/(1<<20), float64(l.SpoolLimit)/(1<<20), l.Spooled)
 	fmt.Fprintf(b, "ledger      %d events produced = %d combined + %d in memory + %d in the spool + %d taken by the server + %s\n",
@@ -94,6 +98,17 @@ func policyText(s ServerReport) string {
 	}
 	if s.Refused != "" {
 		text += "; " + termtext.Escape(s.Refused)
+	}
+	return text
+}
+
+func rulesText(s bundle.Status) string {
+	text := "Holdfast's own"
+	if s.InForce != "" {
+		text += fmt.Sprintf(" and the server's, %.12s", s.InForce)
+	}
+	if s.Warning != "" {
+		text += "; " + termtext.Escape(s.Warning)
 	}
 	return text
 }

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/agent"
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/identity"
 	"github.com/holdfast-security/holdfast/agent/transport"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
+	"github.com/holdfast-security/holdfast/wire"
 )
 
 // stateDir returns where the agent keeps what survives a restart, as
@@ -34,6 +36,7 @@ func (c *Config) enrolled() bool {
 // and where their events go.
 type watch struct {
 	cfg    Config
+	tempo  tempo
 	log    *slog.Logger
 	system system
 	out    *output // nil for none
@@ -50,7 +53,7 @@ type watch struct {
 func (w *watch) run(ctx context.Context) (err error) {
 	var kept policy.Policy
 	if w.cfg.enrolled() {
-		l, err := openLink(w.cfg.stateDir(), w.heartbeat, w.interval, w.log)
+		l, err := openLink(w)
 		if err != nil {
 			return err
 		}
@@ -58,6 +61,7 @@ func (w *watch) run(ctx context.Context) (err error) {
 		w.link = l
 		w.mu.Unlock()
 		kept = l.kept()
+		w.useKeptRules()
 	}
 	err = w.begin(ctx, kept)
 	if err == nil {
@@ -98,14 +102,17 @@ func (w *watch) attend(ctx context.Context) {
 		tending.Go(func() { w.out.attend(ctx) })
 	}
 	var demands <-chan demand
+	var contents <-chan bundle.Content
 	if w.link != nil {
-		demands = w.link.demands
+		demands, contents = w.link.demands, w.link.contents()
 	}
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case d := <-demands:
 			w.apply(ctx, d)
+		case c := <-contents:
+			w.applyBundle(ctx, c)
 		}
 	}
 	tending.Wait()
@@ -166,7 +173,7 @@ func (w *watch) restart(ctx context.Context, next, old policy.Policy) error {
 func (w *watch) sensors(p policy.Policy) agent.Config {
 	cfg := agent.Config{
 		Handler: w.handle, Log: w.log, Only: w.cfg.Only, Disable: slices.Concat(w.cfg.Disable, p.Disable),
-		StateDir: w.cfg.StateDir, RawRecords: p.RawRecords || w.out != nil && w.out.detector.NeedsRecords(),
+		StateDir: w.cfg.StateDir, RawRecords: p.RawRecords || w.out != nil && w.out.needsRecords(),
 	}
 	if len(p.Only) > 0 {
 		cfg.Only = p.Only
@@ -226,7 +233,7 @@ func (w *watch) inForce() policy.Policy {
 	return w.policy
 }
 
-func (w *watch) interval() time.Duration { return w.inForce().Heartbeat() }
+func (w *watch) interval() time.Duration { return cmp.Or(w.tempo.beat, w.inForce().Heartbeat()) }
 
 // accept notes the policy in force.
 func (w *watch) accept(p policy.Policy) {
@@ -254,9 +261,22 @@ func (w *watch) heartbeat() fleet.Heartbeat {
 	w.mu.Unlock()
 	beat := w.system.heartbeat()
 	beat.Policy = p.Version
-	beat.Features = append(health(a.Report().Features), transportHealth(w.link.client.Status(), refused))
+	rules := w.rulesStatus()
+	if rules.InForce != "" {
+		beat.Bundles = map[string]string{wire.BundleRules: rules.InForce}
+	}
+	beat.Features = append(health(a.Report().Features), transportHealth(w.link.client.Status(), w.link.responder.Lost(), refused, rules))
 	beat.Ledger = w.link.spool.Ledger()
 	return beat
+}
+
+// rulesStatus says how the server's rules are doing, nothing where they are not
+// used.
+func (w *watch) rulesStatus() bundle.Status {
+	if w.link.rules == nil {
+		return bundle.Status{}
+	}
+	return w.link.rules.Status()
 }
 
 // conclude says at the end what came of it.
@@ -286,6 +306,10 @@ func (w *watch) report() Report {
 			Host: w.link.id.Host, Server: w.link.id.Server, Connection: w.link.client.Status(), Ledger: w.link.spool.Ledger(),
 			Policy: w.policy.Version, Refused: w.refused,
 		}
+		if w.link.rules != nil {
+			rules := w.link.rules.Status()
+			r.Server.Rules = &rules
+		}
 	}
 	return r
 }
@@ -305,4 +329,5 @@ type ServerReport struct {
 	Ledger     fleet.Ledger     `json:"ledger"`
 	Policy     uint64           `json:"policy_version"`           // in force; zero for the built-in one
 	Refused    string           `json:"policy_refused,omitempty"` // why a newer one is not
+	Rules      *bundle.Status   `json:"rules,omitempty"`          // the server's, for detection here; nil without an output
 }

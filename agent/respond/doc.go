@@ -8,5 +8,6 @@
 // fixed environment, a time limit and bounded output.
 //
 // The ids and final answers of the last orders are on disk before an order is
-// begun, so that neither a second delivery nor a restart runs one twice.
+// begun, so that neither a second delivery nor a restart runs one twice. The
+// parts of answers stay there until the server has acknowledged them.
 package respond

@@ -25,9 +25,8 @@ const waiting = 16
 
 // Options are what a Responder is made from.
 type Options struct {
-	StateDir string            // remembers orders there; it exists
-	Answer   func(wire.Result) // takes the parts of answers, from any goroutine; must not block
-	Log      *slog.Logger      // nil discards
+	StateDir string       // remembers orders and answers there; it exists
+	Log      *slog.Logger // nil discards
 
 	Program string        // holdfast; "" means the one beside this executable
 	Limit   time.Duration // for one scenario; 0 means 5 minutes
@@ -69,7 +68,7 @@ func New(opts Options) (*Responder, error) {
 }
 
 // Close stops what is under way, which cleans up after itself, and returns when
-// it has ended. Orders that wait are answered as failed when they come again.
+// it has ended. Orders that wait are answered as failed at the next start.
 func (r *Responder) Close() {
 	r.cancel()
 	r.done.Wait()
@@ -81,21 +80,41 @@ func (r *Responder) Knows(id string) bool {
 	return known
 }
 
+// Answer returns the first part of an answer that is not acknowledged, with its
+// number; ok is false when there is none. Safe for concurrent use.
+func (r *Responder) Answer() (number uint64, part wire.Result, ok bool) { return r.memory.first() }
+
+// Acknowledged forgets the part of an answer that has the number, if it is
+// still there: the server has it. Safe for concurrent use.
+func (r *Responder) Acknowledged(number uint64) {
+	if err := r.memory.acknowledged(number); err != nil {
+		r.log.Error("an answer that arrived cannot be forgotten; it is sent again after a restart", "error", err)
+	}
+}
+
+// Wake returns a channel that holds a token when there may be new parts of
+// answers. It is never closed.
+func (r *Responder) Wake() <-chan struct{} { return r.memory.wake }
+
+// Lost returns how many parts of answers found no room since the start. Safe
+// for concurrent use.
+func (r *Responder) Lost() uint64 { return r.memory.losses() }
+
 // Give takes an order and returns at once. A known one is answered again.
 func (r *Responder) Give(order wire.Order) {
 	if last, known := r.memory.answer(order.ID); known {
-		r.opts.Answer(last)
+		r.tell(last)
 		return
 	}
-	if err := r.memory.remember(interrupted(order.ID)); err != nil {
+	if err := r.memory.begin(order.ID); err != nil {
 		r.log.Error("order refused", "order", order.ID, "error", err)
-		r.opts.Answer(result(order.ID, stateRefused, "", "the agent cannot remember orders: "+err.Error()))
+		r.tell(result(order.ID, stateRefused, "", "the agent cannot remember orders: "+err.Error()))
 		return
 	}
+	r.tell(result(order.ID, stateAccepted, "", "the agent has the order"))
 	select {
 	case r.queue <- order:
 		r.log.Info("order accepted", "order", order.ID, "action", order.Action)
-		r.opts.Answer(result(order.ID, stateAccepted, "", "the agent has the order"))
 	default:
 		r.finish(result(order.ID, stateRefused, "", fmt.Sprintf("%d orders wait already; ask again later", waiting)))
 	}
@@ -111,13 +130,19 @@ func result(id, state, subject, detail string) wire.Result {
 	return wire.Result{Order: id, Time: time.Now().UTC(), State: state, Subject: subject, Detail: detail}
 }
 
+// tell gives a part of an answer to be sent.
+func (r *Responder) tell(p wire.Result) {
+	if err := r.memory.tell(p); err != nil {
+		r.log.Error("a part of an answer cannot be kept; a restart would lose it", "order", p.Order, "error", err)
+	}
+}
+
 // finish gives the last part of an answer and remembers it.
 func (r *Responder) finish(last wire.Result) {
-	if err := r.memory.remember(last); err != nil {
+	if err := r.memory.end(last); err != nil {
 		r.log.Error("the answer to an order cannot be kept", "order", last.Order, "error", err)
 	}
 	r.log.Info("order ended", "order", last.Order, "state", last.State, "detail", last.Detail)
-	r.opts.Answer(last)
 }
 
 func (r *Responder) work(ctx context.Context) {

@@ -39,13 +39,12 @@ esac
 
 type stage struct {
 	*Responder
-	dir     string
-	answers chan wire.Result
+	dir string
 }
 
 func newStage(t *testing.T, change func(*Options)) *stage {
 	t.Helper()
-	s := &stage{dir: t.TempDir(), answers: make(chan wire.Result, 1000)}
+	s := &stage{dir: t.TempDir()}
 	if err := os.Chmod(s.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func newStage(t *testing.T, change func(*Options)) *stage {
 
 func (s *stage) open(t *testing.T, change func(*Options)) {
 	t.Helper()
-	opts := Options{StateDir: s.dir, Answer: func(r wire.Result) { s.answers <- r }, Program: filepath.Join(s.dir, "holdfast")}
+	opts := Options{StateDir: s.dir, Program: filepath.Join(s.dir, "holdfast")}
 	if change != nil {
 		change(&opts)
 	}
@@ -76,22 +75,38 @@ func (s *stage) open(t *testing.T, change func(*Options)) {
 	t.Cleanup(r.Close)
 }
 
-// until returns the answers up to the one that ends the order.
+// next acknowledges the first part of an answer and returns it.
+func (s *stage) next(t *testing.T) wire.Result {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		if number, r, ok := s.Answer(); ok {
+			s.Acknowledged(number)
+			return r
+		}
+		select {
+		case <-s.Wake():
+		case <-deadline:
+			t.Fatal("no answer comes")
+		}
+	}
+}
+
+// until returns the answers up to the one that ends the order, save for those
+// that say how far it is: they may be overtaken.
 func (s *stage) until(t *testing.T, order string) []wire.Result {
 	t.Helper()
 	var got []wire.Result
 	for {
-		select {
-		case r := <-s.answers:
-			if r.Order != order {
-				t.Fatalf("an answer to %q: %+v", r.Order, r)
-			}
+		r := s.next(t)
+		if r.Order != order {
+			t.Fatalf("an answer to %q: %+v", r.Order, r)
+		}
+		if final(r.State) {
 			got = append(got, r)
-			if r.Subject == "" && r.State != stateAccepted && r.State != stateRunning {
-				return got
-			}
-		case <-time.After(patience):
-			t.Fatalf("no end after %+v", got)
+		}
+		if final(r.State) && r.Subject == "" {
+			return got
 		}
 	}
 }
@@ -117,9 +132,8 @@ func TestSimulate(t *testing.T) {
 	t.Setenv("HOLDFAST_SECRET", "not for children")
 	s := newStage(t, nil)
 	s.Give(wire.Order{ID: "1", Action: "simulate", Argument: []string{"passes", "fails", "skips", "unknown", "lies", "floods"}})
-	got := slices.DeleteFunc(words(s.until(t, "1")), func(line string) bool { return strings.HasPrefix(line, "running") })
+	got := words(s.until(t, "1"))
 	want := []string{
-		"accepted: the agent has the order",
 		"done passes: alert VM_Test after 0.06 s",
 		"failed fails: no alert came",
 		"unsupported skips: needs root",
@@ -257,8 +271,9 @@ func TestOrdersThatWaitAreBounded(t *testing.T) {
 		s.Give(wire.Order{ID: fmt.Sprint(n), Action: "simulate", Argument: []string{"hangs"}})
 	}
 	refused := 0
-	for len(s.answers) > 0 {
-		if r := <-s.answers; r.State == stateRefused {
+	for number, r, ok := s.Answer(); ok; number, r, ok = s.Answer() {
+		s.Acknowledged(number)
+		if r.State == stateRefused {
 			refused++
 		}
 	}
@@ -273,18 +288,120 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range remembered + 10 {
-		if err := m.remember(result(fmt.Sprint(n), stateDone, "", strings.Repeat("x", 10*maxKept))); err != nil {
-			t.Fatal(err)
+	err = m.force(func(k *kept) {
+		for n := range remembered + 10 {
+			k.end(bounded(result(fmt.Sprint(n), stateDone, "", strings.Repeat("\x00", 10*maxKept))))
 		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if m, err = openMemory(dir); err != nil || len(m.answers) != remembered {
-		t.Fatalf("%v: %d orders remembered", err, len(m.answers))
+	if m, err = openMemory(dir); err != nil || len(m.kept.Answers) != remembered {
+		t.Fatalf("%v: %d orders remembered", err, len(m.kept.Answers))
 	}
 	_, oldest := m.answer("0")
 	_, newest := m.answer(fmt.Sprint(remembered + 9))
 	if oldest || !newest {
 		t.Error("the wrong ones were forgotten")
+	}
+}
+
+func TestAnswersAreKeptUntilAcknowledged(t *testing.T) {
+	s := newStage(t, nil)
+	s.Give(wire.Order{ID: "1", Action: "simulate", Argument: []string{"passes", "fails"}})
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if r, _ := s.memory.answer("1"); r.State == stateFailed && strings.Contains(r.Detail, "1 passed") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the order does not end")
+		}
+	}
+	s.Close()
+	s.open(t, nil)
+	first, r, ok := s.Answer()
+	if again, _, _ := s.Answer(); !ok || again != first || r.Subject != "passes" {
+		t.Errorf("got part %d and then %d: %+v", first, again, r)
+	}
+	got := words(s.until(t, "1"))
+	want := []string{"done passes: alert VM_Test after 0.06 s", "failed fails: no alert came", "failed: 1 passed, 1 failed, 0 could not be played"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.Acknowledged(first) // long gone
+	s.Close()
+	s.open(t, nil)
+	if _, r, ok := s.Answer(); ok {
+		t.Errorf("what was acknowledged is back: %+v", r)
+	}
+	s.Give(wire.Order{ID: "2", Action: "reboot"})
+	if number, _, ok := s.Answer(); !ok || number <= first {
+		t.Errorf("a part has number %d after %d", number, first)
+	}
+}
+
+// TestKilledAgentAnswers leaves a memory as an agent does that is killed while
+// an order is carried out.
+func TestKilledAgentAnswers(t *testing.T) {
+	dir := t.TempDir()
+	m, err := openMemory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, order := range []string{"1", "2"} {
+		if err := m.begin(order); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.end(result("1", stateDone, "", "")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second start has nothing to add
+		if m, err = openMemory(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for number, r, ok := m.first(); ok; number, r, ok = m.first() {
+		got = append(got, r.Order+" "+r.State)
+		if err := m.acknowledged(number); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1 done", "2 failed"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	m, err := openMemory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.force(func(k *kept) {
+		k.end(result("ended", stateDone, "", ""))
+		for n := range unanswered + 9 {
+			k.tell(result(fmt.Sprint(n), stateRunning, "", ""))
+			k.tell(result(fmt.Sprint(n), stateRunning, "", "")) // takes the place of the first
+		}
+	})
+	if err != nil || len(m.kept.Parts) != unanswered || m.losses() != 10 {
+		t.Errorf("%d parts are kept, %d are lost, %v", len(m.kept.Parts), m.losses(), err)
+	}
+	if _, r, _ := m.first(); r.Order != "ended" {
+		t.Errorf("an end was lost for the sake of %q", r.Order)
+	}
+}
+
+func TestAFullDiskRefusesOrders(t *testing.T) {
+	s := newStage(t, nil)
+	s.memory.path = filepath.Join(s.dir, "none", memoryFile)
+	s.Give(wire.Order{ID: "1", Action: "simulate", Argument: []string{"passes"}})
+	if r := s.next(t); r.State != stateRefused || !strings.Contains(r.Detail, "cannot remember") {
+		t.Errorf("got %+v", r)
+	}
+	if s.Knows("1") || len(s.calls(t)) > 0 {
+		t.Error("the order was carried out or remembered")
 	}
 }
 

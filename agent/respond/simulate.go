@@ -54,14 +54,14 @@ func (r *Responder) simulate(ctx context.Context, order wire.Order) wire.Result 
 	}
 	counts := make(map[string]int)
 	for _, name := range order.Argument {
-		r.opts.Answer(result(order.ID, stateRunning, name, "the scenario is being played"))
+		r.tell(result(order.ID, stateRunning, name, "the scenario is being played"))
 		part := r.play(ctx, program, name)
 		if ctx.Err() != nil {
 			return interrupted(order.ID)
 		}
 		part.Order = order.ID
 		counts[part.State]++
-		r.opts.Answer(part)
+		r.tell(part)
 	}
 	detail := fmt.Sprintf("%d passed, %d failed, %d could not be played", counts[stateDone], counts[stateFailed], counts[stateUnsupported])
 	if counts[stateFailed] > 0 || counts[stateDone] == 0 {
@@ -148,7 +148,7 @@ func (r *Responder) start(ctx context.Context, program, name string) (output []b
 	cmd.Env, cmd.Dir = environment, string(filepath.Separator)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up after itself
 	cmd.WaitDelay = cleanUpLimit
-	stdout, stderr := bounded{limit: maxOutput}, bounded{limit: maxOutput}
+	stdout, stderr := head{limit: maxOutput}, head{limit: maxOutput}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -170,15 +170,15 @@ func (r *Responder) command(program, name string) []string {
 	}, play...)
 }
 
-// bounded keeps the first bytes that are written to it.
-type bounded struct {
+// head keeps the first bytes that are written to it.
+type head struct {
 	bytes.Buffer
 	limit int
 }
 
 // Write implements io.Writer. It never fails: a program that says too much is
 // not stopped for it.
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *head) Write(p []byte) (int, error) {
 	if room := b.limit - b.Len(); room > 0 {
 		b.Buffer.Write(p[:min(room, len(p))])
 	}

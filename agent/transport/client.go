@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/holdfast-security/holdfast/agent/bundle"
 	"github.com/holdfast-security/holdfast/agent/identity"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
@@ -38,10 +39,33 @@ type Orders interface {
 	Knows(id string) bool
 	// Give hands over an order. One that is known is answered as before.
 	Give(order wire.Order)
+	// Answer returns the first part of an answer that the server has not
+	// acknowledged, with a number that no other part ever had.
+	Answer() (number uint64, part wire.Result, ok bool)
+	// Acknowledged forgets the part with a number, which need not be there any
+	// more.
+	Acknowledged(number uint64)
+	// Wake returns a channel that holds a token when there are new parts.
+	Wake() <-chan struct{}
 }
 
-// Options are what a client is made from. All but Log and the two times must be
-// set.
+// Bundle keeps a set of files that the server sends. Its methods are called
+// from one goroutine and may use the disk.
+type Bundle interface {
+	// Announce takes a verified announcement, with the message that holds it.
+	Announce(b wire.Bundle, signed wire.Signed)
+	// RefuseAnnouncement is told of one that was not obeyed.
+	RefuseAnnouncement(why error)
+	// Next returns what to ask for next, false when nothing is missing.
+	Next() (wire.FetchRequest, bool)
+	// Put takes the answer to it. See [bundle.Store.Put] for the errors.
+	Put(c wire.Chunk) error
+}
+
+var _ Bundle = (*bundle.Store)(nil)
+
+// Options are what a client is made from. All but Bundles, Log and the times
+// must be set.
 type Options struct {
 	Identity identity.Identity
 	Serials  *identity.Serials
@@ -54,9 +78,13 @@ type Options struct {
 	// Policy takes a verified policy, the one in force included, with the
 	// message that holds it. It must return at once.
 	Policy func(policy.Policy, wire.Signed)
-	Log    *slog.Logger // nil discards
+	// Bundles are those that this agent has a use for, by name; others are not
+	// fetched.
+	Bundles map[string]Bundle
+	Log     *slog.Logger // nil discards
 
 	AckTimeout time.Duration // for the answer to a frame; 0 means 10 s
+	Linger     time.Duration // after the end, to send what waits while there is a connection; 0 for none
 	RetryFloor time.Duration // replaced by tests: bound of every wait between attempts; 0 for none
 }
 
@@ -66,21 +94,20 @@ const (
 	writeTimeout   = 10 * time.Second
 	pingInterval   = 30 * time.Second // a dead connection is noticed after two
 	steady         = 30 * time.Second // a connection that lasted this long was a good one
-	resultRoom     = 256
 	answerRoom     = 4 * windowFrames
 	signedRoom     = 64
+	chunkRoom      = 16
 	maxServerWords = 300 // columns shown of what the server says
 )
 
 // Client is the agent's connection to the stream.
 type Client struct {
-	opts    Options
-	log     *slog.Logger
-	roots   *x509.CertPool
-	inbox   string
-	results chan wire.Result
-	window  *window
-	state   condition
+	opts   Options
+	log    *slog.Logger
+	roots  *x509.CertPool
+	inbox  string
+	window *window
+	state  condition
 }
 
 // New checks the options and makes a client. Nothing is connected yet.
@@ -99,8 +126,7 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		opts: opts, log: opts.Log, roots: roots, inbox: wire.Inbox(opts.Identity.Host),
-		results: make(chan wire.Result, resultRoom), window: newWindow(),
+		opts: opts, log: opts.Log, roots: roots, inbox: wire.Inbox(opts.Identity.Host), window: newWindow(),
 	}
 	c.state.set(Connecting, "", "")
 	return c, nil
@@ -109,17 +135,9 @@ func New(opts Options) (*Client, error) {
 // Status may be called at any time, from any goroutine.
 func (c *Client) Status() Status { return c.state.get() }
 
-// Result sends an answer to an order, later if there is no connection now. It
-// never blocks: what finds no room is counted. Safe for concurrent use.
-func (c *Client) Result(r wire.Result) {
-	select {
-	case c.results <- r:
-	default:
-		c.state.count(func(n *Counters) { n.ResultsLost++ })
-	}
-}
-
-// Run keeps the agent connected until ctx ends. It is called once.
+// Run keeps the agent connected until ctx ends, and then, while there is a
+// connection, until all that waits was taken or the time to linger is over. It
+// is called once.
 func (c *Client) Run(ctx context.Context) {
 	failures := 0
 	for {
@@ -155,11 +173,15 @@ func (c *Client) failed(err error, failures int) time.Duration {
 		c.log.Warn("not connected to the server", "state", string(state), "reason", detail)
 	}
 	c.state.set(state, "", detail)
-	delay := connectDelay(failures, refused)
+	return c.bounded(connectDelay(failures, refused))
+}
+
+// bounded is a wait, as far as tests let it.
+func (c *Client) bounded(d time.Duration) time.Duration {
 	if floor := c.opts.RetryFloor; floor > 0 {
-		delay = min(delay, floor)
+		return min(d, floor)
 	}
-	return delay
+	return d
 }
 
 func refusedCredential(err error) bool {

@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -49,7 +48,7 @@ func TestWindowBoundsWhatIsUnanswered(t *testing.T) {
 	g.meddle = func(uint64, int) (*wire.Ack, bool) { return nil, silent.Load() }
 	w.serve(&g)
 	a := w.start(newSpool(100), func(o *transport.Options) { o.AckTimeout = 2 * time.Second })
-	eventually(t, "the window is full", func() bool { return a.Status().Counters.Sent == 32 })
+	eventually(t, "the window is full", func() bool { return a.Status().Counters.Sent == 32 && g.seen() == 32 })
 	silent.Store(false)
 	eventually(t, "the rest follows", func() bool { return a.spool.len() == 0 })
 	if n := g.repeats(); n < 32 {
@@ -341,43 +340,6 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 				t.Errorf("a refused message moved the serial numbers: %+v, %v", serials, err)
 			}
 		})
-	}
-}
-
-func TestResultsArrive(t *testing.T) {
-	w := newWorld(t)
-	results := make(chan string, 10)
-	if _, err := w.conn.Subscribe(wire.Up(host, wire.Results), func(m *nats.Msg) {
-		var r wire.Result
-		if json.Unmarshal(m.Data, &r) == nil {
-			results <- r.Order
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	_ = w.conn.Flush()
-	a := w.start(newSpool(0))
-	a.Result(wire.Result{Order: "a"})
-	a.Result(wire.Result{Order: "huge", Detail: strings.Repeat("x", wire.MaxMessage)}) // left out
-	a.Result(wire.Result{Order: "b"})
-	for _, want := range []string{"a", "b"} {
-		if got := receive(t, results); got != want {
-			t.Errorf("got the result of %q, want %q", got, want)
-		}
-	}
-}
-
-func TestResultsAreBounded(t *testing.T) {
-	w := newWorld(t)
-	w.stream.Shutdown()
-	w.stream.WaitForShutdown()
-	a := w.start(newSpool(0))
-	const room = 256
-	for n := range room + 3 {
-		a.Result(wire.Result{Order: fmt.Sprint(n)})
-	}
-	if n := a.Status().Counters.ResultsLost; n != 3 {
-		t.Errorf("%d results lost, want 3", n)
 	}
 }
 

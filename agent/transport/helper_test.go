@@ -307,10 +307,50 @@ func (s *spool) len() int {
 	return len(s.frames)
 }
 
-// orders remembers what it was given.
+// orders remembers what it was given, and has answers.
 type orders struct {
-	mu    sync.Mutex // guards given
-	given []string
+	wake chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	given   []string
+	parts   []wire.Result
+	dropped uint64 // parts that were acknowledged
+}
+
+func (o *orders) Wake() <-chan struct{} { return o.wake }
+
+// answer gives a part of an answer to be sent.
+func (o *orders) answer(r wire.Result) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parts = append(o.parts, r)
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (o *orders) Answer() (uint64, wire.Result, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.parts) == 0 {
+		return 0, wire.Result{}, false
+	}
+	return o.dropped + 1, o.parts[0], true
+}
+
+func (o *orders) Acknowledged(number uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if number == o.dropped+1 {
+		o.dropped, o.parts = number, o.parts[1:]
+	}
+}
+
+func (o *orders) waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.parts)
 }
 
 func (o *orders) Knows(id string) bool { return slices.Contains(o.list(), id) }
@@ -345,7 +385,7 @@ func (w *world) start(s *spool, change ...func(*transport.Options)) *agent {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	a := &agent{spool: s, orders: new(orders)}
+	a := &agent{spool: s, orders: &orders{wake: make(chan struct{}, 1)}}
 	opts := transport.Options{
 		Identity: w.id, Serials: serials, Spool: s, Orders: a.orders, RetryFloor: 20 * time.Millisecond,
 		Heartbeat: func() fleet.Heartbeat { return fleet.Heartbeat{Hostname: "test"} },
@@ -447,6 +487,13 @@ func (g *gateway) taken() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.last
+}
+
+// seen returns how many frames came.
+func (g *gateway) seen() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.arrivals)
 }
 
 // repeats returns how many frames came more than once.

@@ -18,8 +18,10 @@ import (
 
 // Last tokens of the subjects below the host's inbox.
 const (
-	answerToken = ".ack."  // attempt and sequence follow
-	fetchToken  = ".fetch" // the answer to a fetch
+	answerToken = ".ack."    // attempt and sequence follow
+	fetchToken  = ".fetch"   // the answer to a question for something signed
+	chunkToken  = ".bundle." // the bundle's name follows
+	resultToken = ".result." // the number of the part follows
 )
 
 const (
@@ -35,20 +37,31 @@ type session struct {
 	conn    *nats.Conn
 	answers chan *nats.Msg // to frames
 	signed  chan *nats.Msg
-	closed  chan struct{} // closed by the library when the connection has ended
-	errs    chan error    // capacity 1: the first trouble that explains the end
+	chunks  chan *nats.Msg // of bundles
+	settled chan *nats.Msg // answers to results
+	closed  chan struct{}  // closed by the library when the connection has ended
+	errs    chan error     // capacity 1: the first trouble that explains the end
 
 	paused time.Time // nothing is sent before
 	beaten time.Time // when the last heartbeat was sent; zero before the first
 	spread float64   // by how much of the interval the next comes earlier or later
 	fetch  time.Time // when to ask for the policy again; zero when it has come
+
+	bundles   map[string]*asking // by name
+	answering uint64             // number of the part of an answer that was sent last
+	reanswer  time.Time          // when it is sent again
 }
 
 func newSession(c *Client) *session {
-	return &session{
+	s := &session{
 		client: c, answers: make(chan *nats.Msg, answerRoom), signed: make(chan *nats.Msg, signedRoom),
-		closed: make(chan struct{}), errs: make(chan error, 1),
+		chunks: make(chan *nats.Msg, chunkRoom), settled: make(chan *nats.Msg, chunkRoom),
+		closed: make(chan struct{}), errs: make(chan error, 1), bundles: make(map[string]*asking),
 	}
+	for name := range c.opts.Bundles {
+		s.bundles[name] = &asking{announcement: time.Now()}
+	}
+	return s
 }
 
 // trouble is called by the library, from a goroutine of its own.
@@ -68,6 +81,8 @@ func (s *session) subscribe() error {
 	for subject, channel := range map[string]chan *nats.Msg{
 		s.client.inbox + answerToken + ">": s.answers,
 		s.client.inbox + fetchToken:        s.signed,
+		s.client.inbox + chunkToken + "*":  s.chunks,
+		s.client.inbox + resultToken + "*": s.settled,
 		wire.Down(host):                    s.signed,
 	} {
 		if _, err := s.conn.ChanSubscribe(subject, channel); err != nil {
@@ -85,13 +100,20 @@ func (s *session) run(ctx context.Context) error {
 	s.fetch = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	ended, leave := ctx.Done(), make(<-chan time.Time)
 	for {
 		if err := s.turn(time.Now()); err != nil {
 			return s.reason(err)
 		}
+		if ended == nil && s.idle() {
+			s.farewell()
+			return ctx.Err()
+		}
 		timer.Reset(time.Until(s.due()))
 		select {
-		case <-ctx.Done():
+		case <-ended:
+			ended, leave = nil, time.After(s.client.opts.Linger)
+		case <-leave:
 			s.farewell()
 			return ctx.Err()
 		case <-s.closed:
@@ -103,13 +125,28 @@ func (s *session) run(ctx context.Context) error {
 			s.restOfAnswers()
 		case m := <-s.signed:
 			s.client.takeSigned(m.Data, strings.HasSuffix(m.Subject, fetchToken), s)
-		case r := <-s.client.results:
-			if err := s.publish(wire.Results, r); err != nil {
-				s.client.Result(r) // for the next connection
-				return s.reason(err)
-			}
+		case m := <-s.chunks:
+			s.takeChunk(m, time.Now())
+		case <-s.client.opts.Orders.Wake():
+		case m := <-s.settled:
+			s.resultAnswered(m, time.Now())
 		}
 	}
+}
+
+// idle reports whether the server has all that it can be given now.
+func (s *session) idle() bool {
+	if s.client.opts.Linger <= 0 {
+		return true
+	}
+	if _, _, waiting := s.client.window.oldest(); waiting {
+		return false
+	}
+	if _, _, waiting := s.client.opts.Orders.Answer(); waiting {
+		return false
+	}
+	_, _, waiting := s.client.opts.Spool.Next(s.client.window.after())
+	return !waiting
 }
 
 // restOfAnswers takes what else has come, so that a turn sees it all.
@@ -161,6 +198,9 @@ func (s *session) turn(now time.Time) error {
 			return err
 		}
 	}
+	if err := errors.Join(s.askForBundles(now), s.sendResult(now)); err != nil {
+		return err
+	}
 	w := s.client.window
 	if sequence, sent, ok := w.oldest(); ok && now.Sub(sent) >= s.client.opts.AckTimeout {
 		w.rewind(sequence)
@@ -179,6 +219,10 @@ func (s *session) due() time.Time {
 	}
 	consider(s.nextBeat())
 	consider(s.fetch)
+	consider(s.reanswer)
+	for name, a := range s.bundles {
+		consider(a.due(s.client.opts.Bundles[name]))
+	}
 	if time.Now().Before(s.paused) {
 		consider(s.paused)
 	}
@@ -268,7 +312,7 @@ func (s *session) answer(m *nats.Msg, now time.Time) {
 	if attempt < s.client.window.first {
 		return
 	}
-	if len(m.Data) == 0 && m.Header.Get("Status") == "503" { // no responders, nats.io/reference/headers
+	if nobody(m) {
 		s.back(wire.Ack{Sequence: sequence, Code: wire.Busy, RetryMS: int(noRespondersFor.Milliseconds())}, attempt, now)
 		return
 	}
@@ -290,6 +334,10 @@ func (s *session) answer(m *nats.Msg, now time.Time) {
 		s.client.state.count(func(n *Counters) { n.Malformed++ })
 	}
 }
+
+// nobody reports the answer of the stream that nobody takes such messages,
+// nats.io/reference/headers: no responders.
+func nobody(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
 
 // back goes back in the spool as the server asks. Answers to what was sent
 // before an earlier step back say nothing new.

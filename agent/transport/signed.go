@@ -91,6 +91,8 @@ func (c *Client) obey(data []byte, fetched bool, s *session) error {
 	switch statement.Kind {
 	case wire.KindPolicy:
 		return c.obeyPolicy(statement, signed, s)
+	case wire.KindBundle:
+		return c.obeyBundle(statement, signed, fetched, s)
 	case wire.KindOrder:
 		return c.obeyOrder(statement)
 	}

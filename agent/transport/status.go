@@ -26,6 +26,7 @@ type Counters struct {
 	Connects   uint64 `json:"connects"`
 	Heartbeats uint64 `json:"heartbeats"`
 	Taken      uint64 `json:"taken_messages"` // signed, verified and handed over
+	Answers    uint64 `json:"answers"`        // parts of answers to orders that the server has
 
 	// What came from the server's side and was not obeyed.
 	Forged      uint64 `json:"forged_messages"`      // signature missing or wrong
@@ -34,8 +35,6 @@ type Counters struct {
 	Misdirected uint64 `json:"misdirected_messages"` // for another host
 	Malformed   uint64 `json:"malformed_messages"`   // or too large
 	Unsupported uint64 `json:"unsupported_messages"` // of a kind that this agent does not know
-
-	ResultsLost uint64 `json:"lost_results"` // results of orders that found no room
 }
 
 // Status is a snapshot of a [Client]. Its JSON form is API.
