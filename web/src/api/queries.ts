@@ -75,8 +75,10 @@ export function useLogout() {
   return useMutation({
     mutationFn: () => must(client.DELETE('/session')),
     onSettled: () => {
-      queries.clear();
+      // The session stays in its place, so that the shell sees its end; all else
+      // that this person saw is forgotten.
       queries.setQueryData(keys.session, null);
+      queries.removeQueries({ predicate: (q) => q.queryKey[0] !== keys.session[0] });
     },
   });
 }

@@ -14,6 +14,7 @@ describe('parseLabels', () => {
     ['a long name', `${'k'.repeat(64)}=1`, '63'],
     ['a long value', `k=${'v'.repeat(256)}`, '255'],
     ['a name twice', 'a=1,a=2', 'twice'],
+    ['too many', Array.from({ length: 33 }, (_, i) => `k${i}`).join(), '32'],
   ])('refuses %s', (_, text, word) => {
     expect(parseLabels(text).wrong).toContain(word);
   });

@@ -1,5 +1,6 @@
 // Labels of hosts as people type them: "env=production, group=web".
 
+const most = 32;
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** Labels holds what was typed, and in words what is wrong with it; "" for nothing. */
@@ -22,6 +23,7 @@ export function parseLabels(text: string): TypedLabels {
     if (key in labels) return { labels, wrong: `“${key}” is there twice.` };
     labels[key] = value;
   }
+  if (Object.keys(labels).length > most) return { labels, wrong: `A host has at most ${most} labels.` };
   return { labels: { ...labels }, wrong: '' };
 }
 
