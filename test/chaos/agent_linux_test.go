@@ -73,10 +73,12 @@ func ledgerOf(t *testing.T, a *fleettest.Agent) fleet.Ledger {
 // is stored.
 func checkStored(t *testing.T, server *fleettest.Server, agent *fleettest.Agent, local fleet.Ledger) {
 	t.Helper()
-	b, err := server.Balance(agent.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var b fleet.Balance
+	fleettest.Await(t, "what the server took is stored", func() bool {
+		var err error
+		b, err = server.Balance(agent.Host)
+		return err == nil && b.Stored >= local.Acknowledged
+	})
 	t.Logf("balance %+v", b)
 	if b.Unaccounted != 0 {
 		t.Errorf("%d events are unaccounted for", b.Unaccounted)
