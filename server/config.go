@@ -68,7 +68,7 @@ type Config struct {
 	DatabaseFile string `yaml:"database_file"`
 
 	// Rules are files and directories with Sigma rules to use beside
-	// Holdfast's own.
+	// Holdfast's own. Hosts that write alerts to an output are sent them.
 	Rules []string `yaml:"rules"`
 
 	// DownloadDir is the directory whose agent binaries the server offers at

@@ -50,7 +50,7 @@ type Config struct {
 	// informational, which is all.
 	Severity string `yaml:"severity"`
 	// Rules are files and directories with Sigma rules to use beside
-	// Holdfast's own.
+	// Holdfast's own and, on an enrolled host with an output, the server's.
 	Rules []string `yaml:"rules"`
 	// Only names the features to run; without it those that are on by
 	// default run. Disable names features not to run.
