@@ -2,19 +2,18 @@ import { Button, Tabs } from '@mantine/core';
 import { IconBan, IconCircleCheck, IconPlayerPlay } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
-import { useAccess, useHost } from '../../api/hosts';
+import { useHost } from '../../api/hosts';
 import type { Host } from '../../api/model';
 import { useMay } from '../../api/queries';
 import { ApiError } from '../../api/errors';
-import { Confirm } from '../../components/confirm';
 import { HealthBadge } from '../../components/healthbadge';
 import { Page } from '../../components/page';
 import { RoleButton } from '../../components/rolebutton';
 import { EmptyState, ErrorState } from '../../components/states';
 import { useNow } from '../../components/timeago';
-import { useToast } from '../../components/toast';
 import { healthOf } from '../../text/health';
 import { fold, visible } from '../../text/safe';
+import { AccessDialog } from '../hosts/access';
 import { About } from './about';
 import { HostAlerts } from './alerts';
 import { Events } from './events';
@@ -87,53 +86,18 @@ function HostPage({ host }: { host: Host }) {
 function Actions({ host }: { host: Host }) {
   const responder = useMay('responder');
   const [asking, setAsking] = useState(false);
-  const access = useAccess();
-  const toast = useToast();
-  const allow = host.state === 'revoked';
-  const name = visible(fold(host.name || host.uid, 64));
-  const confirm = () =>
-    access.mutate(
-      { host, allow },
-      {
-        onSuccess: () => {
-          setAsking(false);
-          toast.say(allow ? `${name} may speak to the server again.` : `${name} is cut off.`);
-        },
-      },
-    );
-  const ask = () => {
-    access.reset();
-    setAsking(true);
-  };
+  const revoked = host.state === 'revoked';
   return (
     <>
-      {responder && !allow && (
+      {responder && !revoked && (
         <Button component={Link} to={`/simulation?host=${host.uid}`} variant="default" leftSection={<IconPlayerPlay size={15} aria-hidden />}>
           Simulate an attack
         </Button>
       )}
-      <RoleButton role="admin" variant="default" leftSection={allow ? <IconCircleCheck size={15} aria-hidden /> : <IconBan size={15} aria-hidden />} onClick={ask}>
-        {allow ? 'Allow again' : 'Revoke'}
+      <RoleButton role="admin" variant="default" leftSection={revoked ? <IconCircleCheck size={15} aria-hidden /> : <IconBan size={15} aria-hidden />} onClick={() => setAsking(true)}>
+        {revoked ? 'Allow again' : 'Revoke'}
       </RoleButton>
-      <Confirm
-        opened={asking}
-        onClose={() => setAsking(false)}
-        title={allow ? `Allow ${name} again?` : `Revoke ${name}?`}
-        action={allow ? 'Allow again' : 'Revoke'}
-        danger={!allow}
-        onConfirm={confirm}
-        pending={access.isPending}
-        error={access.error}
-      >
-        {allow ? (
-          <p>Its agent may connect with the credential that it has. What it kept in its spool meanwhile comes in.</p>
-        ) : (
-          <>
-            <p>Its agent is cut off at once and told so. Nothing more of this machine is seen until it is allowed again.</p>
-            <p>Its alerts and telemetry stay. The agent keeps new events in its spool, as far as that has room.</p>
-          </>
-        )}
-      </Confirm>
+      {asking && <AccessDialog host={host} onClose={() => setAsking(false)} />}
     </>
   );
 }

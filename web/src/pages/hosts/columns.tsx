@@ -1,3 +1,5 @@
+import { ActionIcon, Tooltip } from '@mantine/core';
+import { IconBan, IconCircleCheck } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import type { Host } from '../../api/model';
 import type { Column } from '../../components/datatable';
@@ -15,8 +17,8 @@ export interface Row extends HealthReport {
 
 const short = (text: string) => visible(fold(text, 200));
 
-/** columns are those of the list of hosts. */
-export const columns: readonly Column<Row>[] = [
+/** columnsFor are those of the list of hosts. Access asks about revoking; reason says why it may not, "" for nothing. */
+export const columnsFor = (access: (host: Host) => void, reason: string): readonly Column<Row>[] => [
   {
     key: 'name',
     title: 'Host',
@@ -67,4 +69,20 @@ export const columns: readonly Column<Row>[] = [
   },
   { key: 'agent', title: 'Agent', width: '110px', from: 'wide', render: ({ host }) => <span title={short(host.heartbeat?.agent ?? '')}>{short(host.heartbeat?.agent ?? '')}</span> },
   { key: 'labels', title: 'Labels', width: 'minmax(0, 1.2fr)', from: 'wide', render: ({ host }) => <Labels labels={host.labels} /> },
+  {
+    key: 'access',
+    title: 'Access',
+    width: '44px',
+    narrow: '30px',
+    render: ({ host }) => {
+      const label = `${host.state === 'revoked' ? 'Allow' : 'Revoke'} ${short(host.name || host.uid)}`;
+      return (
+        <Tooltip label={reason || label} multiline maw={280} position="left">
+          <ActionIcon aria-label={label} aria-disabled={reason !== '' || undefined} data-disabled={reason !== '' || undefined} onClick={() => reason === '' && access(host)}>
+            {host.state === 'revoked' ? <IconCircleCheck size={16} aria-hidden /> : <IconBan size={16} aria-hidden />}
+          </ActionIcon>
+        </Tooltip>
+      );
+    },
+  },
 ];

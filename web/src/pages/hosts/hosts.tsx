@@ -10,12 +10,13 @@ import { FilterBar } from '../../components/filterbar';
 import { HealthBadge, healthNames } from '../../components/healthbadge';
 import { useKeys } from '../../components/keyboard';
 import { Page } from '../../components/page';
-import { RoleButton } from '../../components/rolebutton';
+import { RoleButton, useReason } from '../../components/rolebutton';
 import { EmptyState, ErrorState } from '../../components/states';
 import { useNow } from '../../components/timeago';
 import { type Health, healthOf, healthOrder } from '../../text/health';
 import { exact, plural } from '../../text/numbers';
-import { type Row, columns } from './columns';
+import { AccessDialog } from './access';
+import { type Row, columnsFor } from './columns';
 import css from './hosts.module.css';
 import { type HostView, parseView, writeView } from './view';
 
@@ -33,6 +34,9 @@ export function Component() {
   const all = useMemo(() => (hosts.data?.items ?? []).map((host): Row => ({ host, ...healthOf(host, now) })), [hosts.data, now]);
   const rows = useMemo(() => all.filter((r) => view.health.length === 0 || view.health.includes(r.health)).sort(orderOf(view.order)), [all, view]);
   const [enrolling, setEnrolling] = useState(false);
+  const [asking, setAsking] = useState<Host | null>(null);
+  const reason = useReason('admin');
+  const columns = useMemo(() => columnsFor(setAsking, reason), [reason]);
   const [cursor, setCursor] = useState<string | null>(null);
   const table = useRef<TableHandle>(null);
   const box = useRef<HTMLInputElement>(null);
@@ -99,6 +103,7 @@ export function Component() {
         />
       )}
       <div className={css.foot} />
+      {asking && <AccessDialog host={asking} onClose={() => setAsking(null)} />}
       <EnrolDialog opened={enrolling} onClose={() => setEnrolling(false)} />
     </Page>
   );
