@@ -146,7 +146,7 @@ func (e *embedded) listenOn(o *server.Options) error {
 	// The server would log and go on; a taken port is to be said at once.
 	probe, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return fmt.Errorf("listen for agents: %w", err)
+		return fmt.Errorf("open %s for agents: %w; stop what uses it, or set stream_listen to another one", e.config.Listen, err)
 	}
 	probe.Close()
 	if o.Port == 0 {

@@ -500,7 +500,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no TLS":              {func(c *Config) { c.TLS = nil }, "without TLS"},
 		"a bad address":       {func(c *Config) { c.Listen = "nonsense" }, "nonsense"},
 		"a bad port":          {func(c *Config) { c.Listen = "127.0.0.1:nats" }, "the port"},
-		"a taken port":        {func(c *Config) { c.Listen = taken.Addr().String() }, "listen for agents"},
+		"a taken port":        {func(c *Config) { c.Listen = taken.Addr().String() }, "set stream_listen"},
 		"too many partitions": {func(c *Config) { c.Partitions = 65 }, "partitions"},
 		"too few bytes":       {func(c *Config) { c.MaxBytes = 1 }, "bound"},
 		"outside, no URL":     {func(c *Config) { c.Outside = &Outside{} }, "no URLs"},

@@ -83,10 +83,10 @@ func TestSentences(t *testing.T) {
 		says(t, 2, config(t, own, "listne: 127.0.0.1:1"), "holdfast-server: ", "server.yaml", "line 2", "listne", "did you mean listen?")
 	})
 	t.Run("port of the console taken", func(t *testing.T) {
-		says(t, 1, config(t, own, "listen: "+port, stream), "holdfast-server: ", port, "address already in use")
+		says(t, 1, config(t, own, "listen: "+port, stream), "holdfast-server: ", port, "address already in use", "set listen")
 	})
 	t.Run("port of the stream taken", func(t *testing.T) {
-		says(t, 1, config(t, own, free, "stream_listen: "+port), "holdfast-server: ", port, "address already in use")
+		says(t, 1, config(t, own, free, "stream_listen: "+port), "holdfast-server: ", port, "address already in use", "set stream_listen")
 	})
 	t.Run("expired certificate", func(t *testing.T) {
 		certificate, key := expiredCertificate(t)
