@@ -105,8 +105,13 @@ func Open(ctx context.Context, blobs Blob, catalogue Catalogue, o Options) (*Sto
 // the stream still holds it. The Blob stays open.
 func (s *Store) Close() error { return s.files.close() }
 
+// newBatch returns a batch with room for as many events as the one before had.
 func (s *Store) newBatch() *batch {
-	return &batch{id: s.newID(), images: newInterner(), first: s.next}
+	b := &batch{id: s.newID(), images: newInterner(), first: s.next}
+	if s.active != nil {
+		b.events = make([]event.Event, 0, len(s.active.events))
+	}
+	return b
 }
 
 // newID returns an id for segments that no other has; for people it begins

@@ -324,7 +324,9 @@ func setRows[T any](c column[T], dec *decoder, page parquet.Page, values []parqu
 			if at >= len(values) {
 				return fmt.Errorf("%w: column %s has %d values in a page", ErrDamaged, c.path, len(values))
 			}
-			c.set(dec, &dst[i], values[at:at+1])
+			if !values[at].IsNull() { // most are
+				c.set(dec, &dst[i], values[at:at+1])
+			}
 		}
 		return nil
 	}
