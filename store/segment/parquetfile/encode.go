@@ -1,6 +1,10 @@
 package parquetfile
 
-import "github.com/parquet-go/parquet-go"
+import (
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/escape"
+)
 
 // encoder holds what the columns of a page have in common while the page is
 // made: the bytes of values, and where in the rows the present group lies.
@@ -34,7 +38,7 @@ func same(a, b parquet.Value) bool {
 }
 
 func (enc *encoder) text(s string) parquet.Value {
-	s = escaped(s)
+	s = escape.Text(s)
 	if cap(enc.arena)-len(enc.arena) < len(s) {
 		enc.arena = make([]byte, 0, max(1<<20, len(s)))
 	}

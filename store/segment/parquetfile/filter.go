@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/escape"
 )
 
 // Query is a filter made ready for columns. It may be used by several
@@ -28,7 +29,7 @@ type Query struct {
 
 // NewQuery prepares a filter. Limit, order and cursor are left to the caller.
 func NewQuery(f store.EventFilter) *Query {
-	q := &Query{EventFilter: f, host: escaped(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
+	q := &Query{EventFilter: f, host: escape.Text(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
 	if !f.Since.IsZero() {
 		q.since = Nanoseconds(f.Since)
 	}
@@ -133,7 +134,7 @@ func (n needle) in(s string) bool {
 func (n needle) inColumn(s []byte) bool {
 	for i, c := range s {
 		if c >= 0x80 {
-			return n.in(unescaped(string(s)))
+			return n.in(escape.Undo(string(s)))
 		}
 		if len(n.bytes) > 0 && lowerASCII(c) == n.bytes[0] && len(s)-i >= len(n.bytes) && n.at(s[i:]) {
 			return true // the rest cannot change that: lower case leaves ASCII bytes their own
@@ -245,7 +246,7 @@ func (q *Query) anyText(r *groupReader, columns []int, n int, out []bool) error 
 // anyUser sets the rows of page n in which one of the columns, which are
 // numbers and names in turn, is the user's.
 func (q *Query) anyUser(r *groupReader, columns []int, n int, out []bool) error {
-	name := []byte(escaped(q.User))
+	name := []byte(escape.Text(q.User))
 	for i, c := range columns {
 		page, err := r.page(c, n)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
@@ -14,8 +13,6 @@ import (
 )
 
 var anyEvent = store.EventFilter{}
-
-func isText(s string) bool { return utf8.ValidString(s) }
 
 // sample is a small segment with all kinds of columns in use.
 func sample(t testing.TB) []byte {
