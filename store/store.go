@@ -132,7 +132,7 @@ type AlertCounts struct {
 	TopHosts   []Count          `json:"top_hosts"`
 	Over       []Bucket         `json:"over_time"` // oldest first, without gaps
 	// AtLeast says that there may be more: with a text that many alerts have,
-	// a store may count among the newest several thousand only.
+	// a store may look at the newest only.
 	AtLeast bool `json:"at_least,omitempty"`
 }
 

@@ -30,7 +30,7 @@ const (
 	// textsPerStatement is how many texts are read at once.
 	textsPerStatement = 1000
 	// maxCounted bounds the texts that are read to count alerts.
-	maxCounted = 5000
+	maxCounted = 2000
 )
 
 // Alerts implements [store.Alerts]. Ties are in the order of first storing.
@@ -255,7 +255,7 @@ func seqsOf(hits []facet.Hit) []int64 {
 
 // CountAlerts implements [store.Alerts]. Buckets begin at multiples of the
 // width since 1970; of more than 5,000 only the newest are returned. With a
-// text, at most the newest 5,000 alerts that may have it are counted.
+// text, at most the newest 2,000 alerts that may have it are counted.
 func (s *Store) CountAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
 	counts, err := s.countAlerts(ctx, f, width)
 	return counts, problem(err, "count alerts")
