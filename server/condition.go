@@ -85,7 +85,7 @@ func (s *Server) ailments() []fleet.Warning {
 		}
 		all = append(all, s.stream.Warnings()...)
 		if st := s.pipeline.Status(); st.State == ingest.Stalled {
-			add("ingest_stalled", "Ingestion waits and nothing is detected meanwhile: "+st.Detail+". Nothing is lost, and it is tried again by itself.")
+			add("ingest_stalled", "Ingestion does not get on: "+st.Detail+". Nothing is lost, agents and stream keep what comes, and it is tried again by itself.")
 		}
 	}
 	if err := s.keys.Trouble(); err != nil {

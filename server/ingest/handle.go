@@ -86,11 +86,6 @@ func (p *Pipeline) ingest(ctx context.Context, f *frame, in *fleet.Intake) bool 
 		f.events = nil
 		p.cfg.Log.Warn("a frame could not be decoded", "host", f.host, "events", f.header.Count, "error", f.err)
 	}
-	if len(f.events) > 0 && !p.insist(ctx, "write telemetry", func(ctx context.Context) error {
-		return p.cfg.Telemetry.Append(ctx, f.host, f.events)
-	}) {
-		return false
-	}
 	kept := uint64(len(f.events))
 	if missing := accept(in, f.header, kept, reason); missing > 0 {
 		p.stats.drop(fleet.MissingFrame, missing)
@@ -99,7 +94,7 @@ func (p *Pipeline) ingest(ctx context.Context, f *frame, in *fleet.Intake) bool 
 	p.stats.events.Add(kept)
 	p.stats.drop(reason, uint64(f.header.Count)-kept)
 	p.advance(f.sequence)
-	return true
+	return kept == 0 || p.keep(ctx, f.host, f.events)
 }
 
 // intake returns the intake of the frame's host, which is going to change.

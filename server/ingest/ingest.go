@@ -69,7 +69,7 @@ type Config struct {
 	Saved func(alerts []finding.Alert, added []string)
 
 	CommitAge   time.Duration // of the oldest event that is not committed: 10 s
-	CommitRows  int64         // 50,000: detection waits for as long as it takes to write them
+	CommitRows  int64         // 50,000; detection goes on while they are written, as many more are held meanwhile
 	CommitBytes int64         // 64 MiB in memory
 	AlertDelay  time.Duration // for which an alert may wait for others: 200 ms
 	WarmAge     time.Duration // of frames kept in the stream to start again from: 10 min
@@ -99,6 +99,9 @@ type Pipeline struct {
 	rules atomic.Pointer[detect.Ruleset]
 	fresh chan struct{} // holds one when the rules were exchanged
 	stats counters
+	// failing counts what fails at the moment and is tried again, in the
+	// goroutine of Run and in that of a commit.
+	failing atomic.Int32
 
 	statusMu sync.Mutex // guards status
 	status   Status
@@ -115,12 +118,15 @@ type Pipeline struct {
 	quiet    bool // the frame at hand was reported already
 	batch    batch
 
-	handled  uint64    // the last message that went through detection
-	detected uint64    // up to here alerts are taken out: reported, pending or saved
-	appended uint64    // up to here events are with the telemetry
-	stored   uint64    // up to here everything is committed
-	since    time.Time // when the oldest message came that is not committed; zero when there is none
-	open     *transaction
+	handled  uint64       // the last message that went through detection
+	detected uint64       // up to here alerts are taken out: reported, pending or saved
+	appended uint64       // up to here events are with the telemetry, or held
+	stored   uint64       // up to here everything is committed
+	since    time.Time    // when the oldest message came that is not committed; zero when there is none
+	open     *transaction // the commit under way; nil when there is none
+	written  chan bool    // gives what came of it; nil when there is none
+	held     []held       // what came since it began
+	heldRows int64
 	trail    trail
 }
 
@@ -235,10 +241,17 @@ func (p *Pipeline) read(ctx context.Context) (fresh bool, err error) {
 		p.noteProgress(len(queue))
 		select {
 		case <-p.fresh:
+			if !p.await(ctx) { // what is held must not be read again
+				return false, nil
+			}
 			p.cfg.Log.Info("detecting with other rules from here on", "sequence", p.handled)
 			return true, nil
 		case f, ok := <-queue:
 			if !ok || !p.handle(ctx, f) {
+				return false, nil
+			}
+		case done := <-p.written:
+			if !p.finish(ctx, done) {
 				return false, nil
 			}
 		case <-tick.C:

@@ -54,7 +54,9 @@ func (p *Pipeline) noteProgress(queue int) {
 	if p.handled < p.appended && len(p.trail.steps) > 0 {
 		state = Warming
 	}
-	p.setStatus(state, "")
+	if p.failing.Load() == 0 {
+		p.setStatus(state, "")
+	}
 	p.statusMu.Lock()
 	defer p.statusMu.Unlock()
 	p.status.Queue, p.status.Detected, p.status.Stored = queue, p.detected, p.stored
