@@ -18,23 +18,15 @@ type encoder struct {
 	absent   []parquet.Value // of a column that has no values in the page
 }
 
-// newEncoder returns an encoder without a page.
-func newEncoder() encoder { return encoder{gathered: make(map[string]any)} }
-
-// nulls returns n times the same null.
+// nulls returns n times the same null, which begins a row.
 func (enc *encoder) nulls(null parquet.Value, n int) []parquet.Value {
-	if !same(null, enc.null) {
+	if null.DefinitionLevel() != enc.null.DefinitionLevel() {
 		enc.null, enc.absent = null, enc.absent[:0]
 	}
 	for len(enc.absent) < n {
 		enc.absent = append(enc.absent, null)
 	}
 	return enc.absent[:n]
-}
-
-// same reports whether two nulls are of the same levels.
-func same(a, b parquet.Value) bool {
-	return a.DefinitionLevel() == b.DefinitionLevel() && a.RepetitionLevel() == b.RepetitionLevel()
 }
 
 func (enc *encoder) text(s string) parquet.Value {

@@ -29,7 +29,7 @@ type Writer struct {
 // NewWriter starts a file.
 func NewWriter(w io.Writer) *Writer {
 	out := parquet.NewGenericWriter[any](w, writerOptions(layout)...)
-	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32), enc: newEncoder()}
+	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32), enc: encoder{gathered: make(map[string]any)}}
 }
 
 // Add writes an event, which is not changed until the file is closed.
