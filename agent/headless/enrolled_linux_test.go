@@ -48,7 +48,7 @@ const (
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(testPatience); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testPatience); !holds(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -261,7 +261,7 @@ func (p place) start(t *testing.T, change ...func(*Config, *tempo)) (stop func()
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	cfg, pace := Config{StateDir: p.state, RunDir: p.run, Only: []string{"procfs"}}, tempo{beat: 50 * time.Millisecond, linger: testPatience, retry: 50 * time.Millisecond}
+	cfg, pace := Config{StateDir: p.state, RunDir: p.run, Only: []string{"procfs"}}, tempo{beat: 100 * time.Millisecond, linger: testPatience, retry: 50 * time.Millisecond}
 	for _, f := range change {
 		f(&cfg, &pace)
 	}
