@@ -1,7 +1,5 @@
 // Package browser_test walks through the console in Chromium, against a real
 // server with a real agent. The walk itself is web/e2e/tour.mjs.
-//
-// UPDATE_SCREENSHOTS=1 takes the pictures of docs/screenshots anew.
 package browser_test
 
 import (
@@ -45,43 +43,10 @@ func TestTour(t *testing.T) {
 	cmd := exec.CommandContext(ctx, node, "e2e/tour.mjs")
 	cmd.Dir = filepath.Join(root, "web")
 	cmd.Env = append(os.Environ(), "HOLDFAST_URL="+url, "HOLDFAST_USER=admin", "HOLDFAST_PASSWORD="+password, "CHROMIUM="+chromium, "HOLDFAST_FAILURE="+failure)
-	pictures := ""
-	if os.Getenv("UPDATE_SCREENSHOTS") == "1" {
-		pictures = t.TempDir()
-		cmd.Env = append(cmd.Env, "HOLDFAST_SCREENSHOTS="+pictures, "MANY=1")
-	}
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatalf("the walk through the console: %v", err)
-	}
-	if pictures != "" {
-		keep(t, pictures)
-	}
-}
-
-// shown are the pictures that stand in docs/screenshots.
-var shown = []string{"overview-light", "overview-dark", "alert-light", "alert-dark", "alerts-light", "host-light", "simulation-dark"}
-
-// keep copies the best pictures into the documentation.
-func keep(t *testing.T, pictures string) {
-	t.Helper()
-	const most = 250 << 10
-	docs := filepath.Join(root, "docs", "screenshots")
-	if err := os.MkdirAll(docs, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range shown {
-		data, err := os.ReadFile(filepath.Join(pictures, name+".png"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(data) > most {
-			t.Errorf("%s has %d bytes, more than %d", name, len(data), most)
-		}
-		if err := os.WriteFile(filepath.Join(docs, name+".png"), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -2,7 +2,7 @@
 // light and dark, wide and narrow: checks accessibility with axe, reports
 // errors of the page and of the content security policy, measures the first
 // paint, and keeps pictures in /tmp/holdfast-shots (or $SHOTS).
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,11 @@ const out = process.env.SHOTS ?? '/tmp/holdfast-shots';
 const only = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 mkdirSync(out, { recursive: true });
+// UPDATE_SCREENSHOTS=1 takes the pictures of the documentation anew. They show
+// made-up data: those of a real machine would show what else runs on it.
+const docs = process.env.UPDATE_SCREENSHOTS === '1' ? '../docs/screenshots' : '';
+const documented = ['overview-light', 'overview-dark', 'alert-light', 'alert-dark', 'alerts-light', 'host-light', 'simulation-dark'];
+if (docs) mkdirSync(docs, { recursive: true });
 
 const server = await preview({ preview: { port: 0, host: '127.0.0.1' }, logLevel: 'error' });
 const address = server.httpServer.address();
@@ -30,7 +35,7 @@ const hosts = await (await browser.request.get(`${origin}/api/v1/hosts`)).json()
 const uid = alerts.items[0]?.uid ?? all.items[0]?.uid;
 
 const pages = [
-  ['overview', '/'],
+  ['overview', '/', (p) => p.locator('canvas').waitFor()],
   ['alerts', '/alerts?status=open,acknowledged'],
   ['alerts-chosen', '/alerts?status=open&severity=high', async (p) => {
     await p.keyboard.press('j');
@@ -83,7 +88,8 @@ async function visit(page, name, path, act, scheme) {
   await page.waitForTimeout(700);
   if (act) await act(page);
   await page.waitForTimeout(400);
-  await page.screenshot({ path: join(out, `${name}-${scheme}-${page.viewportSize().width}.png`), fullPage: false });
+  const picture = await page.screenshot({ path: join(out, `${name}-${scheme}-${page.viewportSize().width}.png`), fullPage: false });
+  if (docs && page.viewportSize().width === 1440 && documented.includes(`${name}-${scheme}`)) writeFileSync(join(docs, `${name}-${scheme}.png`), picture);
   await page.evaluate(axe);
   const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }));
   for (const v of found.violations) complain(name, scheme, page.viewportSize().width, `axe ${v.id} (${v.impact}):`, v.nodes.slice(0, 3).map((n) => `${n.target} ${n.html.slice(0, 140)}`).join(' | '));
