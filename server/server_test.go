@@ -24,6 +24,7 @@ import (
 	apitypes "github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/internal/hosttest"
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/store"
@@ -541,5 +542,19 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("code %d, want %d; %s", code, want.code, &out)
 			}
 		})
+	}
+}
+
+// TestServerNeedsNoRights runs a server as a user without any.
+func TestServerNeedsNoRights(t *testing.T) {
+	if !hosttest.Unprivileged(t) {
+		return
+	}
+	s, _ := start(t, filepath.Join(t.TempDir(), "data"))
+	if a := enrol(t, admin(t, s)); a.host == "" {
+		t.Error("no host enrols")
+	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
