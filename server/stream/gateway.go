@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/fleet"
+	"github.com/holdfast-security/holdfast/server/stream/fairqueue"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -89,8 +89,8 @@ type gateway struct {
 	*Stream
 	handler  Handler
 	progress progresses
-	frames   *fairQueue
-	messages *fairQueue
+	frames   *fairqueue.Queue[*nats.Msg]
+	messages *fairqueue.Queue[*nats.Msg]
 	limits   map[event.HostID]*hostLimits // used by the subscription's goroutine alone
 
 	sub      *nats.Subscription
@@ -116,8 +116,8 @@ func (s *Stream) Serve(ctx context.Context, h Handler, intakes map[event.HostID]
 	g := &gateway{
 		Stream: s, handler: h,
 		progress: progresses{hosts: make(map[event.HostID]*progress)},
-		frames:   newFairQueue(hostFrames, hostFrameBytes, allFrameBytes),
-		messages: newFairQueue(hostMessages, hostMsgBytes, allMsgBytes),
+		frames:   fairqueue.New(fairqueue.Limits{HostMessages: hostFrames, HostBytes: hostFrameBytes, AllBytes: allFrameBytes}, size),
+		messages: fairqueue.New(fairqueue.Limits{HostMessages: hostMessages, HostBytes: hostMsgBytes, AllBytes: allMsgBytes}, size),
 		limits:   make(map[event.HostID]*hostLimits),
 	}
 	if err := g.learn(ctx, intakes); err != nil {
@@ -137,8 +137,8 @@ func (s *Stream) Serve(ctx context.Context, h Handler, intakes map[event.HostID]
 		workers.Go(func() { g.work(working, g.messages, g.message) })
 	}
 	err := g.run(ctx)
-	g.frames.close()
-	g.messages.close()
+	g.frames.Close()
+	g.messages.Close()
 	time.AfterFunc(drainTime, stop)
 	workers.Wait()
 	g.cutting.Wait()
@@ -246,7 +246,7 @@ func (g *gateway) receive(msg *nats.Msg) {
 	limits := g.hear(host, now)
 	switch kind {
 	case wire.Events:
-		if g.frames.push(host, msg) {
+		if g.frames.Push(host, msg) {
 			return
 		}
 		g.counters.busy.Add(1)
@@ -309,21 +309,24 @@ func (g *gateway) receiveMessage(host event.HostID, kind string, msg *nats.Msg, 
 	case len(msg.Data) > wire.MaxMessage:
 		g.counters.refuse(ReasonOversized)
 		g.answer(msg, wire.Ack{Code: wire.Refused, Reason: wire.ErrOversized.Error()})
-	case !g.messages.push(host, msg):
+	case !g.messages.Push(host, msg):
 		g.counters.refuse(ReasonRate)
 		g.answer(msg, busy(retryQueue, "too many messages of this host are waiting"))
 	}
 }
 
+// size is the bytes that a message counts for in a queue.
+func size(msg *nats.Msg) int { return len(msg.Data) }
+
 // work takes messages out of a queue until it is closed and empty.
-func (g *gateway) work(ctx context.Context, q *fairQueue, do func(context.Context, event.HostID, *nats.Msg)) {
+func (g *gateway) work(ctx context.Context, q *fairqueue.Queue[*nats.Msg], do func(context.Context, event.HostID, *nats.Msg)) {
 	for {
-		host, msg, ok := q.pop()
+		host, msg, ok := q.Pop()
 		if !ok {
 			return
 		}
 		do(ctx, host, msg)
-		q.done(host, msg)
+		q.Done(host, msg)
 	}
 }
 
@@ -334,13 +337,13 @@ func (g *gateway) message(_ context.Context, host event.HostID, msg *nats.Msg) {
 	switch kind {
 	case wire.Heartbeat:
 		var beat fleet.Heartbeat
-		if beat, err = parseHeartbeat(msg.Data); err == nil {
+		if beat, err = wire.ParseHeartbeat(msg.Data); err == nil {
 			g.counters.heartbeats.Add(1)
 			g.handler.Heartbeat(host, beat)
 		}
 	case wire.Results:
 		var result wire.Result
-		if result, err = parseResult(msg.Data); err == nil {
+		if result, err = wire.ParseResult(msg.Data); err == nil {
 			g.counters.results.Add(1)
 			if err := g.handler.Result(host, result); err != nil {
 				g.log.Warn("an answer to an order could not be kept; the host sends it again", "host", host, "error", err)
@@ -516,16 +519,4 @@ func (g *gateway) answer(msg *nats.Msg, v any) {
 	if err != nil {
 		g.log.Warn("an answer to an agent could not be sent", "error", err)
 	}
-}
-
-// parseResult decodes an answer to an order and bounds its texts.
-func parseResult(data []byte) (wire.Result, error) {
-	var r wire.Result
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("result: %w: %w", wire.ErrMalformed, err)
-	}
-	for _, text := range []*string{&r.Order, &r.State, &r.Detail, &r.Subject} {
-		*text = cut(*text)
-	}
-	return r, nil
 }

@@ -87,7 +87,7 @@ func (s *Stream) Stats() Stats {
 		Refused: make(map[string]uint64),
 	}
 	if g := c.gateway.Load(); g != nil {
-		stats.WaitingFrames, stats.WaitingBytes = g.frames.size()
+		stats.WaitingFrames, stats.WaitingBytes = g.frames.Size()
 	}
 	for i, reason := range Reasons() {
 		stats.Refused[reason] = c.refused[i].Load()

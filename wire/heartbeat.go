@@ -1,4 +1,4 @@
-package stream
+package wire
 
 import (
 	"encoding/json"
@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/fleet"
-	"github.com/holdfast-security/holdfast/wire"
 )
 
 // Bounds of a heartbeat, as fleet.Heartbeat states them.
@@ -24,14 +23,15 @@ const (
 	maxText      = 1 << 10
 )
 
-// parseHeartbeat decodes a heartbeat and cuts it to its bounds.
-func parseHeartbeat(data []byte) (fleet.Heartbeat, error) {
+// ParseHeartbeat decodes a heartbeat and cuts it to the bounds that
+// [fleet.Heartbeat] states. Errors wrap [ErrMalformed] or [ErrOversized].
+func ParseHeartbeat(data []byte) (fleet.Heartbeat, error) {
 	var b fleet.Heartbeat
-	if len(data) > wire.MaxMessage {
-		return b, fmt.Errorf("heartbeat of %d bytes: %w", len(data), wire.ErrOversized)
+	if len(data) > MaxMessage {
+		return b, fmt.Errorf("heartbeat of %d bytes: %w", len(data), ErrOversized)
 	}
 	if err := json.Unmarshal(data, &b); err != nil {
-		return b, fmt.Errorf("heartbeat: %w: %w", wire.ErrMalformed, err)
+		return b, fmt.Errorf("heartbeat: %w: %w", ErrMalformed, err)
 	}
 	if math.IsNaN(b.CPU) || b.CPU < 0 {
 		b.CPU = 0
@@ -48,7 +48,7 @@ func parseHeartbeat(data []byte) (fleet.Heartbeat, error) {
 		boundFeature(&b.Features[i])
 	}
 	b.Ledger.Dropped = boundReasons(b.Ledger.Dropped)
-	maps.DeleteFunc(b.Bundles, func(name, digest string) bool { return len(name) > maxName || !wire.ValidDigest(digest) })
+	maps.DeleteFunc(b.Bundles, func(name, digest string) bool { return len(name) > maxName || !ValidDigest(digest) })
 	maps.DeleteFunc(b.Bundles, func(string, string) bool { return len(b.Bundles) > maxBundles })
 	return b, nil
 }
@@ -91,4 +91,17 @@ func cut(text string) string {
 		text = text[:end]
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// ParseResult decodes an answer to an order and cuts its texts to 1 KiB. Errors
+// wrap [ErrMalformed].
+func ParseResult(data []byte) (Result, error) {
+	var r Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("result: %w: %w", ErrMalformed, err)
+	}
+	for _, text := range []*string{&r.Order, &r.State, &r.Detail, &r.Subject} {
+		*text = cut(*text)
+	}
+	return r, nil
 }
