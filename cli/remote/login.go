@@ -46,7 +46,7 @@ func (e *Env) loginCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "what to call the context; by default the server's host name")
 	cmd.Flags().StringVar(&o.user, "user", "", "name of the user; asked for where it is not given")
-	cmd.Flags().StringVar(&o.pin, "pin", "", "SHA-256 of the public key of the server's certificate authority, in hex")
+	cmd.Flags().StringVar(&o.pin, "pin", "", "SHA-256 of the public key of the server's certificate authority, in hex, as the server's log names its authority")
 	cmd.Flags().BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
 	cmd.Flags().BoolVar(&o.tokenFromStdin, "token-stdin", false, "read an API token from standard input in place of a password")
 	return cmd
@@ -63,7 +63,7 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 	if err := contexts.CheckName(o.name); err != nil {
 		return usage.Wrap(err)
 	}
-	entry := contexts.Context{Server: server, Pin: strings.ToLower(o.pin)}
+	entry := contexts.Context{Server: server, Pin: strings.TrimPrefix(strings.ToLower(o.pin), "sha256:")}
 	if o.tokenFromStdin {
 		entry.User = "the holder of a token"
 		entry.Token, err = e.line()
