@@ -31,11 +31,14 @@ func hostIn(t *testing.T, text string) string {
 }
 
 // fakeSystemctl stands in for systemd on the second machine: it notes what it
-// is asked for and starts the agent.
+// is asked for and starts the agent, when the one before has ended.
 const fakeSystemctl = `#!/bin/sh
 echo "$*" >>/run/systemctl.asked
 [ "$1" = restart ] || exit 0
-[ ! -e /run/agent.pid ] || kill "$(cat /run/agent.pid)"
+if [ -e /run/agent.pid ]; then
+	kill "$(cat /run/agent.pid)"
+	while pidof holdfast-agent >/dev/null; do sleep 0.1; done
+fi
 setsid /usr/local/bin/holdfast-agent run >>/run/agent.log 2>&1 </dev/null &
 echo $! >/run/agent.pid
 `
