@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/internal/version"
 	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/datadir"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 )
@@ -314,7 +315,7 @@ func withServer(ctx context.Context, cfg Config, path string, form url.Values, a
 		return fmt.Errorf("there is no server's data in %s, name it with --data: %w", cfg.dataDir(), err)
 	}
 	s, err := New(ctx, cfg, slog.New(slog.DiscardHandler))
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, datadir.ErrLocked) {
 		return ask(ctx, cfg.path(controlName), path, form, answer)
 	}
 	if err != nil {

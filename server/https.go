@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-security/holdfast/internal/version"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/enroll"
+	"github.com/holdfast-security/holdfast/server/metrics"
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
@@ -74,7 +75,7 @@ func (s *Server) serve(name string, server *http.Server, run func() error) {
 			s.log.Error("an HTTP server ended", "what", name, "error", err)
 		}
 	}()
-	s.running.add(name, func(ctx context.Context) error {
+	s.running.Add(name, func(ctx context.Context) error {
 		err := server.Shutdown(ctx)
 		if err != nil {
 			err = errors.Join(err, server.Close())
@@ -98,7 +99,7 @@ func (s *Server) newAPI() (http.Handler, error) {
 	return api.New(api.Config{
 		Log: s.log, Version: version.Get().Version, State: state, Events: s.telemetry, People: s.accounts, Enroller: enroller,
 		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
-		Metrics: newMetrics(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
+		Metrics: metrics.Handler(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,
 		Statuses: []api.ErrorStatus{
 			{Err: enroll.ErrRequest, Status: http.StatusBadRequest},

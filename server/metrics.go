@@ -1,59 +1,12 @@
 package server
 
 import (
-	"net/http"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/holdfast-security/holdfast/internal/version"
+	"github.com/holdfast-security/holdfast/server/metrics"
 )
 
-// measure emits a metric: its name after "holdfast_", what it counts, whether
-// it only grows, its value, and its label, if any. No label holds a host's name
-// or anything else that a host chooses.
-type measure func(name, help string, grows bool, value float64, label ...string)
-
-// collector asks for the figures each time that metrics are read, so that
-// nothing is counted twice.
-type collector struct{ collect func(measure) }
-
-var _ prometheus.Collector = collector{}
-
-// Describe says nothing beforehand, which makes the collector an unchecked one.
-func (c collector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements [prometheus.Collector].
-func (c collector) Collect(out chan<- prometheus.Metric) {
-	c.collect(func(name, help string, grows bool, value float64, label ...string) {
-		kind := prometheus.GaugeValue
-		if grows {
-			kind = prometheus.CounterValue
-		}
-		var names, values []string
-		if len(label) == 2 {
-			names, values = label[:1], label[1:]
-		}
-		desc := prometheus.NewDesc("holdfast_"+name, help, names, nil)
-		out <- prometheus.MustNewConstMetric(desc, kind, value, values...)
-	})
-}
-
-// newMetrics returns the handler of /metrics: the server's figures, and those
-// of its process.
-func newMetrics(collect func(measure)) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collector{collect},
-	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
-}
-
 // measure emits every figure of the server.
-func (s *Server) measure(emit measure) {
+func (s *Server) measure(emit metrics.Measure) {
 	emit("build_info", "The version that runs; always 1.", false, 1, "version", version.Get().Version)
 	s.measureStream(emit)
 	s.measureIngest(emit)
@@ -69,7 +22,7 @@ func (s *Server) measure(emit measure) {
 	emit("certificate_expiry_seconds", "When the certificate shown to browsers ends, in seconds since 1970.", false, float64(s.keys.Expires().Unix()))
 }
 
-func (s *Server) measureStream(emit measure) {
+func (s *Server) measureStream(emit metrics.Measure) {
 	if s.stream == nil {
 		return
 	}
@@ -100,7 +53,7 @@ func (s *Server) measureStream(emit measure) {
 	}
 }
 
-func (s *Server) measureIngest(emit measure) {
+func (s *Server) measureIngest(emit metrics.Measure) {
 	if s.pipeline == nil {
 		return
 	}

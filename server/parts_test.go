@@ -57,24 +57,3 @@ func TestMaintenance(t *testing.T) {
 		t.Error("after one part failed the others did not go on")
 	}
 }
-
-func TestCleanupsRunBackwardsAndAll(t *testing.T) {
-	var c cleanups
-	var order []string
-	for _, name := range []string{"a", "b", "c"} {
-		c.add(name, func(context.Context) error {
-			order = append(order, name)
-			if name == "b" {
-				return errors.New("stuck")
-			}
-			return nil
-		})
-	}
-	err := c.run(t.Context())
-	if !slices.Equal(order, []string{"c", "b", "a"}) || err == nil || err.Error() != "stop b: stuck" {
-		t.Errorf("ran %v: %v", order, err)
-	}
-	if err := c.run(t.Context()); err != nil || len(order) != 3 {
-		t.Errorf("a second time ran %v: %v", order, err)
-	}
-}

@@ -14,9 +14,11 @@ import (
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/cleanup"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/datadir"
 	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
@@ -34,9 +36,9 @@ type Server struct {
 	cfg Config
 	log *slog.Logger
 
-	opened  cleanups // what New opened
-	running cleanups // what Start started
-	first   string   // password of the first administrator, when it was made
+	opened  cleanup.Stack // what New opened
+	running cleanup.Stack // what Start started
+	first   string        // password of the first administrator, when it was made
 
 	keys      *pki.Keys
 	state     *sqlstore.Store
@@ -90,14 +92,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	defer cancel()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.opened.run(context.WithoutCancel(ctx)))
+			err = errors.Join(err, s.opened.Run(context.WithoutCancel(ctx)))
 		}
 	}()
-	lock, err := openDataDir(cfg.dataDir())
+	lock, err := datadir.Open(cfg.dataDir())
 	if err != nil {
 		return nil, err
 	}
-	s.opened.add("the lock", func(context.Context) error { return lock.Close() })
+	s.opened.Add("the lock", func(context.Context) error { return lock.Close() })
 	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}, share: s.shareRules, refused: s.rulesRefused}
 	var files ruleFiles
 	if s.rules.rules, files, err = s.rules.load(); err != nil {
@@ -148,16 +150,16 @@ func (s *Server) openStores(ctx context.Context) error {
 	if s.state, err = sqlstore.Open(ctx, where); err != nil {
 		return err
 	}
-	s.opened.add("the database", func(context.Context) error { return s.state.Close() })
+	s.opened.Add("the database", func(context.Context) error { return s.state.Close() })
 	blobs, err := segment.OpenDirectory(s.cfg.path(backup.SegmentsName))
 	if err != nil {
 		return err
 	}
-	s.opened.add("the directory of segments", func(context.Context) error { return blobs.Close() })
+	s.opened.Add("the directory of segments", func(context.Context) error { return blobs.Close() })
 	if s.telemetry, err = segment.Open(ctx, blobs, s.state, segment.Options{}); err != nil {
 		return err
 	}
-	s.opened.add("the telemetry", func(context.Context) error { return s.telemetry.Close() })
+	s.opened.Add("the telemetry", func(context.Context) error { return s.telemetry.Close() })
 	return nil
 }
 
@@ -207,7 +209,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		if err != nil {
 			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 			defer cancel()
-			err = errors.Join(err, s.running.run(stopping))
+			err = errors.Join(err, s.running.Run(stopping))
 		}
 	}()
 	for _, step := range []func(context.Context) error{s.startStream, s.startIngest, s.startGateway, s.startKeeping, s.startControl, s.startHTTPS} {
@@ -225,7 +227,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 // does nothing.
 func (s *Server) Stop(ctx context.Context) error {
 	s.hub.Close()
-	return errors.Join(s.running.run(ctx), s.opened.run(ctx))
+	return errors.Join(s.running.Run(ctx), s.opened.Run(ctx))
 }
 
 // startStream opens the stream.
@@ -245,7 +247,7 @@ func (s *Server) startStream(ctx context.Context) error {
 	if s.stream, err = stream.Open(ctx, c); err != nil {
 		return err
 	}
-	s.running.add("the stream", func(context.Context) error {
+	s.running.Add("the stream", func(context.Context) error {
 		s.stream.Close()
 		return nil
 	})
@@ -263,7 +265,7 @@ func (s *Server) startIngest(ctx context.Context) error {
 		Rules: s.rules.rules, Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
 	s.rules.use = s.pipeline.SetRules
-	s.running.background("ingestion", s.pipeline.Run)
+	s.running.Background("ingestion", s.pipeline.Run)
 	return nil
 }
 
@@ -273,7 +275,7 @@ func (s *Server) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.running.background("the gateway", func(ctx context.Context) {
+	s.running.Background("the gateway", func(ctx context.Context) {
 		if err := s.stream.Serve(ctx, &handler{s}, intakes); err != nil && ctx.Err() == nil {
 			s.log.Error("the gateway for agents ended", "error", err)
 		}
@@ -283,10 +285,10 @@ func (s *Server) startGateway(ctx context.Context) error {
 
 // startKeeping starts what goes on beside.
 func (s *Server) startKeeping(context.Context) error {
-	s.running.background("heartbeats", s.beats.Run)
-	s.running.background("simulations", s.simulator.Run)
-	s.running.background("maintenance", s.upkeep.run)
-	s.running.background("policies", s.sendPolicies)
+	s.running.Background("heartbeats", s.beats.Run)
+	s.running.Background("simulations", s.simulator.Run)
+	s.running.Background("maintenance", s.upkeep.run)
+	s.running.Background("policies", s.sendPolicies)
 	return nil
 }
 

@@ -26,6 +26,8 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
 	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/datadir"
+	"github.com/holdfast-security/holdfast/server/metrics"
 	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
@@ -287,16 +289,16 @@ func TestFromFrameToAlertAndBack(t *testing.T) {
 	if err := s.Ready(t.Context()); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
-	var metrics bytes.Buffer
+	var page bytes.Buffer
 	recorder := httptest.NewRecorder()
-	newMetrics(s.measure).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
-	metrics.ReadFrom(recorder.Body)
+	metrics.Handler(s.measure).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	page.ReadFrom(recorder.Body)
 	for _, line := range []string{"holdfast_ingest_events_total 2", "holdfast_agents_connected 1", "holdfast_ready 1", "holdfast_alerts_raised_total 1"} {
-		if !strings.Contains(metrics.String(), line+"\n") {
+		if !strings.Contains(page.String(), line+"\n") {
 			t.Errorf("metrics lack %q", line)
 		}
 	}
-	if strings.Contains(metrics.String(), string(a.host)) || strings.Contains(metrics.String(), "web-1") {
+	if strings.Contains(page.String(), string(a.host)) || strings.Contains(page.String(), "web-1") {
 		t.Error("metrics name a host")
 	}
 	stop()
@@ -421,7 +423,7 @@ func TestWhatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
 			if name == "file as directory" {
 				return
 			}
-			lock, err := openDataDir(cfg.DataDir)
+			lock, err := datadir.Open(cfg.DataDir)
 			if err != nil {
 				t.Fatalf("the directory is not free afterwards: %v", err)
 			}

@@ -1,4 +1,4 @@
-package server
+package datadir
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 const errorSharingViolation syscall.Errno = 32
 
 // lockFile opens the file at path, making it where it is missing, and keeps
-// everybody else from opening it until it is closed. The error is errLocked
+// everybody else from opening it until it is closed. The error is ErrLocked
 // when somebody else does.
 func lockFile(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
@@ -20,7 +20,7 @@ func lockFile(path string) (*os.File, error) {
 	}
 	handle, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	if errors.Is(err, errorSharingViolation) {
-		return nil, errLocked
+		return nil, ErrLocked
 	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
