@@ -228,7 +228,7 @@ var descriptions = map[string]string{
 	"policy.Policy.Version":          "Ascending per host; an agent refuses an older one; absent where people write policies.",
 	"store.AlertChange":              "AlertChange is what people change; nil leaves a part as it is.",
 	"store.AlertCounts":              "AlertCounts are numbers for charts, over the alerts of a filter.",
-	"store.AlertCounts.AtLeast":      "AtLeast says that there may be more: with a text that many alerts have, a store may count among the newest several thousand only.",
+	"store.AlertCounts.AtLeast":      "AtLeast says that there may be more: with a text that many alerts have, a store may look at the newest only.",
 	"store.AlertCounts.Over":         "Oldest first, without gaps.",
 	"store.AlertCounts.TopTypes":     "At most 10, highest first.",
 	"store.AlertFilter":              "AlertFilter chooses alerts; zero values do not filter, lists mean any of.",

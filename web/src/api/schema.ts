@@ -924,7 +924,7 @@ export interface components {
         };
         /** @description AlertCounts are numbers for charts, over the alerts of a filter. */
         AlertCounts: {
-            /** @description AtLeast says that there may be more: with a text that many alerts have, a store may count among the newest several thousand only. */
+            /** @description AtLeast says that there may be more: with a text that many alerts have, a store may look at the newest only. */
             at_least?: boolean;
             by_severity: {
                 [key: string]: number;
