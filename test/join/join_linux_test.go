@@ -37,7 +37,7 @@ echo "$*" >>/run/systemctl.asked
 [ "$1" = restart ] || exit 0
 if [ -e /run/agent.pid ]; then
 	kill "$(cat /run/agent.pid)"
-	while pidof holdfast-agent >/dev/null; do sleep 0.1; done
+	n=0; while pidof holdfast-agent >/dev/null && [ $n -lt 600 ]; do n=$((n+1)); sleep 0.1; done
 fi
 setsid /usr/local/bin/holdfast-agent run >>/run/agent.log 2>&1 </dev/null &
 echo $! >/run/agent.pid
@@ -57,6 +57,11 @@ func TestJoin(t *testing.T) {
 	if !strings.Contains(f.welcome, f.url) || !strings.Contains(f.welcome, "password") {
 		t.Errorf("the administrator is told:\n%s", f.welcome)
 	}
+	t.Cleanup(func() {
+		if log, _ := m.run("cat /run/agent.log"); t.Failed() {
+			t.Logf("the agent of the second machine said:\n%s", log)
+		}
+	})
 	line, token := f.join()
 	steps := []struct {
 		name string

@@ -3,6 +3,7 @@ package join_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,8 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/holdfast-security/holdfast/internal/hosttest"
+	"github.com/holdfast-security/holdfast/test/fleet"
 )
 
 // born makes a second machine of the namespaces that it runs in: nothing that is
@@ -101,12 +104,15 @@ func (m *machine) run(line string) (string, int) {
 // feed is run with a text on standard input.
 func (m *machine) feed(line, input string) (string, int) {
 	m.t.Helper()
-	cmd := exec.Command("nsenter", "-t", m.pid, "-n", "-m", "-p", "--", "sh", "-c", line)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*fleet.Patience) // t's context has ended when things are cleaned up
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "nsenter", "-t", m.pid, "-n", "-m", "-p", "--", "sh", "-c", line)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	cmd.Stdin = io.LimitReader(strings.NewReader(input), int64(len(input)))
+	cmd.WaitDelay = time.Second // for what it started and left
 	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
-		m.t.Fatalf("%s: %v", line, err)
+	if cmd.ProcessState == nil || ctx.Err() != nil {
+		m.t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 	return string(out), cmd.ProcessState.ExitCode()
 }
