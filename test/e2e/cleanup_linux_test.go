@@ -69,9 +69,10 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 // kept are the files that outlive a run on purpose: the agent's configuration
-// and output, how far the logs were read, and two empty files that carry locks
-// (removing one that another instance is about to lock would make two of it).
-var kept = []string{"agent.yaml", "events.jsonl", "authlog-position.json", "audit.lock", "audit.users"}
+// and output, how far the logs were read, when audit was first on in this boot,
+// and two empty files that carry locks (removing one that another instance is
+// about to lock would make two of it).
+var kept = []string{"agent.yaml", "events.jsonl", "authlog-position.json", "audit.first", "audit.lock", "audit.users"}
 
 // leftovers returns the files that say what a run has changed on the host.
 func leftovers(t *testing.T, dir string) []string {

@@ -172,7 +172,9 @@ func awaitAgent(t *testing.T, dir string) {
 	var report struct{ Features []feature.Status }
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = control.Ask(t.Context(), dir, &report); err == nil && !slices.ContainsFunc(report.Features, starting) {
+		err = control.Ask(t.Context(), dir, &report)
+		// An agent that answers and has no features yet is still starting.
+		if err == nil && len(report.Features) > 0 && !slices.ContainsFunc(report.Features, starting) {
 			return
 		}
 	}
