@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -193,18 +193,44 @@ func refusedCredential(err error) bool {
 	return false
 }
 
+// dial connects to the first of the server's addresses that takes this host,
+// in random order, as they may be several servers. Each is tried by itself: in
+// a list the library keeps the last error alone, and an address that cannot be
+// reached would hide that another one refused the credential.
+func (c *Client) dial() (*session, error) {
+	var refused error
+	var errs []error
+	streams := c.opts.Identity.Streams
+	for _, i := range rand.Perm(len(streams)) {
+		s := newSession(c)
+		conn, err := nats.Connect(streams[i], s.options()...)
+		if err == nil {
+			s.conn = conn
+			return s, nil
+		}
+		err = explain("the stream "+streams[i], err)
+		if refusedCredential(err) {
+			refused = err
+		}
+		errs = append(errs, err)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return nil, errors.Join(errs...)
+}
+
 // connect makes one connection and uses it until it ends.
 func (c *Client) connect(ctx context.Context) error {
-	s := newSession(c)
-	conn, err := nats.Connect(strings.Join(c.opts.Identity.Streams, ","), s.options()...)
+	s, err := c.dial()
 	if err != nil {
-		return explain("the stream "+strings.Join(c.opts.Identity.Streams, ", "), err)
+		return err
 	}
+	conn := s.conn
 	defer func() {
 		conn.Close()
 		<-s.closed
 	}()
-	s.conn = conn
 	if err := s.subscribe(); err != nil {
 		return fmt.Errorf("subscribe at %s: %w", conn.ConnectedUrl(), err)
 	}

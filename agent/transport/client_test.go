@@ -406,6 +406,9 @@ func withAccounts(t *testing.T) (w *world, revoke func()) {
 
 func TestRevokedAgentIsCutAndKeepsItsEvents(t *testing.T) {
 	w, revoke := withAccounts(t)
+	// Addresses of the same server that this host cannot reach must not hide
+	// the refusal.
+	w.id.Streams = append([]string{"tls://127.0.0.1:1"}, append(w.id.Streams, "tls://[::1]:1", "tls://name.invalid:1")...)
 	var g gateway
 	w.serve(&g)
 	a := w.start(newSpool(10))

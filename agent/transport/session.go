@@ -391,5 +391,5 @@ func termBound(err error) string {
 	if err == nil {
 		return ""
 	}
-	return termtext.Bound(err.Error(), maxServerWords)
+	return termtext.Bound(strings.ReplaceAll(err.Error(), "\n", "; "), maxServerWords)
 }
