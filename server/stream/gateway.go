@@ -93,12 +93,13 @@ type gateway struct {
 	messages *fairqueue.Queue[*nats.Msg]
 	limits   map[event.HostID]*hostLimits // used by the subscription's goroutine alone
 
-	sub      *nats.Subscription
-	failures atomic.Int32 // publishes that failed in a row
-	full     atomic.Bool  // the disk is, as of the last look
-	broken   atomic.Bool  // the log is, as of the last look
-	writes   writes
-	cutting  sync.WaitGroup
+	sub       *nats.Subscription
+	receiving atomic.Bool  // agents find somebody who answers
+	failures  atomic.Int32 // publishes that failed in a row
+	full      atomic.Bool  // the disk is, as of the last look
+	broken    atomic.Bool  // the log is, as of the last look
+	writes    writes
+	cutting   sync.WaitGroup
 }
 
 // hostLimits is what routing knows of a host.
@@ -170,6 +171,10 @@ func (g *gateway) run(ctx context.Context) error {
 	if err := g.sub.SetPendingLimits(pendingMessages, pendingBytes); err != nil {
 		return fmt.Errorf("receive from agents: %w", err)
 	}
+	if err := g.nc.FlushTimeout(requestTimeout); err != nil { // agents find somebody who answers from here on
+		return fmt.Errorf("receive from agents: %w", err)
+	}
+	g.receiving.Store(true)
 	ended := make(chan struct{})
 	g.sub.SetClosedHandler(func(string) { close(ended) })
 	g.watch(ctx)

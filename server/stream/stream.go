@@ -251,5 +251,8 @@ func (s *Stream) Ready() error {
 	if s.nc.Status() != nats.CONNECTED {
 		return errors.New("the stream is not connected")
 	}
+	if g := s.counters.gateway.Load(); g == nil || !g.receiving.Load() {
+		return errors.New("agents are not taken yet; the server is starting")
+	}
 	return nil
 }

@@ -176,6 +176,7 @@ func startWith(t testing.TB, c Config, client *tls.Config, intakes map[event.Hos
 		}
 	}()
 	t.Cleanup(f.stop)
+	eventually(t, "agents are taken", func() bool { return s.Ready() == nil })
 	return f
 }
 
