@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +106,45 @@ func TestStopHandsOverWhatWasEmitted(t *testing.T) {
 	l := a.Report().Ledger
 	if got.len() != 1000 || l.Emitted != 1000 || l.Delivered != 1000 {
 		t.Errorf("handler has %d events, ledger %+v; want 1000 everywhere", got.len(), l)
+	}
+}
+
+// The kernel takes audit's stamps from a clock that moves every few
+// milliseconds, so an exec may seem older than the fork before it. A sequence
+// of programs must come out as it was all the same.
+func TestAnExecThatWaitedForItsForkKeepsItsPlace(t *testing.T) {
+	start := time.Now()
+	after := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	act := func(source event.Source, at time.Time, activity event.Activity, pid uint32) event.Event {
+		return event.Event{
+			Time: at, Class: event.ClassProcessActivity, Activity: activity, Status: event.StatusSuccess, Source: source,
+			Process: &event.Process{PID: pid, PPID: 1, Name: "p"},
+		}
+	}
+	batch := []event.Event{
+		act(event.SourcePerf, after(0), event.ProcessFork, 101),
+		act(event.SourceAudit, after(1), event.ProcessLaunch, 102),
+		act(event.SourcePerf, after(5), event.ProcessFork, 102),
+		act(event.SourceAudit, after(20), event.ProcessLaunch, 101),
+	}
+	var got collected
+	a := newAgent(t, Config{Handler: got.handle}, entry("one", func(ctx context.Context, host feature.Host) error {
+		host.Health.Set(feature.Running, "")
+		host.Sink.Emit(batch)
+		<-ctx.Done()
+		return nil
+	}))
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, a)
+	var order []string
+	for _, e := range got.events {
+		order = append(order, fmt.Sprint(e.Source, " ", e.Process.PID))
+	}
+	want := []string{"perf 101", "perf 102", "audit 102", "audit 101"}
+	if !slices.Equal(order, want) {
+		t.Errorf("handed on in the order %q, want %q", order, want)
 	}
 }
 

@@ -124,12 +124,13 @@ func (p *pipeline) process(e *event.Event) {
 		p.stats.folded++
 		return
 	}
-	if !p.table.Apply(e) {
+	if p.table.Apply(e) {
+		out := *e
+		p.outgoing = append(p.outgoing, &out)
+	} else {
 		p.stats.absorbed++
-		return
 	}
-	out := *e
-	p.outgoing = append(p.outgoing, &out)
+	p.table.Released(p.add)
 }
 
 // checkSensors tells the process table which sensors do not work, so that it

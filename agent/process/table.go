@@ -106,7 +106,7 @@ type Table struct {
 	held    []*held        // in order of deadline
 	waiting map[uint32]int // held events by pid
 	pending []*pending     // in order of deadline
-	ready   []event.Event  // to be published by the next Expire
+	ready   []event.Event  // to be published by Released
 
 	audit, perf bool // the source reports execs
 	silent      int  // execs in a row that audit did not report
@@ -181,7 +181,8 @@ func (t *Table) SetActive(source event.Source, active bool) {
 // it: Process and Target become full images with their lineage, accounts get
 // names. It reports whether to publish the event now. Where it returns false
 // the event is a duplicate of another source's, or it waits for one: then
-// [Table.Expire] hands it over later.
+// [Table.Released] or [Table.Expire] hands it over later. Call Released after
+// each event, or what waited for it comes behind what came after it.
 //
 // An exec that audit and perf both report is published once, as audit's.
 // An event whose Process already has a UID with a boot id is complete and is
@@ -206,13 +207,19 @@ func (t *Table) Expire(now time.Time, publish func(event.Event)) {
 	boot := max(t.clock.boot, now.UnixNano()-t.clock.offset)
 	t.expireHeld(boot)
 	t.expirePending(boot)
+	t.Released(publish)
+	t.sweep(boot)
+	t.evict(boot)
+}
+
+// Released publishes the events that waited for the one last applied, which
+// come right behind it.
+func (t *Table) Released(publish func(event.Event)) {
 	for i := range t.ready {
 		publish(t.ready[i])
 	}
 	clear(t.ready)
 	t.ready = t.ready[:0]
-	t.sweep(boot)
-	t.evict(boot)
 }
 
 // Lookup returns the image of the process that had the pid at the given time,
