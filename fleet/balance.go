@@ -8,8 +8,10 @@ import "time"
 // handed over and is not stored counts as waiting in the stream.
 //
 // The two sides are not of the same moment. What arrived since the heartbeat is
-// taken off what the agent had waiting then. Without a heartbeat the balance
-// is that of the server's side alone.
+// taken off what the agent had waiting then; what is more than that was produced
+// since, and is counted so. Otherwise what is new at one host would make up for
+// what is missing at another in their sum. Without a heartbeat the balance is
+// that of the server's side alone.
 func NewBalance(h Host, accepted *uint64) Balance {
 	in := h.Intake
 	if h.Heartbeat == nil {
@@ -24,10 +26,11 @@ func NewBalance(h Host, accepted *uint64) Balance {
 	}
 	inStream := less(*accepted, in.Events)
 	since := less(in.Events+inStream, l.Acknowledged) // arrived after the heartbeat
+	waited := l.Queued + l.Spooled                    // at the agent, at the heartbeat
 	return settle(Balance{
-		Host: h.ID, Name: h.Name, Time: h.Heartbeat.Time, Produced: l.Produced, Combined: l.Combined,
+		Host: h.ID, Name: h.Name, Time: h.Heartbeat.Time, Produced: l.Produced + less(since, waited), Combined: l.Combined,
 		Stored: in.Stored, Dropped: together(l.Dropped, in.Dropped),
-		Waiting: less(l.Queued+l.Spooled, since) + inStream,
+		Waiting: less(waited, since) + inStream,
 	})
 }
 

@@ -58,13 +58,19 @@ func TestNewBalance(t *testing.T) {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 90, Stored: 90},
 			new(uint64(90)),
-			Balance{Produced: 100, Combined: 10, Stored: 90, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: -5, Time: at},
+			Balance{Produced: 105, Combined: 10, Stored: 90, Dropped: map[Reason]uint64{KernelLost: 5}, Time: at},
 		},
 		"handed over and gone": {
 			beat(ledger),
 			Intake{Epoch: "e", Events: 40, Stored: 40},
 			new(uint64(50)),
 			Balance{Produced: 100, Combined: 10, Waiting: 35, Stored: 40, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: 10, Time: at},
+		},
+		"handed over and gone, and more arrived than was reported": {
+			beat(Ledger{Produced: 103, Combined: 10, Dropped: ledger.Dropped, Queued: 5, Sequenced: 80, Spooled: 20, Acknowledged: 60}),
+			Intake{Epoch: "e", Events: 90, Stored: 90},
+			new(uint64(90)),
+			Balance{Produced: 108, Combined: 10, Stored: 90, Dropped: map[Reason]uint64{KernelLost: 5}, Unaccounted: 3, Time: at},
 		},
 		"a new epoch": {
 			beat(ledger),

@@ -149,8 +149,7 @@ type Balance struct {
 	Stored   uint64            `json:"stored"`
 	Dropped  map[Reason]uint64 `json:"dropped"` // by agent and server
 	// Unaccounted is what the equation leaves over: zero unless something is
-	// wrong. A negative number means that more arrived than was reported,
-	// which is so for a moment between heartbeats.
+	// wrong. A negative number would be events that nobody produced.
 	Unaccounted int64     `json:"unaccounted"`
 	Time        time.Time `json:"time"` // of the heartbeat behind it
 }

@@ -106,7 +106,7 @@ func BalanceEntries(b fleet.Balance) []Entry {
 	case b.Unaccounted > 0:
 		entries = append(entries, Entry{Value: uint64(b.Unaccounted), What: "+ unaccounted for", Bad: true})
 	case b.Unaccounted < 0:
-		entries = append(entries, Entry{Value: uint64(-b.Unaccounted), What: "- arrived since the last heartbeat"})
+		entries = append(entries, Entry{Value: uint64(-b.Unaccounted), What: "- more than anybody produced", Bad: true})
 	}
 	return entries
 }

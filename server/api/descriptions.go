@@ -171,7 +171,7 @@ var descriptions = map[string]string{
 	"fleet.Balance":                  "Balance is the whole ledger of a host in one line.",
 	"fleet.Balance.Dropped":          "By agent and server.",
 	"fleet.Balance.Time":             "Of the heartbeat behind it.",
-	"fleet.Balance.Unaccounted":      "What the equation leaves over: zero unless something is wrong. A negative number means that more arrived than was reported, which is so for a moment between heartbeats.",
+	"fleet.Balance.Unaccounted":      "What the equation leaves over: zero unless something is wrong. A negative number would be events that nobody produced.",
 	"fleet.Balance.Waiting":          "In memory, spool and stream.",
 	"fleet.Counter":                  "Counter counts something since the feature started. Dropped says that it counts losses.",
 	"fleet.EnrolToken":               "EnrolToken lets hosts enrol for a while. The secret is shown once, when it is made, and only its hash is kept.",

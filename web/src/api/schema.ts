@@ -1060,7 +1060,7 @@ export interface components {
             time: string;
             /**
              * Format: int64
-             * @description What the equation leaves over: zero unless something is wrong. A negative number means that more arrived than was reported, which is so for a moment between heartbeats.
+             * @description What the equation leaves over: zero unless something is wrong. A negative number would be events that nobody produced.
              */
             unaccounted: number;
             /** @description In memory, spool and stream. */

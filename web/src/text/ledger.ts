@@ -23,8 +23,6 @@ export interface Equation {
   losses: Loss[];
   /** balanced: every event is accounted for. */
   balanced: boolean;
-  /** settling: more arrived than the latest heartbeats knew of, which the next ones mend. */
-  settling: boolean;
 }
 
 const reasons: Record<string, string> = {
@@ -59,8 +57,8 @@ export function equation(b: Balance): Equation {
     { key: 'dropped', label: 'dropped', hint: 'lost, each with its reason', value: dropped },
   ];
   if (left !== 0) {
-    const hint = left < 0 ? 'more arrived than the latest heartbeats knew of; the next ones settle it' : 'nobody can say where these went';
-    terms.push({ key: 'unaccounted', label: left < 0 ? 'not yet reported' : 'unaccounted', hint, value: left });
+    const hint = left < 0 ? 'more events than anybody produced' : 'nobody can say where these went';
+    terms.push({ key: 'unaccounted', label: 'unaccounted', hint, value: left });
   }
-  return { produced: b.produced, terms, losses, balanced: left === 0, settling: left < 0 };
+  return { produced: b.produced, terms, losses, balanced: left === 0 };
 }

@@ -1,5 +1,5 @@
 import { Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconCircleCheck, IconHourglassLow } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
 import type { Host } from '../../api/model';
 import { useLedger } from '../../api/queries';
 import { Panel } from '../../components/page';
@@ -25,13 +25,9 @@ export function HostLedger({ host }: { host: Host }) {
         {e && (
           <>
             <EquationLine equation={e} />
-            {e.settling ? (
-              <p className={css.verdict}>
-                <IconHourglassLow size={15} aria-hidden /> More has arrived than the latest heartbeat knew of. The next one settles it.
-              </p>
-            ) : !e.balanced ? (
+            {!e.balanced ? (
               <p className={css.verdict} data-bad>
-                <IconAlertTriangle size={15} aria-hidden /> It does not balance: something lost events without counting them. Please report it.
+                <IconAlertTriangle size={15} aria-hidden /> It does not balance: something lost or repeated events without counting them. Please report it.
               </p>
             ) : (
               <p className={css.verdict} data-good={e.losses.length === 0 || undefined}>

@@ -1,5 +1,5 @@
 import { Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconCircleCheck, IconHourglassLow } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
 import { Fragment } from 'react';
 import { Link } from 'react-router';
 import { useLedger } from '../../api/queries';
@@ -60,7 +60,7 @@ export function EquationLine({ equation: e }: { equation: Equation }) {
           <span className={css.sign} aria-hidden="true">
             {i === 0 ? '=' : t.value < 0 ? '−' : '+'}
           </span>
-          <div className={css.term} data-term={t.key} data-none={t.value === 0 || undefined} data-settling={t.value < 0 || undefined} title={t.hint}>
+          <div className={css.term} data-term={t.key} data-none={t.value === 0 || undefined} title={t.hint}>
             <dd>{exact(Math.abs(t.value))}</dd>
             <dt>{t.label}</dt>
           </div>
@@ -71,17 +71,10 @@ export function EquationLine({ equation: e }: { equation: Equation }) {
 }
 
 function Verdict({ equation: e }: { equation: Equation }) {
-  if (e.settling) {
-    return (
-      <p>
-        <IconHourglassLow size={15} aria-hidden /> More has arrived than the latest heartbeats knew of. The next ones settle it.
-      </p>
-    );
-  }
   if (!e.balanced) {
     return (
       <p data-bad>
-        <IconAlertTriangle size={15} aria-hidden /> The ledger does not balance: something lost events without counting them. Look at the hosts’ ledgers, and please report it.
+        <IconAlertTriangle size={15} aria-hidden /> The ledger does not balance: something lost or repeated events without counting them. Look at the hosts’ ledgers, and please report it.
       </p>
     );
   }

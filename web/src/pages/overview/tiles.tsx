@@ -52,9 +52,9 @@ function HostsTile({ overview: { hosts } }: { overview: Overview }) {
 }
 
 function LossTile({ overview }: { overview: Overview }) {
-  const { losses, balanced, settling } = equation(overview.ledger);
+  const { losses, balanced } = equation(overview.ledger);
   const lost = losses.reduce((n, l) => n + l.value, 0);
-  const good = lost === 0 && (balanced || settling);
+  const good = lost === 0 && balanced;
   const share = overview.ledger.produced > 0 ? (100 * lost) / overview.ledger.produced : 0;
   return (
     <a href="#ledger" className={css.tile} data-state={good ? 'good' : 'warn'}>
@@ -63,7 +63,7 @@ function LossTile({ overview }: { overview: Overview }) {
         <b>{lost === 0 ? 'No event lost' : `${exact(lost)} events lost`}</b>
         <span>
           {lost > 0 && `${share < 0.01 ? 'less than 0.01' : share.toFixed(2)} % `}of {compact(overview.ledger.produced)} produced
-          {!balanced && !settling && ', and the ledger does not balance'}
+          {!balanced && ', and the ledger does not balance'}
         </span>
       </span>
     </a>
