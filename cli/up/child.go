@@ -63,19 +63,20 @@ type Child struct {
 
 // Start keeps the program at path running with args until [Child.Stop] or the
 // end of ctx. Its output goes to log. Notice is called, from another goroutine,
-// with a sentence when it ended by itself and is started again.
+// with a sentence when it ended by itself and is started again. On Linux a
+// program whose parent was killed is asked to end by the kernel.
 func Start(ctx context.Context, path string, args []string, log io.Writer, notice func(string)) (*Child, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Child{
 		name: filepath.Base(path), path: path, args: args, log: log, notice: notice,
 		cancel: cancel, ended: make(chan struct{}),
 	}
-	cmd, err := c.begin(ctx)
-	if err != nil {
+	begun := make(chan error, 1)
+	go c.keep(ctx, begun)
+	if err := <-begun; err != nil {
 		cancel()
 		return nil, err
 	}
-	go c.keep(ctx, cmd)
 	return c, nil
 }
 
@@ -97,12 +98,20 @@ func (c *Child) begin(ctx context.Context) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// keep waits for the program and starts it again until ctx ends.
-func (c *Child) keep(ctx context.Context, cmd *exec.Cmd) {
+// keep starts the program, says on begun how that went, waits for it and starts
+// it again until ctx ends. The kernel takes the end of the thread that started a
+// program for the end of its parent, so the goroutine keeps its thread.
+func (c *Child) keep(ctx context.Context, begun chan<- error) {
 	defer close(c.ended)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd, err := c.begin(ctx)
+	if begun <- err; err != nil {
+		return
+	}
 	for wait := firstRestart; ; wait = min(2*wait, lastRestart) {
 		began := time.Now()
-		err := errors.New("it could not be started")
+		err = errors.New("it could not be started")
 		if cmd != nil {
 			err = cmd.Wait()
 		}

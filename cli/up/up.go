@@ -53,6 +53,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := o.complete(); err != nil {
 		return err
 	}
+	if err := o.alone(ctx); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(filepath.Join(o.Server, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
