@@ -15,24 +15,6 @@ import (
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
 
-// textRow is a row of alert_text.
-type textRow struct {
-	bun.BaseModel `bun:"table:alert_text"`
-
-	RowID  int64 `bun:"rowid"`
-	Search string
-}
-
-const (
-	// fewTexts is up to how many alerts that may have a text are looked up
-	// before the other filters. With more, the index does not help.
-	fewTexts = 20_000
-	// textsPerStatement is how many texts are read at once.
-	textsPerStatement = 1000
-	// maxCounted bounds the texts that are read to count alerts.
-	maxCounted = 2000
-)
-
 // Alerts implements [store.Alerts]. Ties are in the order of first storing.
 //
 // Where few alerts may have a text, these are looked up first. Alerts that pass
@@ -146,46 +128,6 @@ func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) 
 	return found, nil
 }
 
-// withText returns the numbers of the alerts that may have the text, or nil
-// when they are not few.
-func (s *Store) withText(ctx context.Context, text string) (map[int64]bool, error) {
-	candidates := s.read.NewSelect().Table("alert_docs").Column("seq").Where("search LIKE ? ESCAPE '!'", column.Contains(text)).Limit(fewTexts + 1)
-	if !s.postgres {
-		match := column.Trigrams(column.Fold(text))
-		if match == "" {
-			return nil, nil
-		}
-		candidates = s.read.NewSelect().Table("alert_text").ColumnExpr("rowid").Where("alert_text MATCH ?", match).Limit(fewTexts + 1)
-	}
-	var seqs []int64
-	if err := candidates.Scan(ctx, &seqs); err != nil || len(seqs) > fewTexts {
-		return nil, err
-	}
-	only := make(map[int64]bool, len(seqs))
-	for _, seq := range seqs {
-		only[seq] = true
-	}
-	return only, nil
-}
-
-// verify returns those of the alerts whose text matches the pattern, in their
-// order.
-func (s *Store) verify(ctx context.Context, seqs []int64, pattern string) ([]int64, error) {
-	matching := make(map[int64]bool)
-	for chunk := range slices.Chunk(seqs, textsPerStatement) {
-		var some []int64
-		err := s.read.NewSelect().Table("alert_docs").Column("seq").
-			Where("seq IN (?)", bun.List(chunk)).Where("search LIKE ? ESCAPE '!'", pattern).Scan(ctx, &some)
-		if err != nil {
-			return nil, err
-		}
-		for _, seq := range some {
-			matching[seq] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(seqs), func(seq int64) bool { return !matching[seq] }), nil
-}
-
 // find returns the first n alerts that pass the filter, behind a place in the
 // order. A pattern that is not "" must match their text.
 func (s *Store) find(ctx context.Context, f facet.Filter, pattern string, o store.AlertOrder, after *facet.Key, n int) ([]facet.Hit, error) {
@@ -255,7 +197,7 @@ func seqsOf(hits []facet.Hit) []int64 {
 
 // CountAlerts implements [store.Alerts]. Buckets begin at multiples of the
 // width since 1970; of more than 5,000 only the newest are returned. With a
-// text, at most the newest 2,000 alerts that may have it are counted.
+// text, at most the newest 5,000 alerts that may have it are counted.
 func (s *Store) CountAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
 	counts, err := s.countAlerts(ctx, f, width)
 	return counts, problem(err, "count alerts")
@@ -288,25 +230,4 @@ func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time
 		}
 	}
 	return counts, err
-}
-
-// newestWithText returns those whose text matches of the newest alerts that
-// pass the filter, and whether there are more than it has looked at.
-func (s *Store) newestWithText(ctx context.Context, f facet.Filter, pattern string) (only map[int64]bool, more bool, err error) {
-	hits, err := s.choose(ctx, f, store.NewestFirst, nil, maxCounted+1)
-	if err != nil {
-		return nil, false, err
-	}
-	if more = len(hits) > maxCounted; more {
-		hits = hits[:maxCounted]
-	}
-	seqs, err := s.verify(ctx, seqsOf(hits), pattern)
-	if err != nil {
-		return nil, false, err
-	}
-	only = make(map[int64]bool, len(seqs))
-	for _, seq := range seqs {
-		only[seq] = true
-	}
-	return only, more, nil
 }

@@ -45,7 +45,6 @@ type docRow struct {
 	Triaged   int64
 	TriagedBy string
 	Version   int64
-	Search    string
 	Doc       string
 }
 

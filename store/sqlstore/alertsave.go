@@ -204,21 +204,25 @@ func updateCase(ctx context.Context, tx bun.Tx, row *caseRow, columns ...string)
 func (r *caseRow) document() docRow {
 	return docRow{
 		Seq: r.Seq, Title: r.Title, Story: r.Story, HostName: r.HostName, FirstTime: r.FirstTime, Received: r.Received,
-		Triaged: r.Triaged, TriagedBy: r.TriagedBy, Version: r.Version, Search: column.Fold(r.Title, r.Story, r.HostName), Doc: r.Doc,
+		Triaged: r.Triaged, TriagedBy: r.TriagedBy, Version: r.Version, Doc: r.Doc,
 	}
 }
 
 func (s *Store) insertCases(ctx context.Context, tx bun.Tx, rows []*caseRow) error {
 	alerts, docs := make([]alertRow, len(rows)), make([]docRow, len(rows))
-	texts := make([]textRow, len(rows))
+	searches, texts := make([]searchRow, len(rows)), make([]textRow, len(rows))
 	for i, r := range rows {
 		alerts[i], docs[i] = r.alertRow, r.document()
-		texts[i] = textRow{RowID: r.Seq, Search: docs[i].Search}
+		searches[i] = searchRow{Seq: r.Seq, Search: column.Fold(r.Title, r.Story, r.HostName)}
+		texts[i] = textRow{RowID: r.Seq, Search: searches[i].Search}
 	}
 	if _, err := tx.NewInsert().Model(&alerts).Exec(ctx); err != nil {
 		return err
 	}
-	if _, err := tx.NewInsert().Model(&docs).Exec(ctx); err != nil || s.postgres {
+	if _, err := tx.NewInsert().Model(&docs).Exec(ctx); err != nil {
+		return err
+	}
+	if _, err := tx.NewInsert().Model(&searches).Exec(ctx); err != nil || s.postgres {
 		return err
 	}
 	_, err := tx.NewInsert().Model(&texts).Exec(ctx)

@@ -247,7 +247,7 @@ func TestSQLiteBackupInUse(t *testing.T) {
 // in each, and finds it again. Steps are for going up only: there is no way to
 // take a schema down.
 func TestOldSchemas(t *testing.T) {
-	const newest = 1
+	const newest = 2
 	name := filepath.Join("testdata", fmt.Sprintf("state-v%d.db.gz", newest))
 	if _, err := os.Stat(name); *update && errors.Is(err, os.ErrNotExist) {
 		writeGolden(t, name)

@@ -60,6 +60,8 @@ type Store struct {
 	facetsLock sync.RWMutex // guards facets and seenChange
 	facets     *facet.Index
 	seenChange int64 // the change of alert_clock that facets stand at; -1 before they are loaded
+
+	sample textSample
 }
 
 var _ store.State = (*Store)(nil)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
@@ -83,19 +82,4 @@ func Decode(text string, v any) error {
 		return fmt.Errorf("decode a stored %T: %w", v, err)
 	}
 	return nil
-}
-
-// Trigrams returns the query for the rows of alert_text that have all the
-// three-letter sequences of text, see https://sqlite.org/fts5.html; "" if text
-// is too short to have one.
-func Trigrams(text string) string {
-	letters := []rune(text)
-	var terms []string
-	for i := 0; i+3 <= len(letters); i++ {
-		term := `"` + strings.ReplaceAll(string(letters[i:i+3]), `"`, `""`) + `"`
-		if !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-	}
-	return strings.Join(terms, " AND ")
 }

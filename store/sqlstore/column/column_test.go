@@ -31,14 +31,6 @@ func TestPatternsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestTrigrams(t *testing.T) {
-	for text, want := range map[string]string{"": "", "ab": "", "ä€x": `"ä€x"`, `a"bc`: `"a""b" AND """bc"`, "aaaa": `"aaa"`} {
-		if got := Trigrams(text); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
-	}
-}
-
 func FuzzClean(f *testing.F) {
 	f.Add("a\x00\xff")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -60,6 +60,6 @@ func textIndex(ctx context.Context, c Config, db *sql.DB) error {
 		c.Log.Info("text search in alerts will be slow: PostgreSQL has no pg_trgm for us", "error", err)
 		return nil
 	}
-	_, err = db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS alert_docs_by_text ON alert_docs USING gin (search gin_trgm_ops)`)
+	_, err = db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS alert_search_by_text ON alert_search USING gin (search gin_trgm_ops)`)
 	return err
 }
