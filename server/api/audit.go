@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"time"
@@ -49,15 +50,31 @@ func (s *Server) noteRead(ctx context.Context, op operation, in any) error {
 	return s.note(ctx, op.evidence, objectOf(in), queryOf(ctx))
 }
 
-// noteRefusal notes that somebody asked for what they may not have. There is
-// nothing to be done when that fails but to say so.
+// noteRefusal notes that somebody known asked for what they may not have, or
+// that another site did so with their session. What strangers ask for is not
+// noted: they could fill the log. There is nothing to be done when noting fails
+// but to say so.
 func (s *Server) noteRefusal(ctx context.Context, op operation, cause error) {
-	if !refused(cause) {
+	if !refused(cause) || !s.recognise(front.Of(ctx)) {
 		return
 	}
 	if err := s.record(ctx, "request.refused", op.id, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
 		s.log.ErrorContext(ctx, "refusal not noted in the audit log", "operation", op.id, "error", err)
 	}
+}
+
+// recognise reports whether somebody known sends a request, or a browser in
+// their name.
+func (s *Server) recognise(q *front.Request) bool {
+	if q.Known {
+		return true
+	}
+	identity, err := s.People.Identify(q.R)
+	if err != nil && !errors.Is(err, account.ErrCSRF) {
+		return false
+	}
+	q.Identity, q.Known = identity, true
+	return true
 }
 
 // objectOf returns the uid that an input is about: that in the path, or the

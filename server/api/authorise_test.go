@@ -175,6 +175,33 @@ func TestLogonOfAnotherSiteIsRefused(t *testing.T) {
 	v.want(t, http.StatusForbidden, "POST", "/api/v1/session", `{"name":"admin","password":"`+password+`"}`, nil)
 }
 
+// TestStrangersDoNotFillTheAuditLog has somebody without any credential ask for
+// what is refused.
+func TestStrangersDoNotFillTheAuditLog(t *testing.T) {
+	f := newFixture(t)
+	stranger := &visitor{f: f, origin: "https://evil.example"}
+	stranger.want(t, http.StatusForbidden, "POST", "/api/v1/session", `{}`, nil)
+	stranger.want(t, http.StatusForbidden, "POST", "/api/v1/users", `{}`, nil)
+	stranger.cookie = strings.Repeat("A", 43)
+	stranger.want(t, http.StatusForbidden, "DELETE", "/api/v1/session", "", nil)
+	for _, query := range []string{"?error=denied", "?code=x&state=y", ""} {
+		stranger.want(t, http.StatusFound, "GET", "/api/v1/oidc/callback"+query, "", nil)
+	}
+	if entries := f.entries(t, ""); len(entries) != 0 {
+		t.Errorf("audit log: %+v", entries)
+	}
+	forged := f.logon(t, "responder")
+	forged.csrf, forged.origin = "", ""
+	before := len(f.entries(t, ""))
+	forged.want(t, http.StatusForbidden, "DELETE", "/api/v1/session", "", nil)
+	forged.origin = "https://evil.example"
+	forged.want(t, http.StatusForbidden, "DELETE", "/api/v1/session", "", nil)
+	entries := f.entries(t, "request.refused")
+	if len(entries) != 2 || len(f.entries(t, "")) != before+2 || entries[0].Actor != "responder" || entries[1].Actor != "responder" {
+		t.Errorf("a session used by another site: %+v", entries)
+	}
+}
+
 func TestRefusalsAreNoted(t *testing.T) {
 	f := newFixture(t)
 	v := &visitor{f: f, bearer: f.token(t, account.Reader)}

@@ -36,8 +36,9 @@ type State interface {
 // those of package account and store.
 type People interface {
 	// Identify says who sends r, by its token or session cookie:
-	// account.ErrUnauthenticated when nobody, account.ErrCSRF when the session
-	// is good and the request may come from elsewhere.
+	// account.ErrUnauthenticated when nobody; account.ErrCSRF, beside whose
+	// session it is, when the session is good and the request may come from
+	// elsewhere.
 	Identify(r *http.Request) (account.Identity, error)
 	// Check is Identify without its effects: it does not count as a use of
 	// the session.

@@ -56,9 +56,8 @@ func (s *Server) admit(q *front.Request, op operation) error {
 	return nil
 }
 
-// refused reports whether err is a refusal that the audit log should know:
-// somebody known who may not, or a request from elsewhere. Requests without a
-// credential are noise that anyone can make without end.
+// refused reports whether err is a refusal that the audit log should know of
+// somebody known: they may not, or the request is from elsewhere.
 func refused(err error) bool {
 	return errors.Is(err, account.ErrForbidden) || errors.Is(err, account.ErrCSRF)
 }

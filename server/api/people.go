@@ -108,10 +108,14 @@ func (s *Server) finishOIDC(ctx context.Context, in *oidcReply) (*redirectBody, 
 	return &redirectBody{"/"}, nil
 }
 
-// failedProvider notes a logon by way of the provider that came to nothing.
+// failedProvider sends a browser back whose logon by way of the provider came to
+// nothing. The audit log notes it when the provider vouched for somebody who may
+// not come in; all else strangers can make happen without end.
 func (s *Server) failedProvider(ctx context.Context, cause error) (*redirectBody, error) {
-	if err := s.failedLogon(ctx, "", cause); !errors.Is(err, cause) {
-		return nil, err
+	if errors.Is(cause, account.ErrForbidden) {
+		if err := s.failedLogon(ctx, "", cause); !errors.Is(err, cause) {
+			return nil, err
+		}
 	}
 	s.log.WarnContext(ctx, "logon with the OpenID provider refused", "reason", cause)
 	return &redirectBody{loginPage(cause)}, nil

@@ -85,8 +85,8 @@ func New(c Config) (*People, error) {
 
 // Identify says who sends r. A request with an Authorization header is judged
 // by that alone. It returns [account.ErrUnauthenticated] when nobody known
-// sends it, and [account.ErrCSRF] when a request that changes something comes
-// with a session but not with its CSRF token.
+// sends it, and [account.ErrCSRF], beside whose session it is, when a request
+// that changes something comes with a session but not with its CSRF token.
 func (p *People) Identify(r *http.Request) (account.Identity, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return p.byToken(r.Context(), header)
@@ -96,7 +96,7 @@ func (p *People) Identify(r *http.Request) (account.Identity, error) {
 		return account.Identity{}, err
 	}
 	if !s.proves(r) {
-		return account.Identity{}, fmt.Errorf("%w: it lacks the session's CSRF token", account.ErrCSRF)
+		return s.identity, fmt.Errorf("%w: it lacks the session's CSRF token", account.ErrCSRF)
 	}
 	return s.identity, s.touch(r.Context())
 }
