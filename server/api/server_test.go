@@ -153,6 +153,15 @@ func TestSettingsKeepTheirSecret(t *testing.T) {
 		t.Errorf("an old version: status %d, want 412", w.Code)
 	}
 	v.want(t, http.StatusUnprocessableEntity, "PATCH", "/api/v1/settings", `{"oidc":{"issuer":"http://id.example","client_id":"c"}}`, nil)
+	elsewhere := v.want(t, http.StatusUnprocessableEntity, "PATCH", "/api/v1/settings", `{"oidc":{"issuer":"https://other.example","client_id":"c"}}`, nil)
+	if !strings.Contains(elsewhere.Body.String(), "https://id.example") || told.OIDC.Issuer != "https://id.example" {
+		t.Errorf("the secret would go to another issuer: %s", elsewhere.Body)
+	}
+	v.want(t, http.StatusOK, "PATCH", "/api/v1/settings", `{"oidc":{"issuer":""}}`, nil)
+	if told.OIDC.ClientSecret != "" {
+		t.Error("the secret outlives its provider")
+	}
+	v.want(t, http.StatusOK, "PATCH", "/api/v1/settings", `{"oidc":{"issuer":"https://other.example","client_id":"c"}}`, nil)
 	for _, e := range f.entries(t, "settings.update") {
 		if strings.Contains(e.Detail, "hidden") {
 			t.Errorf("the secret is in the audit log: %s", e.Detail)

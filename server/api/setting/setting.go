@@ -53,7 +53,9 @@ func Change(ctx context.Context, st store.Settings, expected int64, q api.Settin
 	if expected != store.AnyVersion && expected != version {
 		return settings, 0, fmt.Errorf("settings: %w", store.ErrConflict)
 	}
-	apply(&settings, q)
+	if err := apply(&settings, q); err != nil {
+		return settings, 0, err
+	}
 	if err := checkProvider(settings.OIDC); err != nil {
 		return settings, 0, err
 	}
@@ -75,7 +77,7 @@ func Shown(settings api.Settings) api.Settings {
 }
 
 // apply applies an update.
-func apply(settings *api.Settings, q api.SettingsUpdate) {
+func apply(settings *api.Settings, q api.SettingsUpdate) error {
 	if q.Retention != nil {
 		settings.Retention = *q.Retention
 	}
@@ -83,16 +85,33 @@ func apply(settings *api.Settings, q api.SettingsUpdate) {
 		settings.SessionHours = *q.SessionHours
 	}
 	if q.OIDC == nil {
-		return
+		return nil
 	}
-	secret := settings.OIDC.ClientSecret
-	if q.OIDC.ClientSecret != "" {
-		secret = q.OIDC.ClientSecret
+	secret, err := keptSecret(settings.OIDC, *q.OIDC)
+	if err != nil {
+		return err
 	}
 	settings.OIDC = api.OIDC{
 		Name: q.OIDC.Name, Issuer: q.OIDC.Issuer, ClientID: q.OIDC.ClientID, ClientSecret: secret,
 		UserClaim: q.OIDC.UserClaim, RoleClaim: q.OIDC.RoleClaim, Roles: q.OIDC.Roles, Scopes: q.OIDC.Scopes,
 	}
+	return nil
+}
+
+// keptSecret returns the client secret that an update leaves. The present one
+// is sent to no other issuer: who changes settings cannot see it, and must not
+// learn it by naming a provider of their own.
+func keptSecret(present api.OIDC, update api.OIDCUpdate) (string, error) {
+	switch {
+	case update.Issuer == "": // no provider any more
+		return "", nil
+	case update.ClientSecret != "":
+		return update.ClientSecret, nil
+	case present.ClientSecret != "" && update.Issuer != present.Issuer:
+		return "", fmt.Errorf("%w: oidc.client_secret: the present one is for %s; give the new provider's, or remove the provider first",
+			account.ErrInvalid, present.Issuer)
+	}
+	return present.ClientSecret, nil
 }
 
 // checkProvider says what is wrong with an OpenID provider.
