@@ -106,7 +106,7 @@ type gateway struct {
 type hostLimits struct {
 	beats, messages bucket
 	refusals        bucket // answers to frames that found no room
-	excess          bucket // frames that found no room at all
+	excess          bucket // what found no room or was refused unread
 	heard           time.Time
 }
 
@@ -232,41 +232,53 @@ func (g *gateway) look() {
 }
 
 // receive routes a message of an agent. It is called for one message after the
-// other and never waits.
+// other and never waits. Who goes on sending what finds no room is cut off.
 func (g *gateway) receive(msg *nats.Msg) {
 	host, kind, ok := wire.Sender(msg.Subject)
-	switch {
-	case !ok:
+	if !ok {
 		g.counters.refuse(ReasonKind)
 		return
-	case !ownInbox(host, msg.Reply):
-		g.counters.refuse(ReasonReply)
-		return
-	case !g.handler.Known(host):
+	}
+	own := ownInbox(host, msg.Reply)
+	if !g.handler.Known(host) {
 		g.counters.refuse(ReasonHost)
-		g.answer(msg, wire.Ack{Code: wire.Busy, Reason: "this host is revoked or not enrolled at this server", RetryMS: retryTold})
+		if own {
+			g.answer(msg, wire.Ack{Code: wire.Busy, Reason: "this host is revoked or not enrolled at this server", RetryMS: retryTold})
+		}
 		return
 	}
 	now := time.Now()
 	limits := g.hear(host, now)
+	if own && g.route(host, kind, msg, limits, now) {
+		return
+	}
+	if !own {
+		g.counters.refuse(ReasonReply)
+	}
+	if !limits.excess.take(now) {
+		limits.excess = newBucket(excessRate, excessBurst)
+		g.cut(host)
+	}
+}
+
+// route puts a message into the line of its host, or refuses it and returns
+// false.
+func (g *gateway) route(host event.HostID, kind string, msg *nats.Msg, limits *hostLimits, now time.Time) bool {
 	switch kind {
 	case wire.Events:
 		if g.frames.Push(host, msg) {
-			return
+			return true
 		}
 		g.counters.busy.Add(1)
 		if limits.refusals.take(now) {
 			g.answer(msg, busy(retryQueue, "too many frames of this host are waiting"))
 		}
-		if !limits.excess.take(now) {
-			limits.excess = newBucket(excessRate, excessBurst)
-			g.cut(host)
-		}
+		return false
 	case wire.Heartbeat, wire.Fetch, wire.Results:
-		g.receiveMessage(host, kind, msg, limits, now)
-	default:
-		g.counters.refuse(ReasonKind)
+		return g.routeMessage(host, kind, msg, limits, now)
 	}
+	g.counters.refuse(ReasonKind)
+	return false
 }
 
 // ownInbox reports whether a reply would go to the host itself. The server may
@@ -302,8 +314,8 @@ func (g *gateway) cut(host event.HostID) {
 	g.cutting.Go(func() { g.backend.disconnect(host) })
 }
 
-// receiveMessage takes what is no frame.
-func (g *gateway) receiveMessage(host event.HostID, kind string, msg *nats.Msg, limits *hostLimits, now time.Time) {
+// routeMessage is route for what is no frame.
+func (g *gateway) routeMessage(host event.HostID, kind string, msg *nats.Msg, limits *hostLimits, now time.Time) bool {
 	limit := &limits.messages
 	if kind == wire.Heartbeat {
 		limit = &limits.beats
@@ -311,13 +323,17 @@ func (g *gateway) receiveMessage(host event.HostID, kind string, msg *nats.Msg, 
 	switch {
 	case !limit.take(now):
 		g.counters.refuse(ReasonRate)
+		return false
 	case len(msg.Data) > wire.MaxMessage:
 		g.counters.refuse(ReasonOversized)
 		g.answer(msg, wire.Ack{Code: wire.Refused, Reason: wire.ErrOversized.Error()})
+		return false
 	case !g.messages.Push(host, msg):
 		g.counters.refuse(ReasonRate)
 		g.answer(msg, busy(retryQueue, "too many messages of this host are waiting"))
+		return false
 	}
+	return true
 }
 
 // size is the bytes that a message counts for in a queue.

@@ -366,6 +366,34 @@ func TestFloodDelaysNobodyElse(t *testing.T) {
 	}
 }
 
+// TestFloodsOfAnyKindAreCutOff sends what is refused without end.
+func TestFloodsOfAnyKindAreCutOff(t *testing.T) {
+	f := start(t)
+	for number, flood := range []struct {
+		name string
+		send func(a *agent) error
+	}{
+		{"heartbeats", func(a *agent) error { return a.Publish(wire.Up(a.host, wire.Heartbeat), nil) }},
+		{"requests", func(a *agent) error { return a.Publish(wire.Up(a.host, wire.Fetch), nil) }},
+		{"unknown kinds", func(a *agent) error { return a.Publish(wire.Up(a.host, "invented"), nil) }},
+		{"foreign inboxes", func(a *agent) error { return a.PublishRequest(wire.Up(a.host, wire.Events), "_INBOX.other", nil) }},
+	} {
+		t.Run(flood.name, func(t *testing.T) {
+			a := f.enrol(t, number+1, nats.NoReconnect())
+			before := f.Stats().Cut
+			eventually(t, "the host is disconnected", func() bool {
+				for range 1000 {
+					_ = flood.send(a) // fails once it is disconnected
+				}
+				return a.IsClosed()
+			})
+			if f.Stats().Cut == before {
+				t.Error("that is not counted")
+			}
+		})
+	}
+}
+
 func TestDisconnectEndsOneHostOnly(t *testing.T) {
 	f := start(t)
 	quiet, loud := f.enrol(t, 1, nats.NoReconnect()), f.enrol(t, 2, nats.NoReconnect())
