@@ -10,10 +10,14 @@ import (
 
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
+
+// maxCounted bounds the texts that are read to count alerts.
+const maxCounted = 5000
 
 // Alerts implements [store.Alerts]. Ties are in the order of first storing.
 //
@@ -35,12 +39,12 @@ func (s *Store) alerts(ctx context.Context, f store.AlertFilter, o store.AlertOr
 	if err != nil {
 		return l, err
 	}
-	filter, verify, err := s.facetFilter(ctx, f)
+	filter, text, err := s.facetFilter(ctx, f)
 	if err != nil {
 		return l, err
 	}
 	n := limit(p)
-	hits, err := s.find(ctx, filter, verify, o, after, n+1)
+	hits, err := s.find(ctx, filter, text, o, after, n+1)
 	if err != nil {
 		return l, err
 	}
@@ -76,9 +80,9 @@ func parseAlertCursor(o store.AlertOrder, text string) (*facet.Key, error) {
 	return &facet.Key{First: n[0], Second: n[1], Seq: n[2]}, nil
 }
 
-// facetFilter turns a filter into one for facets. Where there is a pattern it
-// has to match the texts of what the facets choose.
-func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter facet.Filter, pattern string, err error) {
+// facetFilter turns a filter into one for facets. A text that is not "" must
+// occur in what the facets choose.
+func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter facet.Filter, text string, err error) {
 	filter.AlertFilter = cleanFilter(f)
 	if len(f.ExcludeIDs) > 0 {
 		if filter.Exclude, err = s.seqs(ctx, f.ExcludeIDs); err != nil {
@@ -88,11 +92,11 @@ func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter fa
 	if f.Text == "" {
 		return filter, "", nil
 	}
-	filter.Only, err = s.withText(ctx, f.Text)
-	if filter.Only != nil && s.postgres { // whose index checks what it finds
+	only, sure, err := s.texts.Candidates(ctx, f.Text)
+	if filter.Only = only; sure {
 		return filter, "", err
 	}
-	return filter, column.Contains(f.Text), err
+	return filter, f.Text, err
 }
 
 // cleanFilter has the texts of a filter compare with what was stored.
@@ -129,19 +133,19 @@ func (s *Store) seqs(ctx context.Context, ids []string) (map[int64]bool, error) 
 }
 
 // find returns the first n alerts that pass the filter, behind a place in the
-// order. A pattern that is not "" must match their text.
-func (s *Store) find(ctx context.Context, f facet.Filter, pattern string, o store.AlertOrder, after *facet.Key, n int) ([]facet.Hit, error) {
-	if pattern == "" {
+// order. A text that is not "" must occur in theirs.
+func (s *Store) find(ctx context.Context, f facet.Filter, text string, o store.AlertOrder, after *facet.Key, n int) ([]facet.Hit, error) {
+	if text == "" {
 		return s.choose(ctx, f, o, after, n)
 	}
 	var found []facet.Hit
-	for try := n; ; try = min(2*try, max(n, textsPerStatement)) { // most often the first have it
+	for try := n; ; try = min(2*try, max(n, alerttext.TextsPerStatement)) { // most often the first have it
 		hits, err := s.choose(ctx, f, o, after, try)
 		if err != nil || len(hits) == 0 {
 			return found, err
 		}
 		after = &hits[len(hits)-1].Key
-		seqs, err := s.verify(ctx, seqsOf(hits), pattern)
+		seqs, err := s.texts.Matching(ctx, seqsOf(hits), text)
 		if err != nil {
 			return nil, err
 		}
@@ -205,13 +209,13 @@ func (s *Store) CountAlerts(ctx context.Context, f store.AlertFilter, width time
 
 func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time.Duration) (store.AlertCounts, error) {
 	var counts store.AlertCounts
-	filter, pattern, err := s.facetFilter(ctx, f)
+	filter, text, err := s.facetFilter(ctx, f)
 	if err != nil {
 		return counts, err
 	}
 	bounded := false
-	if pattern != "" {
-		if filter.Only, bounded, err = s.newestWithText(ctx, filter, pattern); err != nil {
+	if text != "" {
+		if filter.Only, bounded, err = s.newestWithText(ctx, filter, text); err != nil {
 			return counts, err
 		}
 	}
@@ -230,4 +234,25 @@ func (s *Store) countAlerts(ctx context.Context, f store.AlertFilter, width time
 		}
 	}
 	return counts, err
+}
+
+// newestWithText returns those whose text matches of the newest alerts that
+// pass the filter, and whether there are more than it has looked at.
+func (s *Store) newestWithText(ctx context.Context, f facet.Filter, text string) (only map[int64]bool, more bool, err error) {
+	hits, err := s.choose(ctx, f, store.NewestFirst, nil, maxCounted+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(hits) > maxCounted; more {
+		hits = hits[:maxCounted]
+	}
+	seqs, err := s.texts.Matching(ctx, seqsOf(hits), text)
+	if err != nil {
+		return nil, false, err
+	}
+	only = make(map[int64]bool, len(seqs))
+	for _, seq := range seqs {
+		only[seq] = true
+	}
+	return only, more, nil
 }

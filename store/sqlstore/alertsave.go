@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
@@ -210,11 +211,10 @@ func (r *caseRow) document() docRow {
 
 func (s *Store) insertCases(ctx context.Context, tx bun.Tx, rows []*caseRow) error {
 	alerts, docs := make([]alertRow, len(rows)), make([]docRow, len(rows))
-	searches, texts := make([]searchRow, len(rows)), make([]textRow, len(rows))
+	texts := make([]alerttext.Row, len(rows))
 	for i, r := range rows {
 		alerts[i], docs[i] = r.alertRow, r.document()
-		searches[i] = searchRow{Seq: r.Seq, Search: column.Fold(r.Title, r.Story, r.HostName)}
-		texts[i] = textRow{RowID: r.Seq, Search: searches[i].Search}
+		texts[i] = alerttext.Row{Seq: r.Seq, Search: column.Fold(r.Title, r.Story, r.HostName)}
 	}
 	if _, err := tx.NewInsert().Model(&alerts).Exec(ctx); err != nil {
 		return err
@@ -222,11 +222,7 @@ func (s *Store) insertCases(ctx context.Context, tx bun.Tx, rows []*caseRow) err
 	if _, err := tx.NewInsert().Model(&docs).Exec(ctx); err != nil {
 		return err
 	}
-	if _, err := tx.NewInsert().Model(&searches).Exec(ctx); err != nil || s.postgres {
-		return err
-	}
-	_, err := tx.NewInsert().Model(&texts).Exec(ctx)
-	return err
+	return s.texts.Insert(ctx, tx, texts)
 }
 
 func (s *Store) dropAlerts(ctx context.Context, tx bun.Tx, seqs []int64, change int64) error {
@@ -238,10 +234,8 @@ func (s *Store) dropAlerts(ctx context.Context, tx bun.Tx, seqs []int64, change 
 		if _, err := tx.NewInsert().Model(&gone).Exec(ctx); err != nil {
 			return err
 		}
-		if !s.postgres {
-			if _, err := tx.NewDelete().Table("alert_text").Where("rowid IN (?)", bun.List(chunk)).Exec(ctx); err != nil {
-				return err
-			}
+		if err := s.texts.Forget(ctx, tx, chunk); err != nil {
+			return err
 		}
 		// Documents and comments go with the rows that they belong to.
 		if _, err := tx.NewDelete().Model((*alertRow)(nil)).Where("seq IN (?)", bun.List(chunk)).Exec(ctx); err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/conn"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
@@ -61,7 +62,7 @@ type Store struct {
 	facets     *facet.Index
 	seenChange int64 // the change of alert_clock that facets stand at; -1 before they are loaded
 
-	sample textSample
+	texts *alerttext.Index
 }
 
 var _ store.State = (*Store)(nil)
@@ -92,6 +93,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		dialect = pgdialect.New()
 	}
 	s.write, s.read = bun.NewDB(databases.Write, dialect), bun.NewDB(databases.Read, dialect)
+	s.texts = alerttext.New(s.read, s.postgres)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.warm(ctx) })
 	return s, nil
