@@ -117,8 +117,11 @@ const users = ['root', 'www-data', 'alice', 'deploy', 'postgres'];
 const day = 24 * 3600_000;
 const never = '0001-01-01T00:00:00Z';
 
-export function makeHosts(next: () => number, now: number): S['Host'][] {
-  return names.map((name, i) => host(next, now, name, i));
+/** A name that a host may give itself. */
+const nasty = `srv\u202e\u200b<b>x</b>-${'long'.repeat(60)}`;
+
+export function makeHosts(next: () => number, now: number, hostile: boolean): S['Host'][] {
+  return names.map((name, i) => host(next, now, hostile && i % 4 === 1 ? nasty : name, i));
 }
 
 function host(next: () => number, now: number, name: string, i: number): S['Host'] {
@@ -138,11 +141,11 @@ function host(next: () => number, now: number, name: string, i: number): S['Host
     last_seen_time: new Date(now - (silent ? 47 * 60_000 : next() * 12_000)).toISOString(), version: 1,
     heartbeat: {
       time: new Date(now - 5000).toISOString(), hostname: name, os: i % 4 ? 'Debian GNU/Linux 12 (bookworm)' : 'Ubuntu 24.04.3 LTS', kernel: '6.12.41-amd64', arch: 'amd64',
-      addresses: [`10.20.${i}.${10 + i}`], agent: 'v0.3.0', boot_uid: hex(next, 16), started_time: new Date(now - 3 * day).toISOString(), policy_version: 4,
+      addresses: [`10.20.${i}.${10 + i}`], agent: 'v0.3.0', boot_uid: hex(next, 16), started_time: new Date(now - 3 * day).toISOString(), policy_version: 4 + i, bundles: { rules: hex(next, 64) },
       resident_bytes: 41_000_000 + i * 310_000, cpu_seconds: 1200 + i * 20,
       features: [
         feature('audit', i === 0 || i === 3 ? 'degraded' : 'running', i === 0 || i === 3 ? 'auditd keeps the audit socket; records come by its dispatcher' : ''),
-        feature('perf'), feature('netsense'), feature('authlog', i === 11 ? 'failed' : 'running', i === 11 ? 'read /var/log/auth.log: permission denied' : ''), feature('procfs', 'off'),
+        feature('perf'), feature('netsense'), feature('authlog', i === 11 ? 'failed' : 'running', i === 11 ? 'read /var/log/auth.log: permission denied' : ''), feature('procfs', 'off'), i === 0 ? refused(feature('transport', 'degraded')) : feature('transport'),
       ],
       ledger: {
         epoch: hex(next, 16), produced, combined, queued: waiting % 40, sequenced: produced - combined - lost, spooled: waiting, acknowledged: stored, dropped: lost ? { kernel_lost: lost } : {},
@@ -152,6 +155,13 @@ function host(next: () => number, now: number, name: string, i: number): S['Host
     intake: { epoch: hex(next, 16), sequence: Math.floor(produced / 300), events: stored, stored, dropped: {}, earlier: 0, repeated: 3 },
   };
 }
+
+/** refused is the connection of a host that could not use the server's rules. */
+const refused = (f: S['Feature']): S['Feature'] => ({
+  ...f, detail: 'connected',
+  warnings: [{ code: 'bundle-refused', text: 'bundle rules is refused and the one before stays in force: rules/own/tmp-exec.yml: detection: the condition names "selektion", which is not there' }],
+  counters: [{ name: 'bundles_refused', value: 1 }],
+});
 
 export function balance(h: S['Host']): S['Balance'] {
   const l = h.heartbeat?.ledger;

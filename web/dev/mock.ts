@@ -10,20 +10,26 @@ import { around, balance, kinds, makeAlert, makeHosts, random } from './data.ts'
 import { rulePath, workRoutes } from './work.ts';
 
 type S = components['schemas'];
-type Reply = { status?: number; body?: unknown };
+type Reply = { status?: number; body?: unknown; tag?: string };
 type Route = [method: string, path: RegExp, answer: (r: Request) => Reply];
 
 interface Request {
   part: string;
   query: URLSearchParams;
   body: Record<string, unknown>;
+  /** If-Match. */
+  match: string;
 }
 
 const now = Date.now();
 const empty = process.env['HOLDFAST_MOCK'] === 'empty';
 const next = random(7);
-const trouble = process.env['HOLDFAST_MOCK'] === 'trouble' ? [{ code: 'disk_low', text: 'The data folder has 2 % of its disk free. Make room, or shorten retention under Settings.' }] : [];
-const hosts = empty ? [] : makeHosts(next, now);
+const troubled = process.env['HOLDFAST_MOCK'] === 'trouble';
+const trouble = !troubled ? [] : [
+  { code: 'ingest_stalled', text: 'Ingestion does not get on: write segment: no space left on device. Nothing is lost, agents and stream keep what comes, and it is tried again by itself.' },
+  { code: 'stream_filling', text: 'The stream holds 3865470566 of at most 4294967296 bytes: events come faster than they are stored. When it is full, agents keep their events.' },
+];
+const hosts = empty ? [] : makeHosts(next, now, troubled);
 const total = empty ? 0 : Number(process.env['HOLDFAST_MOCK_ALERTS'] ?? 8000);
 const alerts: S['Alert'][] = Array.from({ length: total }, (_, i) => makeAlert(next, hosts, now - 60_000 - next() ** 2.2 * 30 * 24 * 3600_000, i % 200 === 3));
 const comments: S['Comment'][] = [];
@@ -98,7 +104,10 @@ function widthOf(bucket: string): number {
 }
 
 function counts(q: URLSearchParams): Reply {
-  const list = chosen(q);
+  const all = chosen(q);
+  // A text is looked for in the newest only, as on the real server.
+  const bounded = (q.get('text') ?? '') !== '' && all.length > 2000;
+  const list = bounded ? ordered(all, '-last_time').slice(0, 2000) : all;
   const group = (key: (a: S['Alert']) => string) => Object.fromEntries(tally(list, key, key).map((c) => [c.key, c.count]));
   const width = widthOf(q.get('bucket') ?? '');
   const over: S['AlertCounts']['over_time'] = [];
@@ -113,7 +122,7 @@ function counts(q: URLSearchParams): Reply {
   return {
     body: {
       total: list.length, by_severity: group((a) => a.severity), by_status: group((a) => a.status),
-      top_types: tally(list, (a) => a.alert_type, (a) => a.title), top_hosts: tally(list, (a) => a.host ?? '', (a) => a.host_name), over_time: over,
+      top_types: tally(list, (a) => a.alert_type, (a) => a.title), top_hosts: tally(list, (a) => a.host ?? '', (a) => a.host_name), over_time: over, ...(bounded ? { at_least: true } : {}),
     },
   };
 }
@@ -276,8 +285,8 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   let reply: Reply = problem(404, 'Not Found', `${req.method} ${url.pathname}: the made-up server of web/dev does not know this.`);
   if (!session && !open) reply = problem(401, 'Unauthorized', 'You are not signed in.');
   else if (req.method !== 'GET' && !open && req.headers['x-csrf-token'] !== 'csrf-token') reply = problem(403, 'Forbidden', 'The CSRF token is missing.');
-  else if (route) reply = route[2]({ part: route[1].exec(path)?.[1] ?? '', query: url.searchParams, body });
-  res.writeHead(reply.status ?? 200, { 'Content-Type': (reply.status ?? 200) >= 400 ? 'application/problem+json' : 'application/json' });
+  else if (route) reply = route[2]({ part: route[1].exec(path)?.[1] ?? '', query: url.searchParams, body, match: req.headers['if-match'] ?? '*' });
+  res.writeHead(reply.status ?? 200, { 'Content-Type': (reply.status ?? 200) >= 400 ? 'application/problem+json' : 'application/json', ...(reply.tag ? { ETag: reply.tag } : {}) });
   res.end(reply.body === undefined ? undefined : JSON.stringify(reply.body));
 }
 

@@ -3,12 +3,14 @@ import type { components } from '../src/api/schema.ts';
 import { around, makeAlert } from './data.ts';
 
 type S = components['schemas'];
-type Reply = { status?: number; body?: unknown };
+type Reply = { status?: number; body?: unknown; tag?: string };
 
 interface Request {
   part: string;
   query: URLSearchParams;
   body: Record<string, unknown>;
+  /** If-Match. */
+  match: string;
 }
 
 /** World is what the made-up server has. */
@@ -174,6 +176,41 @@ function peopleRoutes(w: World): Route[] {
   ];
 }
 
+function policyRoutes(w: World): Route[] {
+  let version = 3;
+  let policies: S['Assignments'] = {
+    assignments: [
+      { policy: { heartbeat_seconds: 30 } },
+      { labels: { group: 'web' }, policy: { heartbeat_seconds: 30, disable: ['netsense'], spool_bytes: 2 ** 30 } },
+      { labels: { env: 'staging', group: 'build' }, policy: { only: ['perf', 'authlog'] } },
+      { host: w.hosts[3]?.uid ?? '', policy: { raw_records: true } },
+    ],
+  };
+  const known = ['audit', 'authlog', 'netsense', 'perf', 'procfs'];
+  const wrong = ({ assignments }: S['Assignments']): string => {
+    for (const [i, { host, policy: p }] of assignments.entries()) {
+      const odd = [...(p.only ?? []), ...(p.disable ?? [])].find((f) => !known.includes(f));
+      if (odd) return `assignment ${i + 1}: policy: only: there is no feature "${odd}"; there are ${known.join(', ')}`;
+      if (p.heartbeat_seconds && (p.heartbeat_seconds < 5 || p.heartbeat_seconds > 3600)) return `assignment ${i + 1}: policy: heartbeat_seconds: ${p.heartbeat_seconds} is not between 5 and 3600`;
+      if (p.spool_bytes && p.spool_bytes < 2 ** 24) return `assignment ${i + 1}: policy: spool_bytes: ${p.spool_bytes} is less than 16 MiB`;
+      if (host && !w.hosts.some((h) => h.uid === host)) return `assignment ${i + 1}: there is no host "${host}"`;
+    }
+    return '';
+  };
+  return [
+    ['GET', /^policies$/, () => ({ body: policies, tag: `"${version}"` })],
+    ['PUT', /^policies$/, ({ body, match }) => {
+      const next = body as unknown as S['Assignments'];
+      const said = wrong(next);
+      if (said) return problem(422, 'Unprocessable Entity', `invalid: ${said}`);
+      if (match !== '*' && match !== `"${version}"`) return problem(412, 'Precondition Failed', 'changed by somebody else meanwhile');
+      policies = next;
+      version++;
+      return { body: policies, tag: `"${version}"` };
+    }],
+  ];
+}
+
 function serverRoutes(w: World): Route[] {
   const settings: S['Settings'] = {
     retention_days: { events: 30, alerts: 365, audit: 730 }, session_hours: 12,
@@ -197,4 +234,4 @@ function serverRoutes(w: World): Route[] {
 }
 
 /** workRoutes are the routes that this file answers. */
-export const workRoutes = (w: World): Route[] => [...hostRoutes(w), ...simulationRoutes(w), ...peopleRoutes(w), ...serverRoutes(w)];
+export const workRoutes = (w: World): Route[] => [...hostRoutes(w), ...simulationRoutes(w), ...peopleRoutes(w), ...policyRoutes(w), ...serverRoutes(w)];

@@ -2,11 +2,19 @@
 export class ApiError extends Error {
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
+  /** Where in the request the fault lies, "assignments[1].policy.only"; "" where the server does not say. */
+  readonly where: string;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, where = '') {
     super(message);
     this.name = 'ApiError';
     this.status = status;
+    this.where = where;
+  }
+
+  /** Somebody else changed meanwhile what a change builds on. */
+  get conflict(): boolean {
+    return this.status === 412;
   }
 
   /** No answer came: server down, or no network. */
@@ -36,15 +44,18 @@ export function problemError(status: number, body: unknown): ApiError {
     errors?: unknown;
   };
   const text = (v: unknown) => (typeof v === 'string' && v !== '' ? v : undefined);
-  const details = Array.isArray(problem.errors)
-    ? problem.errors.map((e: { message?: unknown }) => text(e?.message)).filter((m) => m !== undefined)
-    : [];
+  const faults = (Array.isArray(problem.errors) ? problem.errors : []).map((e: { message?: unknown; location?: unknown } | null) => ({
+    message: text(e?.message),
+    where: text(e?.location)?.replace(/^body\.?/, '') ?? '',
+  }));
+  // A fault deep in a document is worth nothing without its place.
+  const details = faults.map(({ message, where }) => message && (where.includes('.') ? `${where}: ${message}` : message));
   const message =
     [text(problem.detail), ...details].filter((m) => m !== undefined).join(': ') ||
     sentences[status] ||
     text(problem.title) ||
     `The server answered with status ${status}.`;
-  return new ApiError(status, message.slice(0, 1000));
+  return new ApiError(status, message.slice(0, 1000), faults[0]?.where.slice(0, 200));
 }
 
 /** offlineError is for requests that got no answer at all. */

@@ -28,5 +28,6 @@ export const keys = {
   tokens: ['tokens'] as const,
   enrolTokens: ['enroll-tokens'] as const,
   settings: ['settings'] as const,
+  policies: ['policies'] as const,
   auditLog: (query: object) => ['audit-log', query] as const,
 };

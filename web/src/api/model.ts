@@ -35,6 +35,8 @@ export type Token = Schemas['Token'];
 export type Settings = Schemas['Settings'];
 export type SettingsUpdate = Schemas['SettingsUpdate'];
 export type AuditEntry = Schemas['AuditEntry'];
+export type Policy = Schemas['Policy'];
+export type Assignment = Schemas['Assignment'];
 
 /** Severities from the worst down. */
 export const severities = ['high', 'medium', 'low', 'informational'] as const;

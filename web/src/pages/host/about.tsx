@@ -1,8 +1,10 @@
 import { ActionIcon, Button, Group, Modal, Textarea, Tooltip } from '@mantine/core';
-import { IconPencil } from '@tabler/icons-react';
+import { IconAlertTriangle, IconPencil } from '@tabler/icons-react';
 import { type FormEvent, useState } from 'react';
+import { Link } from 'react-router';
 import { useLabels } from '../../api/hosts';
-import type { Host } from '../../api/model';
+import type { Heartbeat, Host } from '../../api/model';
+import { usePolicies } from '../../api/policies';
 import { CopyButton } from '../../components/copy';
 import { HostText } from '../../components/hosttext';
 import { KeyValue } from '../../components/keyvalue';
@@ -12,7 +14,9 @@ import { useReason } from '../../components/rolebutton';
 import { TimeAgo } from '../../components/timeago';
 import { useToast } from '../../components/toast';
 import { parseLabels, writeLabels } from '../../text/labels';
-import { bytes } from '../../text/numbers';
+import { bytes, exact } from '../../text/numbers';
+import { counts, policyOf, sentence } from '../../text/policies';
+import { fold, visible } from '../../text/safe';
 import { span } from '../../text/time';
 import css from './host.module.css';
 
@@ -32,7 +36,8 @@ export function About({ host }: { host: Host }) {
           ['Last seen', <TimeAgo key="seen" time={host.last_seen_time} />],
           ['Agent', h && <>{text(h.agent)}, started <TimeAgo time={h.started_time} />{up > 0 && Number.isFinite(up) && <span className="hf-hidden"> ({span(up)})</span>}</>],
           ['It uses', h && `${bytes(h.resident_bytes)} of memory${share ? `, ${share} % of one core` : ''}`],
-          ['Policy', h && (h.policy_version === 0 ? 'built-in' : `version ${h.policy_version}`)],
+          ['Policy', <PolicyRow key="policy" host={host} />],
+          ['Rules', h && <RulesRow key="rules" host={h} />],
           ['Enrolled', <TimeAgo key="enrolled" time={host.enrolled_time} />],
           ['Labels', <LabelsRow key="labels" host={host} />],
           ['Id', <><HostText key="id" text={host.uid} mono /> <CopyButton text={host.uid} label="Copy the id" /></>],
@@ -40,6 +45,57 @@ export function About({ host }: { host: Host }) {
       />
       {!h && <p className={css.note}>The agent has sent no heartbeat yet. On the machine, “holdfast-agent status” says why.</p>}
     </Panel>
+  );
+}
+
+const warning = (h: Heartbeat, code: string) => h.features.flatMap((f) => f.warnings ?? []).find((w) => w.code === code)?.text;
+
+/** Refusal says what the agent refused, and why; nothing where it did not. */
+function Refusal({ text, todo }: { text: string | undefined; todo: string }) {
+  return (
+    text && (
+      <span className={css.refusal}>
+        <IconAlertTriangle size={14} aria-hidden /> <span><HostText text={text} foldAt={300} /> {todo}</span>
+      </span>
+    )
+  );
+}
+
+/** PolicyRow says which policy the host is to have, and what is in force there. */
+function PolicyRow({ host }: { host: Host }) {
+  const policies = usePolicies();
+  const h = host.heartbeat;
+  const index = policies.data ? counts(policies.data.all, host) : -1;
+  const asked = policies.data && sentence(policyOf(policies.data.all, host));
+  return (
+    <>
+      {policies.data && (
+        <>
+          <Link to="/settings/policies" className={css.policy}>{index < 0 ? 'Built-in' : `Assignment ${exact(index + 1)}`}</Link>: {visible(fold(asked ?? '', 300))}.{' '}
+        </>
+      )}
+      {h && <span className={css.muted}>{h.policy_version === 0 ? 'The agent runs by its own defaults.' : `In force on the host: serial ${exact(h.policy_version)}.`}</span>}
+      {h && <Refusal text={warning(h, 'policy-refused')} todo="Look at the assignment that counts for this host." />}
+    </>
+  );
+}
+
+const short = 12; // digits of a digest that tell it from others
+
+/** RulesRow says by which rules the agent itself detects. */
+function RulesRow({ host: h }: { host: Heartbeat }) {
+  const digest = h.bundles?.['rules'];
+  return (
+    <>
+      {digest ? (
+        <>
+          Holdfast’s own, and the server’s bundle <span className="hf-mono">{visible(fold(digest, short))}</span> <CopyButton text={digest} label="Copy the digest of the bundle" />
+        </>
+      ) : (
+        'Holdfast’s own'
+      )}
+      <Refusal text={warning(h, 'bundle-refused')} todo="Mend the rules of the server, reload, and the host fetches them anew." />
+    </>
   );
 }
 

@@ -41,7 +41,7 @@ function Item({ feature: f }: { feature: Feature }) {
           <TimeAgo time={f.since} plain />
         </span>
       </div>
-      {f.detail && f.state !== 'running' && !(f.warnings ?? []).some((w) => w.text.startsWith(f.detail ?? '')) && (
+      {f.detail && f.detail !== 'connected' && f.state !== 'running' && !(f.warnings ?? []).some((w) => w.text.startsWith(f.detail ?? '')) && (
         <p className={css.detail}>
           <HostText text={f.detail} foldAt={300} />
         </p>

@@ -14,7 +14,7 @@ import css from './settings.module.css';
 
 const kinds: Record<string, string> = {
   'alert.*': 'Work on alerts', 'evidence.*': 'Reads of evidence', 'session.*': 'Signing in and out', 'user.*': 'Users', 'token.*': 'API tokens', 'enroll_token.*': 'Enrolment tokens',
-  'host.*': 'Hosts', 'settings.*': 'Settings', 'rules.*': 'Rules', 'backup.*': 'Backups', 'view.*': 'Saved views', 'request.refused': 'Refused requests',
+  'host.*': 'Hosts', 'policies.*': 'Policies', 'settings.*': 'Settings', 'rules.*': 'Rules', 'backup.*': 'Backups', 'view.*': 'Saved views', 'request.refused': 'Refused requests',
 };
 
 const names = ['actor', 'action', 'object', 'since'] as const;

@@ -1,11 +1,12 @@
 import { IconLock } from '@tabler/icons-react';
-import type { ComponentType } from 'react';
+import { type ComponentType, useEffect, useRef } from 'react';
 import { NavLink, useParams } from 'react-router';
 import { type Role, roles } from '../../api/model';
 import { useSession } from '../../api/queries';
 import { Page } from '../../components/page';
 import { useReason } from '../../components/rolebutton';
 import { EmptyState } from '../../components/states';
+import { Policies } from '../policies/policies';
 import { About } from './about';
 import { Account } from './account';
 import { AuditLog } from './audit';
@@ -30,6 +31,7 @@ const sections: readonly Section[] = [
   { path: 'sign-on', label: 'Single sign-on', role: 'admin', Content: SingleSignOn },
   { path: 'tokens', label: 'API tokens', role: 'admin', Content: Tokens },
   { path: 'enrolment', label: 'Enrolment', role: 'approver', Content: Enrolment },
+  { path: 'policies', label: 'Policies', role: 'reader', Content: Policies },
   { path: 'keeping', label: 'Retention and sessions', role: 'admin', Content: Keeping },
   { path: 'audit-log', label: 'Audit log', role: 'admin', Content: AuditLog },
   { path: 'backup', label: 'Backup', role: 'admin', Content: Backup },
@@ -41,11 +43,14 @@ export function Component() {
   const { section } = useParams();
   const own = useSession().data?.user.role ?? 'reader';
   const may = (role: Role) => roles.indexOf(own as Role) >= roles.indexOf(role);
+  const nav = useRef<HTMLElement>(null);
+  // On narrow screens the sections are one line, wider than the screen.
+  useEffect(() => nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [section]);
   const current = section === undefined ? sections[0] : sections.find((s) => s.path === section);
   return (
     <Page title={current ? `${current.label} · Settings` : 'Settings'} heading={<h1 className={css.title}>Settings</h1>} fill>
       <div className={css.layout}>
-        <nav className={css.nav} aria-label="Settings">
+        <nav ref={nav} className={css.nav} aria-label="Settings">
           {sections.map((s, i) => (
             <NavLink key={s.path} to={i === 0 && section === undefined ? '/settings' : `/settings/${s.path}`} className={css.link ?? ''}>
               {s.label}
