@@ -33,7 +33,7 @@ interface Props<T> {
   label: string;
   columns: readonly Column<T>[];
   rows: readonly T[];
-  /** All there are, loaded or not. */
+  /** All there are, loaded or not; NaN where nobody has counted them. */
   total?: number | undefined;
   id: (row: T) => string;
   /** What the checkbox of a row is called. */
@@ -104,7 +104,7 @@ export function DataTable<T>(props: Props<T>) {
   const tracks = (from?: 'medium' | 'wide') => [props.onSelect ? '34px' : '', ...columns.filter((c) => shows(c, from)).map((c) => (from ? c.width : (c.narrow ?? c.width)))].join(' ').trim();
   const style = { '--narrow': tracks(), '--medium': tracks('medium'), '--wide': tracks('wide') } as CSSProperties;
   return (
-    <div className={css.table} role="table" aria-label={props.label} aria-rowcount={(props.total ?? rows.length) + 1} aria-busy={props.loading || undefined} style={style}>
+    <div className={css.table} role="table" aria-label={props.label} aria-rowcount={Number.isNaN(props.total) ? -1 : (props.total ?? rows.length) + 1} aria-busy={props.loading || undefined} style={style}>
       <div role="rowgroup" className={css.head}>
         <div role="row" aria-rowindex={1} className={css.row}>
           {props.onSelect && (

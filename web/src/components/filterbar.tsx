@@ -2,6 +2,7 @@ import { Button, Checkbox, CloseButton, Popover, TextInput } from '@mantine/core
 import { IconChevronDown, IconSearch, IconX } from '@tabler/icons-react';
 import { type ReactNode, type Ref, useEffect, useState } from 'react';
 import { visible } from '../text/safe';
+import { Count } from './count';
 import css from './filterbar.module.css';
 
 /** Option is a value that a facet can be narrowed to. */
@@ -11,6 +12,8 @@ export interface Option {
   /** How it is drawn, where that is more than its label. */
   mark?: ReactNode;
   count?: number;
+  /** There may be more than count. */
+  more?: boolean | undefined;
 }
 
 /** Choice is a filter with a list of values. */
@@ -136,7 +139,11 @@ function ChoiceButton({ choice, onToggle }: { choice: Choice; onToggle: (key: st
               label={
                 <span className={css.option}>
                   {o.mark ?? visible(o.label)}
-                  {o.count !== undefined && <span className={css.count}>{o.count.toLocaleString('en')}</span>}
+                  {o.count !== undefined && (
+                    <span className={css.count}>
+                      <Count n={o.count} more={o.more} />
+                    </span>
+                  )}
                 </span>
               }
             />

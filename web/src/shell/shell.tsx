@@ -1,5 +1,6 @@
 import { ActionIcon, Loader, Menu, Tooltip, useMantineColorScheme } from '@mantine/core';
 import {
+  IconAlertTriangle,
   IconChartHistogram,
   IconDeviceDesktop,
   IconLogout,
@@ -18,7 +19,8 @@ import { useConnection } from '../api/changes';
 import { changes, useLogout, useOverview, useSession } from '../api/queries';
 import { ErrorState } from '../components/states';
 import { useGoKeys } from '../components/keyboard';
-import { compact } from '../text/numbers';
+import { compact, plural } from '../text/numbers';
+import { fold, visible } from '../text/safe';
 import { Brand } from './brand';
 import css from './shell.module.css';
 
@@ -67,6 +69,7 @@ function Frame({ session }: { session: Session }) {
         </Link>
         <Navigation />
         <div className={css.right}>
+          <ServerMark />
           <ConnectionMark />
           <SchemeSwitch />
           <UserMenu session={session} />
@@ -95,6 +98,22 @@ function Navigation() {
         </NavLink>
       ))}
     </nav>
+  );
+}
+
+/** ServerMark leads to what is wrong with the server, from every page. */
+function ServerMark() {
+  const conditions = useOverview().data?.conditions ?? [];
+  if (conditions.length === 0) return null;
+  const hint = conditions.map((c) => visible(fold(c.text, 200))).join(' ');
+  return (
+    <Tooltip label={hint} multiline maw={340}>
+      <Link to="/#warnings" className={css.warnings}>
+        <IconAlertTriangle size={16} stroke={1.8} aria-hidden />
+        <span className={css.word}>{plural(conditions.length, 'warning')}</span>
+        <span className="hf-hidden"> of the server</span>
+      </Link>
+    </Tooltip>
   );
 }
 

@@ -1,5 +1,5 @@
 // How a host is, from its latest heartbeat.
-import type { Host } from '../api/model';
+import type { Feature, Host } from '../api/model';
 import { isZero, span } from './time';
 
 export type Health = 'healthy' | 'degraded' | 'silent' | 'never seen' | 'revoked';
@@ -21,7 +21,13 @@ export function healthOf(host: Host, now: number): HealthReport {
   if (quiet > silence) return { health: 'silent', why: `no heartbeat for ${span(quiet)}` };
   const bad = (host.heartbeat?.features ?? []).filter((f) => f.state === 'failed' || f.state === 'degraded');
   if (bad.length === 0) return { health: 'healthy', why: '' };
-  return { health: 'degraded', why: bad.map((f) => `${f.name} ${f.state}${f.detail ? `: ${f.detail}` : ''}`).join('; ') };
+  return { health: 'degraded', why: bad.map(reason).join('; ') };
+}
+
+// A warning says more than the state that a feature gives itself.
+function reason(f: Feature): string {
+  const text = f.warnings?.[0]?.text || f.detail;
+  return `${f.name} ${f.state}${text ? `: ${text}` : ''}`;
 }
 
 /** healthOrder puts what needs a look first. */

@@ -5,6 +5,7 @@ import { Link, useNavigate, useSearchParams } from 'react-router';
 import { type AlertCounts, type AlertSummary, type Severity, severities, statuses } from '../../api/model';
 import { useHosts, useMay, useRules, useSession, useUsers } from '../../api/queries';
 import { SeverityBadge, StatusBadge, severityNames, statusNames } from '../../components/badges';
+import { Count } from '../../components/count';
 import { DataTable, type TableHandle } from '../../components/datatable';
 import { type Choice, FilterBar } from '../../components/filterbar';
 import { useKeys } from '../../components/keyboard';
@@ -13,7 +14,7 @@ import { EmptyState, ErrorState } from '../../components/states';
 import { useToast } from '../../components/toast';
 import { tacticLabel, tacticNames } from '../../text/attack';
 import { type AlertView, type Facet, type Order, narrowed, parse, queryString, request, toggled } from '../../text/filters';
-import { exact, plural } from '../../text/numbers';
+import { atLeast, exact, first, plural } from '../../text/numbers';
 import { lookBacks } from '../../text/time';
 import css from './alerts.module.css';
 import { BulkBar } from './bulk';
@@ -63,6 +64,9 @@ function Alerts({ view, query, set }: Props) {
   const onEnd = useCallback(() => {
     if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
   }, [list]);
+
+  // What is loaded may be more than what was counted of a text.
+  const total = counts.data && atLeast(plural(Math.max(counts.data.total, rows.length), 'alert'), counts.data.at_least && list.hasNextPage);
 
   const shown = useRef(address);
   useEffect(() => {
@@ -139,6 +143,7 @@ function Alerts({ view, query, set }: Props) {
           <BulkBar
             count={selection.chosen.size}
             loaded={rows.length}
+            total={total}
             onAll={selection.all}
             onClear={selection.clear}
             onChange={triage.act}
@@ -168,7 +173,7 @@ function Alerts({ view, query, set }: Props) {
           label="Alerts"
           columns={columns}
           rows={rows}
-          total={counts.data?.total}
+          total={counts.data?.at_least ? Number.NaN : counts.data?.total}
           id={(a) => a.uid}
           name={(a) => `${a.title} on ${a.host_name}`}
           rowHeight={50}
@@ -190,7 +195,7 @@ function Alerts({ view, query, set }: Props) {
       )}
       <div className={css.foot} aria-live="polite">
         {list.isError && rows.length > 0 && <span className={css.bad}>{list.error.message} </span>}
-        {rows.length > 0 && `${exact(rows.length)} of ${counts.data ? plural(Math.max(counts.data.total, rows.length), 'alert') : '…'} loaded`}
+        {rows.length > 0 && `${exact(rows.length)} of ${total ?? '…'} loaded`}
       </div>
       <KeyHelp opened={help} onClose={() => setHelp(false)} />
     </Page>
@@ -292,7 +297,7 @@ function Filters({ view, set, counts, searchRef }: Omit<Props, 'query'> & { coun
       { key: 'severity', label: 'Severity', values: view.severity, options: severities.map((s) => ({ value: s, label: severityNames[s], mark: <SeverityBadge severity={s} /> })) },
       {
         key: 'type', label: 'Type', values: view.type, free: true,
-        options: [...types].map(([value, label]) => ({ value, label, ...(typeCounts.has(value) ? { count: typeCounts.get(value) ?? 0 } : {}) })).sort(byLabel),
+        options: [...types].map(([value, label]) => ({ value, label, ...(typeCounts.has(value) ? { count: typeCounts.get(value) ?? 0, more: deferred?.at_least } : {}) })).sort(byLabel),
       },
       { key: 'host', label: 'Host', values: view.host, free: true, options: [...hostNames].map(([value, label]) => ({ value, label })).sort(byLabel) },
       { key: 'tactic', label: 'Tactic', values: view.tactic, options: tacticNames.map((t) => ({ value: t, label: tacticLabel(t) })) },
@@ -340,12 +345,13 @@ function Totals({ counts, view, set }: { counts: AlertCounts | undefined } & Omi
   if (!counts) return <span className={css.total}>Counting…</span>;
   return (
     <>
-      <span className={css.total}>{plural(counts.total, 'alert')}</span>
+      <span className={css.total}>{first(atLeast(plural(counts.total, 'alert'), counts.at_least))}</span>
       {severities.map((s: Severity) => (
         <button key={s} type="button" className={css.severity} aria-pressed={view.severity.includes(s)} onClick={() => set(toggled(view, 'severity', s))}>
-          <SeverityBadge severity={s} /> {exact(counts.by_severity[s] ?? 0)}
+          <SeverityBadge severity={s} /> <Count n={counts.by_severity[s] ?? 0} more={counts.at_least} />
         </button>
       ))}
+      {counts.at_least && <span className={css.hint}>The newest were counted. Narrow by time, host or type to count all.</span>}
     </>
   );
 }

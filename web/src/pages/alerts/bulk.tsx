@@ -10,6 +10,8 @@ import type { Change } from './data';
 interface Props {
   count: number;
   loaded: number;
+  /** All there are, in words; undefined while they are counted. */
+  total: string | undefined;
   onAll: () => void;
   onClear: () => void;
   onChange: (change: Change) => void;
@@ -19,12 +21,14 @@ interface Props {
 }
 
 /** BulkBar says how many alerts are selected and what can be done with them. */
-export function BulkBar({ count, loaded, onAll, onClear, onChange, pending, may, me }: Props) {
+export function BulkBar({ count, loaded, total, onAll, onClear, onChange, pending, may, me }: Props) {
   const users = useUsers();
   const others = users.data?.items.map((u) => u.name).filter((n) => n !== me) ?? [];
   return (
     <div className={css.bar} role="toolbar" aria-label="Selected alerts">
-      <strong>{plural(count, 'alert')} selected</strong>
+      <strong>
+        {exact(count)} of {total ?? plural(loaded, 'alert')} selected
+      </strong>
       {count < loaded && (
         <Button variant="subtle" onClick={onAll}>
           Select all {exact(loaded)} loaded
