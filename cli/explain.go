@@ -190,8 +190,8 @@ func rank(e explainedEvent) int {
 // correlationText says in words what a correlation joins.
 func correlationText(c *sigma.Correlation) string {
 	text := string(c.Type) + " of " + strings.Join(c.Rules, ", ") + " within " + render.Duration(c.Timespan)
-	if c.Field != "" {
-		text += ", counting " + c.Field
+	if len(c.Fields) > 0 {
+		text += ", of " + strings.Join(c.Fields, " and ")
 	}
 	for _, b := range c.Bounds {
 		text += ", " + b.String()
@@ -223,7 +223,9 @@ func ruleFields(r *sigma.Rule) []string {
 		for _, name := range c.GroupBy {
 			add(name)
 		}
-		add(c.Field)
+		for _, name := range c.Fields {
+			add(name)
+		}
 	}
 	return list
 }

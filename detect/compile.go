@@ -328,7 +328,7 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 		return c.literalNode(item, []int32{lit})
 	}
 	p := predicate{kind: matchesValue, field: c.field(item), item: item, value: v}
-	key := fmt.Sprintf("%d %d %v %q", p.field, item.Op, v.Where, v.Text)
+	key := fmt.Sprintf("%d %d %v %v %q", p.field, item.Op, v.Where, v.Part, v.Text)
 	var needs []int32
 	switch item.Op {
 	case sigma.OpExists:

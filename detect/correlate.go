@@ -6,6 +6,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/detect/wording"
 )
 
 // This file connects correlations, which know nothing of documents, to the
@@ -24,7 +25,7 @@ type feed struct{ correlation, member int }
 
 // compileCorrelations resolves members and fields.
 func (r *Ruleset) compileCorrelations() {
-	names := correlation.NamesOf(r.rules)
+	names := sigma.NamesOf(r.rules)
 	r.feeds = make([][]feed, len(r.rules))
 	r.reported = make([]bool, len(r.rules))
 	quiet := make(map[int32]bool) // joined by correlations
@@ -47,14 +48,17 @@ func (r *Ruleset) compileCorrelations() {
 	}
 }
 
-func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, names correlation.Names) *joining {
+func (r *Ruleset) compileCorrelation(number int32, rule *sigma.Rule, names sigma.Names) *joining {
 	spec := rule.Correlation
 	c := &joining{number: number, rule: rule}
 	for _, name := range spec.Rules {
 		field := func(called string) int32 {
 			return int32(r.Field(correlation.FieldOf(spec, called, name, names.Find(name))))
 		}
-		m := correlation.Member{Counted: field(spec.Field)}
+		m := correlation.Member{}
+		for _, called := range spec.Fields {
+			m.Counted = append(m.Counted, field(called))
+		}
 		for _, called := range spec.GroupBy {
 			m.GroupBy = append(m.GroupBy, field(called))
 		}
@@ -99,21 +103,30 @@ func (p *proof) Evidence() []Evidence {
 func (p *proof) Capture(dst []string, number int) []string {
 	for _, id := range p.d.rules.correlations[number].capture {
 		text, _ := p.d.field(id)
-		dst = append(dst, bound(text))
+		dst = append(dst, wording.Bound(text))
 	}
 	return dst
 }
 
 // advance moves the time of correlations on.
 func (m *Matcher) advance(t time.Time, report func(Match)) {
-	m.memory.state.Advance(t, func(r correlation.Result[Evidence]) {
-		last := r.Evidence[len(r.Evidence)-1]
-		m.later.Reset(Source{}, last.Time, last.Ref, nil)
-		for i, text := range r.Captured {
-			m.later.SetString(m.rules.correlations[r.Correlation].capture[i], text)
-		}
-		m.complete(r, m.later, report)
-	})
+	m.memory.state.Advance(t, func(r correlation.Result[Evidence]) { m.complete(r, nil, report) })
+}
+
+// detached returns a document in the place of the one that completed a
+// correlation, which is gone; now is the present one. It has the fields that
+// the rule shows.
+func (m *Matcher) detached(r correlation.Result[Evidence], now *Document) *Document {
+	d := m.later
+	if now == d {
+		d = m.rules.NewDocument()
+	}
+	last := r.Evidence[len(r.Evidence)-1]
+	d.Reset(Source{}, last.Time, last.Ref, nil)
+	for i, text := range r.Captured {
+		d.SetString(m.rules.correlations[r.Correlation].capture[i], text)
+	}
+	return d
 }
 
 // feed gives the match of a rule to the correlations that the rule feeds.
@@ -134,9 +147,13 @@ func (m *Matcher) add(feeds []feed, p *proof, report func(Match)) {
 	}
 }
 
-// complete reports a correlation and feeds it to those that join it.
+// complete reports a correlation, which the document at hand completed unless
+// the result is detached, and feeds it to those that join it.
 func (m *Matcher) complete(r correlation.Result[Evidence], d *Document, report func(Match)) {
 	c := m.rules.correlations[r.Correlation]
+	if r.Detached {
+		d = m.detached(r, d)
+	}
 	if m.rules.reported[c.number] {
 		var group []Value
 		for i, text := range r.Group {

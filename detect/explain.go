@@ -4,28 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/detect/wording"
 )
-
-// Bounds of what is said about values.
-const (
-	maxShown  = 512 // bytes of a value
-	maxListed = 5   // values of an item that are named
-)
-
-// bound cuts a text that is too long to show, between characters.
-func bound(s string) string {
-	if len(s) <= maxShown {
-		return s
-	}
-	cut := maxShown
-	for cut > maxShown-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
 
 func joinBounded(list []string) string {
 	var b strings.Builder
@@ -98,7 +80,7 @@ func (d *Document) selectionReasons(reasons []Reason, s *sigma.Selection) []Reas
 			if text == "" {
 				text, _ = d.field(d.fieldOf(item))
 			}
-			reasons = append(reasons, Reason{item.Field, bound(text), d.words(item), s.Name})
+			reasons = append(reasons, Reason{item.Field, wording.Bound(text), d.words(item), s.Name})
 		}
 	}
 	return reasons
@@ -123,81 +105,10 @@ func (d *Document) field(id FieldID) (string, bool) {
 // only the satisfied ones are named, where there are any.
 func (d *Document) words(item *sigma.Item) string {
 	v := d.get(d.fieldOf(item))
-	var parts []string
-	for i := range item.Values {
-		value := &item.Values[i]
-		if ok, _ := d.satisfiesValue(item, v, value); item.All || ok {
-			parts = append(parts, condition(item.Op, value))
-		}
-	}
-	if len(parts) == 0 {
-		return itemWords(item)
-	}
-	return joinWords(item, parts)
-}
-
-// itemWords says what an item asks for, naming its first values.
-func itemWords(item *sigma.Item) string {
-	var parts []string
-	for i := range item.Values {
-		parts = append(parts, condition(item.Op, &item.Values[i]))
-	}
-	return joinWords(item, parts)
-}
-
-func joinWords(item *sigma.Item, parts []string) string {
-	word := " or "
-	if item.All {
-		word = " and "
-	}
-	if more := len(parts) - maxListed; more > 0 {
-		parts = append(parts[:maxListed:maxListed], fmt.Sprintf("%d more", more))
-	}
-	text := strings.Join(parts, word)
-	if item.Negate {
-		return "not: " + text
-	}
-	return text
-}
-
-// condition says what one value asks for.
-func condition(op sigma.Op, v *sigma.Value) string {
-	switch op {
-	case sigma.OpRegexp:
-		return fmt.Sprintf("matches /%s/", bound(v.Regexp.String()))
-	case sigma.OpCIDR:
-		return "lies in " + v.Prefix.String()
-	case sigma.OpExists:
-		if v.Bool {
-			return "is present"
-		}
-		return "is absent"
-	case sigma.OpFieldRef:
-		return [...]string{"equals", "starts with", "ends with", "contains"}[v.Where] + " the field " + v.Text
-	case sigma.OpMatch:
-		return patternWords(v)
-	}
-	words := map[sigma.Op]string{
-		sigma.OpLess: "is less than", sigma.OpLessEq: "is at most", sigma.OpGreater: "is greater than", sigma.OpGreaterEq: "is at least",
-	}
-	return fmt.Sprintf("%s %v", words[op], v.Number)
-}
-
-func patternWords(v *sigma.Value) string {
-	if v.Null {
-		return "is absent"
-	}
-	text, place, ok := v.Pattern.Shape()
-	switch {
-	case !ok:
-		return fmt.Sprintf("matches %q", bound(v.Pattern.String()))
-	case text == "" && place == sigma.PlaceWhole:
-		return "is empty"
-	case text == "":
-		return "has any value"
-	}
-	word := [...]string{"is", "starts with", "ends with", "contains"}[place]
-	return fmt.Sprintf("%s %q", word, bound(text))
+	return wording.Item(item, func(value *sigma.Value) bool {
+		ok, _ := d.satisfiesValue(item, v, value)
+		return item.All || ok
+	})
 }
 
 // Explanation says of one part of a rule whether a document satisfies it.
@@ -281,14 +192,14 @@ func (d *Document) explainItem(item *sigma.Item) Explanation {
 	if name == "" {
 		name = "the event"
 	}
-	e := Explanation{Text: name + " " + itemWords(item), Holds: ok, Field: item.Field, Line: item.Line}
+	e := Explanation{Text: name + " " + wording.Item(item, nil), Holds: ok, Field: item.Field, Line: item.Line}
 	if by == "" {
 		var present bool
 		if by, present = d.field(d.fieldOf(item)); !present {
 			return e
 		}
 	}
-	by = bound(by)
+	by = wording.Bound(by)
 	e.Value = &by
 	return e
 }
@@ -316,7 +227,7 @@ func Expand(template string, d *Document) string {
 		case actorAccounts[name] && isNumber(text):
 			return "user " + text
 		}
-		return bound(text)
+		return wording.Bound(text)
 	})
 }
 

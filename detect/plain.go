@@ -109,6 +109,10 @@ func (d *Document) test(op sigma.Op, v *value, text string, want *sigma.Value) b
 	case sigma.OpFieldRef:
 		return d.testReference(text, want)
 	}
+	if want.Part != sigma.WholeTime {
+		n, ok := want.Part.Of(text)
+		return ok && compare(op, n, want.Number)
+	}
 	n, ok := v.asNumber(text)
 	return ok && compare(op, n, want.Number)
 }
@@ -121,6 +125,8 @@ func compare(op sigma.Op, n, bound float64) bool {
 		return n <= bound
 	case sigma.OpGreater:
 		return n > bound
+	case sigma.OpEqual:
+		return n == bound
 	}
 	return n >= bound // OpGreaterEq
 }

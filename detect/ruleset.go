@@ -24,6 +24,7 @@ type Ruleset struct {
 	feeds        [][]feed // by rule: the correlations it takes part in
 	reported     []bool   // by rule: whether its matches are handed out
 	size         sizes
+	filters      int // that narrow rules
 }
 
 // sizes is how many of each thing all partitions together number.
@@ -31,15 +32,18 @@ type sizes struct{ literals, groups, predicates, rules, scanners, watched int }
 
 // Compile indexes rules. A rule that cannot be evaluated is left out and gives
 // an error of type [*sigma.Error]; the others work. The order of the rules is
-// the order in which [Matcher.Match] reports matches of one document.
+// the order in which [Matcher.Match] reports matches of one document. Filters
+// become part of the rules that they narrow, of which the set then has copies.
 func Compile(rules []*sigma.Rule) (*Ruleset, []error) {
 	r := &Ruleset{
 		numbers: make(map[*sigma.Rule]int32), parts: make(map[sigma.LogSource]*partition),
 		names: []string{"", ""}, fields: make(map[string]FieldID),
 	}
 	kept, errs := uniqueRules(rules)
-	kept, more := correlation.Resolve(kept)
-	errs = append(errs, more...)
+	kept, filters, refused := sigma.Narrow(kept)
+	kept, unresolved := correlation.Resolve(kept)
+	errs = slices.Concat(errs, refused, unresolved)
+	r.filters = len(filters)
 	bySource := make(map[sigma.LogSource][]*sigma.Rule)
 	for _, rule := range kept {
 		r.numbers[rule] = int32(len(r.rules))
@@ -66,7 +70,7 @@ func compareSources(a, b sigma.LogSource) int {
 func uniqueRules(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
 	ids := make(map[string]*sigma.Rule)
 	for _, rule := range rules {
-		if first := cmp.Or(ids[strings.ToLower(rule.ID)], ids["name "+rule.Name]); first != nil {
+		if first := cmp.Or(ids[strings.ToLower(rule.ID)], ids["name "+strings.ToLower(rule.Name)]); first != nil {
 			errs = append(errs, rule.Errorf(rule.Line, "the id or name of this rule is that of %s:%d, too: give it its own", first.Path, first.Line))
 			continue
 		}
@@ -74,7 +78,7 @@ func uniqueRules(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
 			ids[strings.ToLower(rule.ID)] = rule
 		}
 		if rule.Name != "" {
-			ids["name "+rule.Name] = rule
+			ids["name "+strings.ToLower(rule.Name)] = rule
 		}
 		kept = append(kept, rule)
 	}
@@ -112,7 +116,7 @@ func FieldsOf(rule *sigma.Rule) []string {
 		}
 	}
 	if c := rule.Correlation; c != nil {
-		for _, name := range append(slices.Clone(c.GroupBy), c.Field) {
+		for _, name := range slices.Concat(c.GroupBy, c.Fields) {
 			meant := c.Aliases[name]
 			for _, rule := range slices.Sorted(maps.Keys(meant)) {
 				add(meant[rule])
@@ -218,6 +222,7 @@ func (r *Ruleset) NewDocument() *Document {
 type Stats struct {
 	Rules        int `json:"rules"`         // detections and correlations
 	Correlations int `json:"correlations"`  // of them
+	Filters      int `json:"filters"`       // that narrow them
 	Always       int `json:"always"`        // rules without a witness, evaluated for every event of their log source
 	Literals     int `json:"literals"`      // found by the passes over fields
 	Predicates   int `json:"predicates"`    // different tests
@@ -229,7 +234,7 @@ type Stats struct {
 // Stats returns what the set consists of.
 func (r *Ruleset) Stats() Stats {
 	s := Stats{
-		Rules: len(r.rules), Correlations: len(r.correlations), Literals: r.size.literals,
+		Rules: len(r.rules), Correlations: len(r.correlations), Filters: r.filters, Literals: r.size.literals,
 		Predicates: r.size.predicates, LogSources: len(r.parts), FieldsInUse: len(r.fields),
 	}
 	for _, part := range r.parts {

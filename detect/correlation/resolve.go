@@ -1,37 +1,11 @@
 package correlation
 
-import (
-	"strings"
-
-	"github.com/holdfast-security/holdfast/detect/sigma"
-)
-
-// Names finds rules by what correlations call them.
-type Names map[string]*sigma.Rule
-
-// NamesOf returns the ids and names of rules. A name goes before an id.
-func NamesOf(rules []*sigma.Rule) Names {
-	names := make(Names)
-	for _, rule := range rules {
-		if rule.ID != "" {
-			names[strings.ToLower(rule.ID)] = rule
-		}
-	}
-	for _, rule := range rules {
-		if rule.Name != "" {
-			names[strings.ToLower(rule.Name)] = rule
-		}
-	}
-	return names
-}
-
-// Find returns the rule with an id or name, in any case, or nil.
-func (n Names) Find(name string) *sigma.Rule { return n[strings.ToLower(name)] }
+import "github.com/holdfast-security/holdfast/detect/sigma"
 
 // Resolve leaves out correlations of rules that are not there and those that
 // depend on themselves. For each it gives an error of type [*sigma.Error].
 func Resolve(rules []*sigma.Rule) (kept []*sigma.Rule, errs []error) {
-	r := resolver{names: NamesOf(rules), state: make(map[*sigma.Rule]visit), errs: make(map[*sigma.Rule]error)}
+	r := resolver{names: sigma.NamesOf(rules), state: make(map[*sigma.Rule]visit), errs: make(map[*sigma.Rule]error)}
 	for _, rule := range rules {
 		if err := r.visit(rule); err != nil {
 			errs = append(errs, err)
@@ -51,7 +25,7 @@ const (
 )
 
 type resolver struct {
-	names Names
+	names sigma.Names
 	state map[*sigma.Rule]visit
 	errs  map[*sigma.Rule]error // of unsound rules
 }

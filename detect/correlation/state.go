@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -13,7 +12,7 @@ import (
 // Limits bound what a [State] remembers. Zero fields mean the defaults.
 type Limits struct {
 	Groups   int // entities a correlation tells apart at a time: 4096
-	Values   int // distinct values a value_count keeps for each entity: 1024
+	Values   int // values that a correlation keeps for each entity: 1024
 	Evidence int // pieces of evidence remembered for each entity: 16
 }
 
@@ -39,7 +38,7 @@ type Correlation struct {
 // Member is one of the rules that a correlation joins.
 type Member struct {
 	GroupBy []int32 // in the order of Spec.GroupBy
-	Counted int32   // the field whose values are counted, for a value_count
+	Counted []int32 // in the order of Spec.Fields
 }
 
 // Match is a match of a rule that a correlation joins. The state keeps none
@@ -53,19 +52,21 @@ type Match[E any] interface {
 	// where that is kept: most matches of a later step of a sequence lead
 	// nowhere.
 	Evidence() []E
-	// Capture appends what the caller wants back with the [Result] of a window
-	// of the correlation that ends without a match, should this be its last.
+	// Capture appends what the caller wants back with the [Result] of a
+	// correlation that another match than its last completes: because a window
+	// is over, or because an earlier step came late.
 	Capture(dst []string, correlation int) []string
 }
 
 // Result is a correlation that was completed. Its slices are the caller's.
 type Result[E any] struct {
 	Correlation int // its place among those of the state
-	Count       int // what was counted, or the number of steps
+	Count       int // what was counted or measured, rounded, or the number of steps
 	First       time.Time
 	Group       []string // the values of the group-by fields
 	Evidence    []E      // oldest first, at most [Limits.Evidence] of it
-	Captured    []string // by the last [Match] of a window that is over
+	Captured    []string // by the last [Match], where it is not the one just added
+	Detached    bool     // that is so
 }
 
 // State is what correlations remember. It is for one goroutine.
@@ -102,7 +103,7 @@ type Counters struct {
 type Fill struct {
 	Groups  int    // entities remembered now
 	Evicted uint64 // entities forgotten for lack of room
-	Dropped uint64 // values not counted for lack of room
+	Dropped uint64 // values not counted: for lack of room, or that are no numbers
 }
 
 // Counters returns the counters since the state was made.
@@ -114,8 +115,8 @@ func (s *State[E]) Counters() Counters {
 	return c
 }
 
-// maxEntries bounds the times that one correlation remembers over all of its
-// groups.
+// maxEntries bounds the times and values that one correlation remembers over
+// all of its groups.
 const maxEntries = 1 << 20
 
 // table is the state of one correlation: groups in the order in which they
@@ -129,8 +130,9 @@ type table[E any] struct {
 	limit   int
 	values  int
 	groups  map[string]*group[E]
-	list    group[E] // sentinel: next is the first to be forgotten
-	fired   uint64   // serial of the event that last completed a group
+	list    group[E]   // sentinel: next is the first to be forgotten
+	waiting []early[E] // steps of a sequence that came before the one they follow
+	fired   uint64     // serial of the event that last completed a group
 	evicted uint64
 	dropped uint64
 }
@@ -143,11 +145,11 @@ type group[E any] struct {
 
 	start    time.Time            // of the earliest contribution that counts
 	times    []time.Time          // event_count, in order
-	distinct map[string]time.Time // value_count: the last time of each value
-	count    int                  // event_count judged at the end of the window
+	distinct map[uint64]time.Time // value_count: the last time of each value, by hash
+	measured measured             // of what is judged at the end of the window, and value_sum
 	stages   []stage[E]           // temporal types, by member
 	evidence []E
-	captured []string // by the latest match, for counts judged at the end
+	captured []string // by the latest match, for what is judged at the end
 }
 
 // stage is the latest match of a member or, in an ordered correlation, the
@@ -160,14 +162,35 @@ type stage[E any] struct {
 
 func newTable[E any](number int, c Correlation, limits Limits) *table[E] {
 	t := &table[E]{number: number, spec: c.Spec, members: c.Members, needed: 1, groups: make(map[string]*group[E])}
-	t.atEnd = !c.Spec.Holds(1 << 30)
-	for !c.Spec.Holds(t.needed) {
-		t.needed++ // ends: the parser refuses bounds that nothing satisfies
+	t.atEnd = judgedAtEnd(c.Spec)
+	switch {
+	case c.Spec.Type == sigma.Temporal || c.Spec.Type == sigma.TemporalOrdered:
+		t.needed = c.Spec.Needed()
+	case c.Spec.Counts() && !t.atEnd:
+		for !c.Spec.Holds(float64(t.needed)) {
+			t.needed++ // ends: the parser refuses bounds that nothing satisfies
+		}
 	}
 	t.values = max(limits.Values, t.needed)
-	t.limit = max(1, min(limits.Groups, maxEntries/t.needed))
+	entries := t.needed
+	if t.atEnd || c.Spec.Type == sigma.ValueSum {
+		entries = t.values
+	}
+	t.limit = max(1, min(limits.Groups, maxEntries/entries))
 	t.list.next, t.list.prev = &t.list, &t.list
 	return t
+}
+
+// judgedAtEnd reports whether a correlation is complete only when its window is
+// over: where more events could make the bounds hold no longer.
+func judgedAtEnd(spec *sigma.Correlation) bool {
+	switch spec.Type {
+	case sigma.Temporal, sigma.TemporalOrdered:
+		return false
+	case sigma.ValueAvg, sigma.ValueMedian, sigma.ValuePercentile:
+		return true
+	}
+	return slices.ContainsFunc(spec.Bounds, func(b sigma.Bound) bool { return b.Op != sigma.OpGreater && b.Op != sigma.OpGreaterEq })
 }
 
 func (t *table[E]) unlink(g *group[E]) {
@@ -226,8 +249,10 @@ func (s *State[E]) Advance(t time.Time, report func(Result[E])) {
 func (s *State[E]) closeWindows(t *table[E], report func(Result[E])) {
 	for g := t.list.next; g != &t.list && s.now.Sub(g.start) > t.spec.Timespan; g = t.list.next {
 		t.forget(g)
-		if count := max(g.count, len(g.distinct)); t.spec.Holds(count) {
-			report(s.result(t.number, g, count))
+		if value, ok := t.measure(g); ok {
+			r := s.result(t.number, g, value)
+			r.Captured, r.Detached = g.captured, true
+			report(r)
 		}
 	}
 }
@@ -247,7 +272,8 @@ func (s *State[E]) Add(correlation, member int, match Match[E]) (Result[E], bool
 		return Result[E]{}, false
 	}
 	if member > 0 && t.spec.Type == sigma.TemporalOrdered && t.groups[string(s.key)] == nil {
-		return Result[E]{}, false // no step came before
+		s.await(t, member, match) // no step came before
+		return Result[E]{}, false
 	}
 	g, isNew := t.group(s.key)
 	if isNew {
@@ -257,23 +283,22 @@ func (s *State[E]) Add(correlation, member int, match Match[E]) (Result[E], bool
 			g.values = append(g.values, text)
 		}
 	}
-	count := s.contribute(t, g, member, match)
-	if count == 0 {
-		return Result[E]{}, false
+	count, complete := s.contribute(t, g, member, match)
+	if !complete {
+		return s.catchUp(t, g, member)
 	}
 	t.forget(g)
 	t.fired = s.serial
 	return s.result(t.number, g, count), true
 }
 
-func (s *State[E]) result(correlation int, g *group[E], count int) Result[E] {
+func (s *State[E]) result(correlation int, g *group[E], count float64) Result[E] {
 	first := g.start
 	if len(g.times) > 0 {
 		first = g.times[0]
 	}
 	return Result[E]{
-		Correlation: correlation, Count: count, First: first.Add(-s.clock.offset), Group: g.values,
-		Evidence: g.evidence, Captured: g.captured,
+		Correlation: correlation, Count: rounded(count), First: first.Add(-s.clock.offset), Group: g.values, Evidence: g.evidence,
 	}
 }
 
@@ -300,20 +325,22 @@ func (s *State[E]) groupKey(m *Member, match Match[E]) bool {
 	return true
 }
 
-// contribute adds one match to a group and returns the count or the number of
-// steps that completes the correlation, or 0.
-func (s *State[E]) contribute(t *table[E], g *group[E], member int, match Match[E]) int {
-	switch {
-	case t.spec.Type == sigma.Temporal:
+// contribute adds one match to a group and reports whether that completes the
+// correlation, with the count, the measure or the number of steps.
+func (s *State[E]) contribute(t *table[E], g *group[E], member int, match Match[E]) (float64, bool) {
+	switch t.spec.Type {
+	case sigma.Temporal:
 		return s.together(t, g, member, match)
-	case t.spec.Type == sigma.TemporalOrdered:
+	case sigma.TemporalOrdered:
 		return s.inOrder(t, g, member, match)
 	}
 	g.keep(match.Evidence(), s.limits.Evidence)
 	switch {
 	case t.atEnd:
-		s.countToEnd(t, g, member, match)
-		return 0
+		s.collect(t, g, member, match)
+		return 0, false
+	case t.spec.Type == sigma.ValueSum:
+		return s.sum(t, g, member, match)
 	case t.spec.Type == sigma.ValueCount:
 		return s.countValues(t, g, member, match)
 	}
@@ -321,7 +348,7 @@ func (s *State[E]) contribute(t *table[E], g *group[E], member int, match Match[
 }
 
 // countEvents is complete when enough events lie within the timespan.
-func (s *State[E]) countEvents(t *table[E], g *group[E], match Match[E]) int {
+func (s *State[E]) countEvents(t *table[E], g *group[E], match Match[E]) (float64, bool) {
 	at, _ := slices.BinarySearchFunc(g.times, s.now, func(a, b time.Time) int {
 		if a.After(b) {
 			return 1
@@ -337,21 +364,13 @@ func (s *State[E]) countEvents(t *table[E], g *group[E], match Match[E]) int {
 		drop++
 	}
 	g.times = slices.Delete(g.times, 0, drop)
-	return t.enough(len(g.times))
-}
-
-// enough returns a count that satisfies the bounds, else 0.
-func (t *table[E]) enough(count int) int {
-	if count < t.needed {
-		return 0
-	}
-	return count
+	return float64(len(g.times)), len(g.times) >= t.needed
 }
 
 // countValues is complete when enough distinct values lie within the timespan.
-func (s *State[E]) countValues(t *table[E], g *group[E], member int, match Match[E]) int {
+func (s *State[E]) countValues(t *table[E], g *group[E], member int, match Match[E]) (float64, bool) {
 	if !s.addValue(t, g, member, match) || len(g.distinct) < t.needed {
-		return 0
+		return 0, false
 	}
 	oldest := s.now.Add(-t.spec.Timespan)
 	for value, at := range g.distinct {
@@ -359,83 +378,76 @@ func (s *State[E]) countValues(t *table[E], g *group[E], member int, match Match
 			delete(g.distinct, value)
 		}
 	}
-	return t.enough(len(g.distinct))
+	return float64(len(g.distinct)), len(g.distinct) >= t.needed
 }
 
 // addValue notes the counted value of a match.
 func (s *State[E]) addValue(t *table[E], g *group[E], member int, match Match[E]) bool {
-	text, ok := match.Field(t.members[member].Counted)
+	value, ok := s.hash(&t.members[member], match)
 	if !ok {
 		return false
 	}
 	if g.distinct == nil {
-		g.distinct = make(map[string]time.Time)
+		g.distinct = make(map[uint64]time.Time)
 	}
-	value := strings.Clone(text[:min(len(text), maxKeyText)])
-	if _, known := g.distinct[value]; !known && len(g.distinct) >= t.values {
+	last, known := g.distinct[value]
+	if !known && len(g.distinct) >= t.values {
 		t.dropped++
 		return false
 	}
-	g.distinct[value] = s.now
+	if s.now.After(last) {
+		g.distinct[value] = s.now
+	}
 	return true
 }
 
-// countToEnd counts until the window is over.
-func (s *State[E]) countToEnd(t *table[E], g *group[E], member int, match Match[E]) {
-	if t.spec.Type == sigma.ValueCount {
-		s.addValue(t, g, member, match)
-	} else {
-		g.count += match.Repeats()
+// hash tells the values of the counted fields of a match from others, or
+// reports that one is absent.
+func (s *State[E]) hash(m *Member, match Match[E]) (uint64, bool) {
+	var sum uint64
+	for _, field := range m.Counted {
+		text, ok := match.Field(field)
+		if !ok {
+			return 0, false
+		}
+		sum = maphash.Comparable(s.seed, pair{sum, maphash.String(s.seed, text)})
 	}
-	g.captured = match.Capture(g.captured[:0], t.number)
+	return sum, true
 }
 
-// together is complete when every member matched within the timespan.
-func (s *State[E]) together(t *table[E], g *group[E], member int, match Match[E]) int {
+// pair is a hash of what came before and that of one more value.
+type pair struct{ before, value uint64 }
+
+// together is complete when enough members matched within the timespan.
+func (s *State[E]) together(t *table[E], g *group[E], member int, match Match[E]) (float64, bool) {
 	if g.stages == nil {
 		g.stages = make([]stage[E], len(t.members))
 	}
-	g.stages[member] = stage[E]{start: s.now, at: s.now, serial: s.serial, evidence: match.Evidence()}
-	oldest := s.now.Add(-t.spec.Timespan)
+	if last := &g.stages[member]; last.serial == 0 || !s.now.Before(last.at) {
+		*last = stage[E]{start: s.now, at: s.now, serial: s.serial, evidence: match.Evidence()}
+	}
+	newest := s.now
 	for _, stage := range g.stages {
-		if stage.serial == 0 || stage.at.Before(oldest) {
-			return 0
+		if stage.serial != 0 && stage.at.After(newest) {
+			newest = stage.at
 		}
 	}
-	slices.SortStableFunc(g.stages, func(a, b stage[E]) int { return a.at.Compare(b.at) })
-	g.start = g.stages[0].at
+	oldest := newest.Add(-t.spec.Timespan)
+	var live []stage[E]
 	for _, stage := range g.stages {
+		if stage.serial != 0 && !stage.at.Before(oldest) {
+			live = append(live, stage)
+		}
+	}
+	if len(live) < t.needed {
+		return 0, false
+	}
+	slices.SortStableFunc(live, func(a, b stage[E]) int { return a.at.Compare(b.at) })
+	g.start = live[0].at
+	for _, stage := range live {
 		g.keep(stage.evidence, s.limits.Evidence)
 	}
-	return len(g.stages)
-}
-
-// inOrder is complete when the members matched one after the other, in
-// different events, within the timespan. Of all chains that reach a member the
-// one that began last is kept: whatever another could complete, it can, too.
-func (s *State[E]) inOrder(t *table[E], g *group[E], member int, match Match[E]) int {
-	if g.stages == nil {
-		g.stages = make([]stage[E], len(t.members))
-	}
-	next := stage[E]{start: s.now, at: s.now, serial: s.serial}
-	if member == 0 {
-		next.evidence = match.Evidence()
-	} else {
-		before := &g.stages[member-1]
-		if before.serial == 0 || before.serial == s.serial || before.at.After(s.now) ||
-			s.now.Sub(before.start) > t.spec.Timespan {
-			return 0
-		}
-		next.start = before.start
-		next.evidence = append(slices.Clone(before.evidence), match.Evidence()...)
-	}
-	if member < len(g.stages)-1 {
-		g.stages[member] = next
-		return 0
-	}
-	g.start = next.start
-	g.keep(next.evidence, s.limits.Evidence)
-	return len(g.stages)
+	return float64(len(live)), true
 }
 
 // keep remembers evidence, forgetting the oldest beyond the limit.

@@ -39,7 +39,7 @@ func parse(t *testing.T, body string) []*sigma.Rule {
 func newState(t *testing.T, body string, limits correlation.Limits) *correlation.State[string] {
 	t.Helper()
 	rules := parse(t, body)
-	member := correlation.Member{GroupBy: []int32{1}, Counted: 1}
+	member := correlation.Member{GroupBy: []int32{1}, Counted: []int32{1}}
 	return correlation.NewState[string]([]correlation.Correlation{
 		{Spec: rules[2].Correlation, Members: []correlation.Member{member, member}},
 	}, limits)

@@ -2,13 +2,15 @@ package sigma
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/holdfast-security/holdfast/detect/sigma/document"
+	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 )
 
 // Value is one value of an [Item]; the item's Op says which part is used.
@@ -22,7 +24,8 @@ type Value struct {
 	Number  float64
 	Bool    bool
 	Where   Place
-	Variant bool // another encoding of the value before it
+	Part    TimePart // which part of a time Number is compared with
+	Variant bool     // another encoding of the value before it
 }
 
 // Bounds of an item.
@@ -62,38 +65,45 @@ var modifiers = map[string]func(*itemParser) error{
 	"utf16le":      func(p *itemParser) error { return p.encode(utf16le) },
 	"utf16be":      func(p *itemParser) error { return p.encode(utf16be) },
 	"utf16":        func(p *itemParser) error { return p.encode(utf16bom) },
-	"expand": func(*itemParser) error {
-		return fmt.Errorf("placeholders (expand) have no values here: write the values themselves as a list, without expand")
-	},
+	"expand":       func(p *itemParser) error { p.expand = true; return nil },
+	"minute":       func(p *itemParser) error { return p.timePart(Minute) },
+	"hour":         func(p *itemParser) error { return p.timePart(Hour) },
+	"day":          func(p *itemParser) error { return p.timePart(Day) },
+	"week":         func(p *itemParser) error { return p.timePart(Week) },
+	"month":        func(p *itemParser) error { return p.timePart(Month) },
+	"year":         func(p *itemParser) error { return p.timePart(Year) },
 }
 
 // itemParser collects what the modifiers of one item say.
 type itemParser struct {
 	item      Item
 	where     Place
+	part      TimePart
 	cased     bool
+	expand    bool
 	flags     string // of the regular expression
 	encodings []encoding
+	given     *pipeline.Adaptation
 }
 
 // parseItem reads one `field|modifier: values` pair.
-func parseItem(key, node *yaml.Node) (Item, error) {
-	words := strings.Split(key.Value, "|")
-	p := itemParser{item: Item{Line: key.Line, Field: words[0], Key: key.Value}}
+func parseItem(given *pipeline.Adaptation, key, node *document.Node) (Item, error) {
+	words := strings.Split(key.Text, "|")
+	p := itemParser{item: Item{Line: key.Line, Field: words[0], Key: key.Text}, given: given}
 	if len(words[0]) > maxFieldLen {
-		return Item{}, at(key, "the field name is longer than %d bytes", maxFieldLen)
+		return Item{}, document.At(key, "the field name is longer than %d bytes", maxFieldLen)
 	}
 	for _, word := range words[1:] {
 		apply, ok := modifiers[word]
 		if !ok {
-			return Item{}, at(key, "%q is not a modifier of Sigma: %s", word, suggestModifier(word))
+			return Item{}, document.At(key, "%q is not a modifier of Sigma: %s", word, suggestModifier(word))
 		}
 		if err := apply(&p); err != nil {
-			return Item{}, at(key, "%s: %v", key.Value, err)
+			return Item{}, document.At(key, "%s: %v", key.Text, err)
 		}
 	}
 	if err := p.check(); err != nil {
-		return Item{}, at(key, "%s: %v", key.Value, err)
+		return Item{}, document.At(key, "%s: %v", key.Text, err)
 	}
 	return p.values(node)
 }
@@ -116,6 +126,14 @@ func (p *itemParser) place(where Place) error {
 		return fmt.Errorf("only one of contains, startswith and endswith can be used")
 	}
 	p.where = where
+	return nil
+}
+
+func (p *itemParser) timePart(part TimePart) error {
+	if p.part != WholeTime {
+		return fmt.Errorf("only one of minute, hour, day, week, month and year can be used")
+	}
+	p.part = part
 	return nil
 }
 
@@ -142,14 +160,15 @@ func (p *itemParser) encode(e encoding) error {
 
 // check refuses modifiers that do not go together.
 func (p *itemParser) check() error {
+	if p.part != WholeTime {
+		return p.checkTimePart()
+	}
 	switch op := p.item.Op; {
 	case op == OpMatch:
 	case len(p.encodings) > 0:
 		return fmt.Errorf("encodings apply to plain text only, not to re, cidr, comparisons, exists or fieldref")
 	case p.where != PlaceWhole && op != OpFieldRef && op != OpRegexp:
 		return fmt.Errorf("contains, startswith and endswith apply to plain text and fieldref only")
-	case p.where != PlaceWhole && op == OpRegexp:
-		return fmt.Errorf("re matches anywhere already: leave contains out, or use ^ and $ in the expression")
 	case p.cased && op != OpFieldRef && op != OpRegexp:
 		return fmt.Errorf("cased applies to plain text and fieldref only")
 	case op == OpExists && p.item.All:
@@ -161,57 +180,91 @@ func (p *itemParser) check() error {
 	return nil
 }
 
+// checkTimePart does that for parts of a time, which are compared as numbers.
+func (p *itemParser) checkTimePart() error {
+	switch op := p.item.Op; {
+	case op == OpMatch:
+		p.item.Op = OpEqual
+	case op < OpLess || op > OpGreaterEq:
+		return fmt.Errorf("minute, hour, day, week, month and year go with lt, lte, gt, gte and neq only")
+	}
+	if p.where != PlaceWhole || p.cased || len(p.encodings) > 0 {
+		return fmt.Errorf("minute, hour, day, week, month and year are numbers: leave the modifiers for text out")
+	}
+	if p.item.Field == "" {
+		return fmt.Errorf("this modifier needs a field before it")
+	}
+	return nil
+}
+
 // values reads the right-hand side of an item.
-func (p *itemParser) values(node *yaml.Node) (Item, error) {
-	nodes := []*yaml.Node{node}
-	if node.Kind == yaml.SequenceNode {
-		nodes = node.Content
+func (p *itemParser) values(node *document.Node) (Item, error) {
+	nodes := []*document.Node{node}
+	if node.Kind == document.List {
+		nodes = node.Items
 		if len(nodes) == 0 {
-			return Item{}, at(node, "the list of values of %q is empty: add a value, or use null for an absent field", p.item.Key)
+			return Item{}, document.At(node, "the list of values of %q is empty: add a value, or use null for an absent field", p.item.Key)
 		}
 	}
 	if p.item.Op == OpExists && len(nodes) != 1 {
-		return Item{}, at(node, "%s takes one value: true or false", p.item.Key)
+		return Item{}, document.At(node, "%s takes one value: true or false", p.item.Key)
 	}
 	for _, n := range nodes {
-		if n.Kind != yaml.ScalarNode {
-			return Item{}, at(n, "a value of %q must be text, a number, true, false or null, not a list or a map", p.item.Key)
+		if !n.Scalar() {
+			return Item{}, document.At(n, "a value of %q must be text, a number, true, false or null, not a list or a map", p.item.Key)
 		}
-		if err := p.value(n); err != nil {
-			return Item{}, at(n, "%s: %v", p.item.Key, err)
+		if err := p.expanded(n); err != nil {
+			return Item{}, document.At(n, "%s: %v", p.item.Key, err)
 		}
 		if len(p.item.Values) > maxValues {
-			return Item{}, at(n, "%s has more than %d values: split the rule", p.item.Key, maxValues)
+			return Item{}, document.At(n, "%s has more than %d values: split the rule", p.item.Key, maxValues)
 		}
 	}
 	return p.item, nil
 }
 
+// expanded reads a scalar after its placeholders, where the item says that it
+// has some, were replaced: by each of their values.
+func (p *itemParser) expanded(n *document.Node) error {
+	if !p.expand {
+		return p.value(n)
+	}
+	texts, err := p.given.Expand(n.Text)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		if err := p.value(&document.Node{Text: text, Line: n.Line}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // value reads one scalar by the item's operation.
-func (p *itemParser) value(n *yaml.Node) error {
-	v := Value{Line: n.Line, Text: n.Value}
+func (p *itemParser) value(n *document.Node) error {
+	v := Value{Line: n.Line, Text: n.Text}
 	var err error
 	switch p.item.Op {
 	case OpMatch:
 		return p.match(n, v)
 	case OpRegexp:
-		v.Regexp, err = compileRegexp(n.Value, p.flags)
+		v.Regexp, err = compileRegexp(n.Text, p.flags, p.where)
 	case OpCIDR:
-		v.Prefix, err = parsePrefix(n.Value)
+		v.Prefix, err = parsePrefix(n.Text)
 	case OpExists:
-		if n.Tag != "!!bool" {
-			return fmt.Errorf("%q is neither true nor false", n.Value)
+		if n.Kind != document.Truth {
+			return fmt.Errorf("%q is neither true nor false", n.Text)
 		}
-		v.Bool = strings.EqualFold(n.Value, "true")
+		v.Bool = strings.EqualFold(n.Text, "true")
 	case OpFieldRef:
-		if v.Where = p.where; n.Value == "" {
+		if v.Where = p.where; n.Text == "" {
 			return fmt.Errorf("name the field to compare with")
 		}
 		v.Pattern.Cased = p.cased
+		v.Text, err = p.given.Field(n.Text)
 	default:
-		if v.Number, err = strconv.ParseFloat(n.Value, 64); err != nil {
-			return fmt.Errorf("%q is not a number", n.Value)
-		}
+		v.Number, v.Part, err = number(n.Text, p.part)
 	}
 	if err == nil {
 		p.item.Values = append(p.item.Values, v)
@@ -220,8 +273,8 @@ func (p *itemParser) value(n *yaml.Node) error {
 }
 
 // match reads plain text, a number, a truth value or null.
-func (p *itemParser) match(n *yaml.Node, v Value) error {
-	if n.Tag == "!!null" {
+func (p *itemParser) match(n *document.Node, v Value) error {
+	if n.Kind == document.Null {
 		if p.where != PlaceWhole || len(p.encodings) > 0 || p.item.Field == "" {
 			return fmt.Errorf("null has no text: use it without modifiers, or write '' for empty text")
 		}
@@ -229,8 +282,8 @@ func (p *itemParser) match(n *yaml.Node, v Value) error {
 		p.item.Values = append(p.item.Values, v)
 		return nil
 	}
-	text := n.Value
-	if n.Tag == "!!bool" {
+	text := n.Text
+	if n.Kind == document.Truth {
 		text = strings.ToLower(text)
 	}
 	if text == "" && p.item.Field == "" {
@@ -288,16 +341,31 @@ func splitVariants(item Item) []Item {
 	return items
 }
 
-// compileRegexp compiles an RE2 expression and explains what RE2 lacks.
-func compileRegexp(text, flags string) (*regexp.Regexp, error) {
+// number reads a number, which must be one that the part of a time can have.
+func number(text string, part TimePart) (float64, TimePart, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) {
+		return 0, part, fmt.Errorf("%q is not a number", text)
+	}
+	return n, part, part.check(n)
+}
+
+// compileRegexp compiles an RE2 expression, which stands at a place of the
+// value where one is given, and explains what RE2 lacks.
+func compileRegexp(text, flags string, where Place) (*regexp.Regexp, error) {
 	if len(text) > maxRegexp {
 		return nil, fmt.Errorf("the regular expression is longer than %d bytes", maxRegexp)
 	}
-	expr := text
 	if flags != "" {
-		expr = "(?" + flags + ")" + text
+		flags = "(?" + flags + ")"
 	}
-	re, err := regexp.Compile(expr)
+	re, err := regexp.Compile(flags + text)
+	if err == nil && where == PlaceStart {
+		return regexp.Compile(flags + `\A(?:` + text + ")")
+	}
+	if err == nil && where == PlaceEnd {
+		return regexp.Compile(flags + "(?:" + text + `)\z`)
+	}
 	if err == nil {
 		return re, nil
 	}

@@ -1,40 +1,30 @@
 package sigma
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/holdfast-security/holdfast/detect/sigma/document"
+	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 	"github.com/holdfast-security/holdfast/finding"
 )
 
-// Bounds of a rule file.
-const (
-	MaxFileBytes = 1 << 20 // of one file given to Parse
-	maxDocuments = 1000
-	maxDepth     = 32
-	maxNodes     = 200_000
-)
+// MaxFileBytes is how large a file given to [Parse] may be.
+const MaxFileBytes = document.MaxBytes
 
 // Parse reads the rules of one file; path is only for messages. A document
 // that is wrong does not spoil the others: the rules that are right are
 // returned together with an error that joins one [*Error] for each that is not.
-func Parse(path string, data []byte) ([]*Rule, error) {
-	if len(data) > MaxFileBytes {
-		return nil, &Error{Path: path, Reason: fmt.Sprintf("the file is larger than %d bytes: split it", MaxFileBytes)}
-	}
-	docs, err := documents(path, data)
+// Pipelines adapt the rules as they are read.
+func Parse(path string, data []byte, pipelines ...*pipeline.Pipeline) ([]*Rule, error) {
+	docs, err := document.Split(path, data)
 	errs := []error{err}
 	var rules []*Rule
 	for _, doc := range docs {
-		rule, err := parseRule(path, doc)
+		rule, err := parseRule(path, doc, pipelines)
 		if err != nil {
-			errs = append(errs, inFile(path, doc.Line, err))
+			errs = append(errs, document.In(path, doc.Line, err))
 			continue
 		}
 		rules = append(rules, rule)
@@ -56,202 +46,77 @@ func Problems(err error) []*Error {
 	return problems
 }
 
-// documents splits a file into its YAML documents.
-func documents(path string, data []byte) ([]*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var docs []*yaml.Node
-	for {
-		var doc yaml.Node
-		err := decoder.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return docs, yamlError(path, err)
-		}
-		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-			continue // nothing but comments
-		}
-		if len(docs) == maxDocuments {
-			return docs, &Error{Path: path, Line: doc.Line, Reason: fmt.Sprintf("the file has more than %d documents: split it", maxDocuments)}
-		}
-		budget := maxNodes
-		if err := checkTree(doc.Content[0], maxDepth, &budget); err != nil {
-			return docs, inFile(path, doc.Line, err)
-		}
-		docs = append(docs, doc.Content[0])
-	}
-	if len(docs) == 0 {
-		return nil, &Error{Path: path, Reason: "the file holds no rule"}
-	}
-	return docs, nil
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
-
-// yamlError gives an error of the decoder our form.
-func yamlError(path string, err error) error {
-	e := &Error{Path: path, Reason: "not YAML: " + err.Error()}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		fmt.Sscan(m[1], &e.Line) // stays 0 when the decoder names no line
-		e.Reason = "not YAML: " + m[2]
-	}
-	return e
-}
-
-// checkTree refuses what no rule needs and what could cost too much: aliases,
-// merge keys, duplicate keys, deep nesting and huge documents.
-func checkTree(n *yaml.Node, depth int, budget *int) error {
-	*budget--
-	switch {
-	case *budget < 0:
-		return at(n, "the document has more than %d values: split it", maxNodes)
-	case depth == 0:
-		return at(n, "the document is nested deeper than %d levels", maxDepth)
-	case n.Kind == yaml.AliasNode:
-		return at(n, "YAML aliases (*%s) are not allowed in rules: write the value out", n.Value)
-	case n.Kind == yaml.MappingNode:
-		if err := checkKeys(n); err != nil {
-			return err
-		}
-	}
-	for _, child := range n.Content {
-		if err := checkTree(child, depth-1, budget); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkKeys(n *yaml.Node) error {
-	seen := make(map[string]bool, len(n.Content)/2)
-	for i := 0; i < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if key.Kind != yaml.ScalarNode {
-			return at(key, "a key must be plain text")
-		}
-		if key.Tag == "!!merge" {
-			return at(key, "YAML merge keys (<<) are not allowed in rules: write the values out")
-		}
-		if seen[key.Value] {
-			return at(key, "the key %q is there twice: join the two, as a list of values for example", key.Value)
-		}
-		seen[key.Value] = true
-	}
-	return nil
-}
-
-// lineError is an error at a line of the file being parsed.
-type lineError struct {
-	line int
-	text string
-}
-
-func (e *lineError) Error() string { return e.text }
-
-func at(n *yaml.Node, format string, args ...any) error {
-	return &lineError{n.Line, fmt.Sprintf(format, args...)}
-}
-
-// inFile completes an error with the path, and with a line where it has none.
-func inFile(path string, line int, err error) *Error {
-	var le *lineError
-	if errors.As(err, &le) {
-		line = le.line
-	}
-	return &Error{Path: path, Line: line, Reason: err.Error()}
-}
-
-// eachPair calls f for the keys of a map in order, up to the first error.
-func eachPair(n *yaml.Node, what string, f func(key, value *yaml.Node) error) error {
-	if n.Kind != yaml.MappingNode {
-		return at(n, "%s must be a map of names to values", what)
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if err := f(n.Content[i], n.Content[i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// text reads a scalar, or a list of them joined by commas where old rules have
-// one.
-func text(key, n *yaml.Node) (string, error) {
-	if n.Kind == yaml.ScalarNode {
-		if n.Tag == "!!null" {
-			return "", nil
-		}
-		return n.Value, nil
-	}
-	list, err := texts(key, n)
-	return strings.Join(list, ", "), err
-}
-
-// texts reads a list of scalars, or a single one.
-func texts(key, n *yaml.Node) ([]string, error) {
-	if n.Kind == yaml.ScalarNode {
-		if n.Tag == "!!null" {
-			return nil, nil
-		}
-		return []string{n.Value}, nil
-	}
-	if n.Kind != yaml.SequenceNode {
-		return nil, at(n, "%s must be text or a list of texts", key.Value)
-	}
-	list := make([]string, 0, len(n.Content))
-	for _, c := range n.Content {
-		if c.Kind != yaml.ScalarNode {
-			return nil, at(c, "%s must be a list of plain texts", key.Value)
-		}
-		list = append(list, c.Value)
-	}
-	return list, nil
-}
-
-// parseRule reads one document.
-func parseRule(path string, doc *yaml.Node) (*Rule, error) {
+// parseRule reads one document: first what it is about, which pipelines look
+// at, and then what it looks for.
+func parseRule(path string, doc *document.Node, pipelines []*pipeline.Pipeline) (*Rule, error) {
 	r := &Rule{Path: path, Line: doc.Line}
-	if doc.Kind != yaml.MappingNode {
-		return nil, at(doc, "a rule must be a map that begins with title:")
+	if doc.Kind != document.Map {
+		return nil, document.At(doc, "a rule must be a map that begins with title:")
 	}
-	err := eachPair(doc, "a rule", func(key, value *yaml.Node) error { return r.set(key, value) })
+	err := document.EachPair(doc, "a rule", func(key, value *document.Node) error { return r.set(key, value) })
+	if err != nil {
+		return nil, err
+	}
+	given := r.adapt(pipelines, doc.Of("correlation") != nil)
+	err = document.EachPair(doc, "a rule", func(key, value *document.Node) error { return r.setLogic(given, key, value) })
 	if err != nil {
 		return nil, err
 	}
 	return r, r.check(doc)
 }
 
+// adapt asks the pipelines how to read the rule and gives it the log source
+// that they say.
+func (r *Rule) adapt(pipelines []*pipeline.Pipeline, correlation bool) *pipeline.Adaptation {
+	if len(pipelines) == 0 {
+		return nil
+	}
+	rule := pipeline.Rule{
+		Product: r.LogSource.Product, Category: r.LogSource.Category, Service: r.LogSource.Service,
+		Tags: r.Tags, Taxonomy: r.Taxonomy, Correlation: correlation,
+	}
+	given := pipeline.Run(pipelines, &rule)
+	r.LogSource = LogSource{rule.Product, rule.Category, rule.Service}
+	return given
+}
+
 // set reads one key of a rule. Keys that only inform, such as references of
 // other tools, are skipped.
-func (r *Rule) set(key, value *yaml.Node) (err error) {
-	if dst, ok := r.textField(key.Value); ok {
-		*dst, err = text(key, value)
+func (r *Rule) set(key, value *document.Node) (err error) {
+	if dst, ok := r.textField(key.Text); ok {
+		*dst, err = document.One(key, value)
 		return err
 	}
-	switch key.Value {
+	switch key.Text {
 	case "references":
-		r.References, err = texts(key, value)
+		r.References, err = document.Many(key, value)
 	case "falsepositives":
-		r.FalsePositives, err = texts(key, value)
+		r.FalsePositives, err = document.Many(key, value)
 	case "tags":
-		r.Tags, err = texts(key, value)
+		r.Tags, err = document.Many(key, value)
 	case "fields":
-		r.Fields, err = texts(key, value)
+		r.Fields, err = document.Many(key, value)
 	case "level":
 		err = r.setLevel(value)
 	case "logsource":
 		r.LogSource, err = parseLogSource(value)
-	case "detection":
-		r.Detection, err = parseDetection(value)
-	case "correlation":
-		r.Correlation, err = parseCorrelation(value)
 	case "holdfast":
 		r.Holdfast, err = parseHoldfast(value)
-	case "action":
-		err = at(key, "collections with action: are Sigma 1: write every rule out as a document of its own")
+	case "transformations", "vars":
+		err = document.At(key, "%s belongs to a processing pipeline: name the file pipeline.yml, or let its name end in .pipeline.yml", key.Text)
+	}
+	return err
+}
+
+// setLogic reads one of the keys that say what matches.
+func (r *Rule) setLogic(given *pipeline.Adaptation, key, value *document.Node) (err error) {
+	switch key.Text {
+	case "detection":
+		r.Detection, err = parseDetection(given, value)
+	case "correlation":
+		r.Correlation, err = parseCorrelation(given, value)
 	case "filter":
-		err = at(key, "filter documents are not supported: add the exclusion to the rule as a selection with not")
+		r.Filter, err = parseFilter(given, value)
 	}
 	return err
 }
@@ -276,44 +141,52 @@ func (r *Rule) textField(key string) (*string, bool) {
 		return &r.Date, true
 	case "modified":
 		return &r.Modified, true
+	case "taxonomy":
+		return &r.Taxonomy, true
 	}
 	return nil, false
 }
 
-func (r *Rule) setLevel(n *yaml.Node) error {
-	switch level := Level(n.Value); level {
+func (r *Rule) setLevel(n *document.Node) error {
+	switch level := Level(n.Text); level {
 	case LevelInformational, LevelLow, LevelMedium, LevelHigh, LevelCritical:
 		r.Level = level
 		return nil
 	}
-	return at(n, "level %q is not one of informational, low, medium, high, critical", n.Value)
+	return document.At(n, "level %q is not one of informational, low, medium, high, critical", n.Text)
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // check refuses documents that lack what every rule needs.
-func (r *Rule) check(doc *yaml.Node) error {
+func (r *Rule) check(doc *document.Node) error {
 	r.Description = strings.TrimSpace(r.Description)
+	kinds := 0
+	for _, is := range []bool{r.Detection != nil, r.Correlation != nil, r.Filter != nil} {
+		if is {
+			kinds++
+		}
+	}
 	switch {
 	case r.Title == "":
-		return at(doc, "the rule has no title: add title:")
-	case r.Detection == nil && r.Correlation == nil:
-		return at(doc, "the rule has neither a detection nor a correlation")
-	case r.Detection != nil && r.Correlation != nil:
-		return at(doc, "a document holds a detection or a correlation, not both: separate them by ---")
-	case r.Detection != nil && r.LogSource == LogSource{}:
-		return at(doc, "the rule has no logsource: add product, category or service")
+		return document.At(doc, "the rule has no title: add title:")
+	case kinds == 0:
+		return document.At(doc, "the rule has neither a detection nor a correlation nor a filter")
+	case kinds > 1:
+		return document.At(doc, "a document holds a detection, a correlation or a filter, not several: separate them by ---")
+	case r.Correlation == nil && r.LogSource == LogSource{}:
+		return document.At(doc, "the rule has no logsource: add product, category or service")
 	case r.ID != "" && !uuid.MatchString(r.ID):
-		return at(doc, "id %q is not a UUID such as 7e4bfe58-4a47-4709-828d-d86c78b7cc1f", r.ID)
+		return document.At(doc, "id %q is not a UUID such as 7e4bfe58-4a47-4709-828d-d86c78b7cc1f", r.ID)
 	}
 	return nil
 }
 
-func parseLogSource(n *yaml.Node) (LogSource, error) {
+func parseLogSource(n *document.Node) (LogSource, error) {
 	var l LogSource
-	err := eachPair(n, "logsource", func(key, value *yaml.Node) error {
-		s, err := text(key, value)
-		switch s = strings.ToLower(s); key.Value {
+	err := document.EachPair(n, "logsource", func(key, value *document.Node) error {
+		s, err := document.One(key, value)
+		switch s = strings.ToLower(s); key.Text {
 		case "product":
 			l.Product = s
 		case "category":
@@ -326,18 +199,18 @@ func parseLogSource(n *yaml.Node) (LogSource, error) {
 	return l, err
 }
 
-func parseHoldfast(n *yaml.Node) (Holdfast, error) {
+func parseHoldfast(n *document.Node) (Holdfast, error) {
 	var h Holdfast
-	err := eachPair(n, "holdfast", func(key, value *yaml.Node) (err error) {
-		switch key.Value {
+	err := document.EachPair(n, "holdfast", func(key, value *document.Node) (err error) {
+		switch key.Text {
 		case "alert_type":
-			h.AlertType = finding.AlertType(value.Value)
+			h.AlertType = finding.AlertType(value.Text)
 		case "story":
-			h.Story, err = text(key, value)
+			h.Story, err = document.One(key, value)
 		case "remediation":
-			h.Remediation, err = texts(key, value)
+			h.Remediation, err = document.Many(key, value)
 		default:
-			err = at(key, "holdfast has no %q: it has alert_type, story and remediation", key.Value)
+			err = document.At(key, "holdfast has no %q: it has alert_type, story and remediation", key.Text)
 		}
 		return err
 	})
@@ -345,125 +218,55 @@ func parseHoldfast(n *yaml.Node) (Holdfast, error) {
 }
 
 // parseDetection reads the selections first, for the condition names them.
-func parseDetection(n *yaml.Node) (*Detection, error) {
+func parseDetection(given *pipeline.Adaptation, n *document.Node) (*Detection, error) {
 	d := &Detection{}
-	var condition *yaml.Node
+	var condition *document.Node
 	var names []string
-	err := eachPair(n, "detection", func(key, value *yaml.Node) error {
-		switch key.Value {
+	err := document.EachPair(n, "detection", func(key, value *document.Node) error {
+		switch key.Text {
 		case "condition":
 			condition = value
 			return nil
 		case "timeframe":
-			return at(key, "timeframe is Sigma 1: write a document with a correlation and its timespan instead")
+			return document.At(key, "timeframe is Sigma 1: write a document with a correlation and its timespan instead")
 		}
-		groups, err := parseSelection(key, value)
-		d.Selections = append(d.Selections, Selection{Name: key.Value, Line: key.Line, Groups: groups})
-		names = append(names, key.Value)
+		groups, err := parseSelection(given, key, value)
+		d.Selections = append(d.Selections, Selection{Name: key.Text, Line: key.Line, Groups: groups})
+		names = append(names, key.Text)
 		return err
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case condition == nil:
-		return nil, at(n, "the detection has no condition: add one, for example condition: selection")
+		return nil, document.At(n, "the detection has no condition: add one, for example condition: selection")
 	case len(d.Selections) == 0:
-		return nil, at(n, "the detection has no selection beside its condition")
+		return nil, document.At(n, "the detection has no selection beside its condition")
 	}
 	return d, d.setCondition(condition, names)
 }
 
 // setCondition reads a condition; of a list, one must hold.
-func (d *Detection) setCondition(n *yaml.Node, names []string) error {
-	conditions := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
-		conditions = n.Content
+func (d *Detection) setCondition(n *document.Node, names []string) error {
+	conditions := []*document.Node{n}
+	if n.Kind == document.List && len(n.Items) > 0 {
+		conditions = n.Items
 	}
 	var alternatives Or
 	var written []string
 	for _, c := range conditions {
-		if c.Kind != yaml.ScalarNode {
-			return at(c, "a condition must be text")
+		if !c.Scalar() {
+			return document.At(c, "a condition must be text")
 		}
-		expr, err := parseCondition(c.Value, names)
+		expr, err := parseCondition(c.Text, names)
 		if err != nil {
-			return at(c, "%v", err)
+			return document.At(c, "%v", err)
 		}
-		alternatives, written = append(alternatives, expr), append(written, c.Value)
+		alternatives, written = append(alternatives, expr), append(written, c.Text)
 	}
 	d.Text = strings.Join(written, " or ")
 	if d.Condition = alternatives; len(alternatives) == 1 {
 		d.Condition = alternatives[0]
 	}
 	return nil
-}
-
-// parseSelection reads a map, a list of maps, keywords, or a mixture.
-func parseSelection(key, n *yaml.Node) ([]Group, error) {
-	switch n.Kind {
-	case yaml.MappingNode:
-		group, err := parseGroup(n)
-		return []Group{group}, err
-	case yaml.ScalarNode:
-		return parseKeywords(key, n, []*yaml.Node{n})
-	case yaml.SequenceNode:
-		return parseAlternatives(key, n)
-	}
-	return nil, at(n, "selection %q must be a map, a list of maps or a list of keywords", key.Value)
-}
-
-func parseGroup(n *yaml.Node) (Group, error) {
-	var group Group
-	err := eachPair(n, "a selection", func(key, value *yaml.Node) error {
-		item, err := parseItem(key, value)
-		group = append(group, splitVariants(item)...)
-		return err
-	})
-	if err == nil && len(group) == 0 {
-		err = at(n, "the selection is empty: every event would match")
-	}
-	return group, err
-}
-
-// parseAlternatives reads a list: every map is one alternative, the plain
-// texts together are another.
-func parseAlternatives(key, n *yaml.Node) ([]Group, error) {
-	var groups []Group
-	var keywords []*yaml.Node
-	for _, c := range n.Content {
-		switch c.Kind {
-		case yaml.MappingNode:
-			group, err := parseGroup(c)
-			if err != nil {
-				return nil, err
-			}
-			groups = append(groups, group)
-		case yaml.ScalarNode:
-			keywords = append(keywords, c)
-		default:
-			return nil, at(c, "selection %q must be a list of maps or of keywords, not of lists", key.Value)
-		}
-	}
-	if len(keywords) > 0 {
-		more, err := parseKeywords(key, n, keywords)
-		if err != nil {
-			return nil, err
-		}
-		groups = append(groups, more...)
-	}
-	if len(groups) == 0 {
-		return nil, at(n, "selection %q is an empty list", key.Value)
-	}
-	return groups, nil
-}
-
-func parseKeywords(key, n *yaml.Node, words []*yaml.Node) ([]Group, error) {
-	for _, w := range words {
-		if w.Tag == "!!null" || w.Value == "" {
-			return nil, at(w, "selection %q has an empty keyword, which every event contains", key.Value)
-		}
-	}
-	list := &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: words}
-	item, err := parseItem(&yaml.Node{Kind: yaml.ScalarNode, Line: n.Line}, list)
-	return []Group{{item}}, err
 }

@@ -3,13 +3,14 @@ package sigma
 import (
 	"fmt"
 	"strings"
-	"time"
 
+	"github.com/holdfast-security/holdfast/detect/sigma/document"
 	"github.com/holdfast-security/holdfast/finding"
 )
 
 // Rule is one document of a rule file: a detection when Detection is set, a
-// correlation of other rules when Correlation is. Rules are immutable.
+// correlation of other rules when Correlation is, a filter of other rules when
+// Filter is. Rules are immutable.
 type Rule struct {
 	Path string // of the file, as given to [Parse]
 	Line int    // where the document starts, from 1
@@ -23,14 +24,17 @@ type Rule struct {
 	License        string
 	Date           string
 	Modified       string
+	Taxonomy       string // "" for Sigma's own names of fields and log sources
 	References     []string
 	FalsePositives []string
 	Tags           []string // as written, for example "attack.t1059.004"
 	Fields         []string
 	Level          Level
 	LogSource      LogSource
-	Detection      *Detection   // nil for correlations
-	Correlation    *Correlation // nil for detections
+	Detection      *Detection   // nil for correlations and filters
+	Correlation    *Correlation // nil for detections and filters
+	Filter         *Filter      // nil for detections and correlations
+	Filtered       []*Rule      // the filters that are part of Detection; see [Rule.With]
 	Holdfast       Holdfast
 }
 
@@ -150,7 +154,8 @@ type Item struct {
 // Op is the kind of test that an item makes.
 type Op uint8
 
-// Operations. Which part of [Value] they use is said with each.
+// Operations. Which part of [Value] they use is said with each. Where Part is
+// set, the number is that part of a point in time.
 const (
 	OpMatch     Op = iota // Pattern covers the whole text; Null for absence
 	OpRegexp              // Regexp is found in the text
@@ -161,6 +166,8 @@ const (
 	OpGreaterEq           // … at least
 	OpExists              // the field is there if Bool, else absent
 	OpFieldRef            // the text equals that of the field Text, or has it at the place Where says
+	OpEqual               // the number is Number
+	OpNotEqual            // … is not; of bounds only
 )
 
 // Place says where in the text another field's value is looked for.
@@ -191,67 +198,10 @@ func (Or) isExpr()  {}
 func (Not) isExpr() {}
 func (Ref) isExpr() {}
 
-// CorrelationType is how a correlation joins events.
-type CorrelationType string
-
-// The correlation types that are evaluated.
-const (
-	EventCount      CorrelationType = "event_count"      // number of events
-	ValueCount      CorrelationType = "value_count"      // number of distinct values of a field
-	Temporal        CorrelationType = "temporal"         // every rule matched, in any order
-	TemporalOrdered CorrelationType = "temporal_ordered" // every rule matched, in the order listed
-)
-
-// Correlation joins the matches of other rules within a time.
-type Correlation struct {
-	Type     CorrelationType
-	Rules    []string // ids or names of the rules, at least one
-	Lines    []int    // of the entries of Rules
-	GroupBy  []string // fields or aliases whose values must agree
-	Aliases  map[string]map[string]string
-	Timespan time.Duration
-	Field    string  // whose values are counted, for ValueCount
-	Bounds   []Bound // all must hold; empty for temporal types
-	Generate bool    // the joined rules raise alerts of their own, too
-}
-
-// Bound compares a count.
-type Bound struct {
-	Op Op // OpLess … OpGreaterEq, or OpMatch for equality
-	N  int
-}
-
-// Holds reports whether the count n satisfies the bound.
-func (b Bound) Holds(n int) bool {
-	switch b.Op {
-	case OpLess:
-		return n < b.N
-	case OpLessEq:
-		return n <= b.N
-	case OpGreater:
-		return n > b.N
-	case OpGreaterEq:
-		return n >= b.N
-	}
-	return n == b.N
-}
-
 // Errorf returns an [*Error] in the file of r.
 func (r *Rule) Errorf(line int, format string, args ...any) error {
 	return &Error{Path: r.Path, Line: line, Reason: fmt.Sprintf(format, args...)}
 }
 
 // Error is what is wrong with a rule file, and where.
-type Error struct {
-	Path   string
-	Line   int // from 1; 0 when the whole file is meant
-	Reason string
-}
-
-// Error returns path:line: reason.
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return e.Path + ": " + e.Reason
-	}
-	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason)
-}
+type Error = document.Error

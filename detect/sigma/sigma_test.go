@@ -89,8 +89,16 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"merge key", head + "detection:\n  s: {<<: {a: x}}\n  condition: s", "merge keys"},
 		{"deep", "title: " + strings.Repeat("[", 40) + strings.Repeat("]", 40), "nested deeper"},
 		{"holdfast", head + "holdfast: {alert: x}", `holdfast has no "alert"`},
-		{"action", "action: global\n" + head, "collections with action"},
-		{"filter", head + "filter: {rules: [x]}", "filter documents are not supported"},
+		{"unknown action", "action: merge\n" + head, `f.yml:1: action "merge" is none of a collection: use global, reset or repeat`},
+		{"repeat of nothing", "action: repeat\n" + head, "f.yml:1: action: repeat needs a rule before it"},
+		{"only a global document", "action: global\n" + head, "f.yml: the file holds no rule"},
+		{"global says otherwise", "action: global\nlevel: low\n---\nlevel: high\n" + detection(ok+"s"), "f.yml:4: the global document has level, too, with another value (line 2)"},
+		{"filter without rules", head + "filter: {s: {a: x}, condition: not s}", "f.yml:3: the filter does not say for which rules"},
+		{"filter of no rules", head + "filter:\n  rules: []\n  s: {a: x}\n  condition: not s", "f.yml:4: the filter names no rules"},
+		{"filter without condition", head + "filter: {rules: any, s: {a: x}}", "has no condition"},
+		{"filter without logsource", "title: t\nfilter: {rules: any, s: {a: x}, condition: not s}", "no logsource"},
+		{"filter and detection", head + "filter: {rules: any, s: {a: x}, condition: not s}\ndetection: {s: {a: x}, condition: s}", "not several"},
+		{"pipeline", "name: p\nvars: {a: b}", "f.yml:2: vars belongs to a processing pipeline: name the file pipeline.yml"},
 		{"timeframe", detection("timeframe: 5m\n" + ok + "s"), "timeframe is Sigma 1"},
 
 		{"unknown selection", detection(ok + "s and t"), `names selection "t", which the detection does not have: it has s`},
@@ -115,7 +123,12 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"two places", detection("s: {a|contains|endswith: x}\ncondition: s"), "only one of contains, startswith and endswith"},
 		{"two operations", detection("s: {a|re|cidr: x}\ncondition: s"), "only one of re, cidr"},
 		{"flag without re", detection("s: {a|i: x}\ncondition: s"), "write re|i"},
-		{"re with contains", detection("s: {a|re|contains: x}\ncondition: s"), "re matches anywhere already"},
+		{"parenthesis out of place", detection("s: {a|re|startswith: 'x)(y'}\ncondition: s"), "regular expression"},
+		{"bad hour", detection("s: {a|hour: 24}\ncondition: s"), "f.yml:4: a|hour: the hour of a time is a whole number from 0 to 23, not 24"},
+		{"two parts of a time", detection("s: {a|hour|day: 3}\ncondition: s"), "only one of minute, hour"},
+		{"part of a time as text", detection("s: {a|hour|contains: 3}\ncondition: s"), "leave the modifiers for text out"},
+		{"part of a time as network", detection("s: {a|hour|cidr: 10.0.0.0/8}\ncondition: s"), "go with lt, lte, gt, gte and neq only"},
+		{"no number", detection("s: {a|gt: .nan}\ncondition: s"), `".nan" is not a number`},
 		{"lookahead", detection("s: {a|re: 'a(?=b)'}\ncondition: s"), `uses lookahead, which RE2 does not have: test for each part`},
 		{"negative lookbehind", detection("s: {a|re: '(?<!a)b'}\ncondition: s"), "negative lookbehind"},
 		{"back reference", detection(`s: {a|re: '(a)\1'}` + "\ncondition: s"), "back reference"},
@@ -125,7 +138,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"bad number", detection("s: {a|gt: ten}\ncondition: s"), `"ten" is not a number`},
 		{"bad exists", detection("s: {a|exists: 1}\ncondition: s"), `"1" is neither true nor false`},
 		{"exists twice", detection("s: {a|exists: [true, false]}\ncondition: s"), "takes one value"},
-		{"placeholder", detection("s: {a|expand: '%x%'}\ncondition: s"), "placeholders (expand) have no values here"},
+		{"placeholder", detection("s: {a|expand: '%x%'}\ncondition: s"), "f.yml:4: a|expand: placeholder %x% has no values: give it some in a file pipeline.yml"},
+		{"open placeholder", detection("s: {a|expand: 'x%'}\ncondition: s"), "begins no placeholder"},
 		{"base64 of a wildcard", detection("s: {a|base64: 'x*'}\ncondition: s"), "wildcards cannot be encoded in base64"},
 		{"encoded null", detection("s: {a|contains: null}\ncondition: s"), "null has no text"},
 		{"empty list", detection("s: {a: []}\ncondition: s"), "the list of values of"},
@@ -135,13 +149,22 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"keyword with gt", detection("s: {'|gt': 1}\ncondition: s"), "needs a field before it"},
 		{"too many dashes", detection("s: {a|windash: '-a -b -c -d -e'}\ncondition: s"), "windash varies at most 4"},
 
-		{"correlation type", corr("type: magic"), `f.yml:3: correlation type "magic" is not supported`},
+		{"correlation type", corr("type: magic"), `f.yml:3: "magic" is no type of correlation: use event_count,`},
 		{"no rules", corr("type: event_count\ntimespan: 1m\ncondition: {gte: 1}"), "names no rules"},
 		{"timespan", corr("type: event_count\ntimespan: 1 fortnight"), `timespan "1 fortnight" is not a number`},
 		{"no timespan", corr("type: event_count\nrules: [a]\ncondition: {gte: 1}"), "has no timespan"},
 		{"no bound", corr("type: event_count\nrules: [a]\ntimespan: 1m"), "has no condition"},
 		{"impossible bounds", corr("type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {gt: 5, lt: 3}"), "no count satisfies"},
-		{"value_count without field", corr("type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {gt: 5}"), "needs the field to count"},
+		{"value_count without field", corr("type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {gt: 5}"), "value_count needs the field in its condition"},
+		{"sum of two fields", corr("type: value_sum\nrules: [a]\ntimespan: 1m\ncondition: {field: [x, y], gt: 5}"), "measures one field"},
+		{"sum that cannot be", corr("type: value_sum\nrules: [a]\ntimespan: 1m\ncondition: {field: x, gt: 5, lt: 5}"), "no value satisfies"},
+		{"percentile of a count", corr("type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {field: x, gt: 5, percentile: 5}"), "use value_percentile"},
+		{"percentile", corr("type: value_percentile\nrules: [a]\ntimespan: 1m\ncondition: {field: x, gt: 5, percentile: 101}"), `percentile "101" is not a number above 0`},
+		{"count of a part", corr("type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {gt: 1.5}"), "is not a whole number"},
+		{"field of a sequence", corr("type: temporal\nrules: [a, b]\ntimespan: 1m\ncondition: {field: x, gte: 1}"), "counts no field"},
+		{"part of a sequence", corr("type: temporal_ordered\nrules: [a, b, c]\ntimespan: 1m\ncondition: {gte: 2}"), "needs every rule"},
+		{"few rules", corr("type: temporal\nrules: [a, b]\ntimespan: 1m\ncondition: {lte: 1}"), "use gt or gte alone"},
+		{"too many rules", corr("type: temporal\nrules: [a, b]\ntimespan: 1m\ncondition: {gte: 3}"), "joins 2 rules, which never satisfies"},
 		{"temporal of one", corr("type: temporal\nrules: [a]\ntimespan: 1m"), "joins at least two rules"},
 		{"unknown key", corr("type: temporal\nwithin: 5m"), `a correlation has no "within"`},
 		{"expression", corr("type: temporal\nrules: [a, b]\ntimespan: 1m\ncondition: a and not b"), "conditions over rule names"},
@@ -279,12 +302,12 @@ correlation:
 		t.Fatal(err)
 	}
 	c := rules[0].Correlation
-	if c.Type != sigma.ValueCount || c.Timespan != 2*time.Hour || c.Field != "ip" || !c.Generate || c.Aliases["who"]["two"] != "TargetUser" || c.Lines[1] != 4 {
+	if c.Type != sigma.ValueCount || c.Timespan != 2*time.Hour || c.Fields[0] != "ip" || !c.Generate || c.Aliases["who"]["two"] != "TargetUser" || c.Lines[1] != 4 {
 		t.Errorf("correlation is %+v", c)
 	}
-	for n, want := range map[int]bool{2: false, 3: true, 9: true, 10: false} {
+	for n, want := range map[float64]bool{2: false, 3: true, 9: true, 10: false} {
 		if c.Holds(n) != want {
-			t.Errorf("%d holds: %t, want %t", n, !want, want)
+			t.Errorf("%v holds: %t, want %t", n, !want, want)
 		}
 	}
 }
