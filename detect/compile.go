@@ -14,11 +14,13 @@ type partition struct {
 	source     sigma.LogSource
 	rules      []compiledRule
 	program    []instruction
+	lists      []int32 // of literals, for the program
 	predicates []predicate
 	scanners   []scanner
 	watched    []watchedField
 	always     []int32  // rules without a witness
 	hits       []hits   // by literal: what follows from it
+	follows    []int32  // that hits point into
 	texts      [][]byte // by literal
 	base       sizes    // where the numbers of this partition begin in a matcher
 }
@@ -34,8 +36,21 @@ type compiledRule struct {
 	start  int32 // in program
 }
 
-// instruction tests a predicate and says where to go on.
-type instruction struct{ predicate, yes, no int32 }
+// instruction makes a test and says where to go on.
+type instruction struct {
+	op        operation
+	what, end int32 // as the operation says
+	yes, no   int32
+}
+
+type operation uint8
+
+const (
+	testPredicate operation = iota // the predicate what
+	seenOne                        // the literal what, numbered as in a matcher
+	seenAny                        // one of the literals lists[what:end], likewise
+	seenGroup                      // one of the group what, numbered as in a matcher
+)
 
 // Ends of a program.
 const (
@@ -43,10 +58,11 @@ const (
 	reject = -2
 )
 
-// hits is what follows when a literal is found.
+// hits is what follows when a literal is found: a part of partition.follows.
 type hits struct {
-	rules  []int32 // to be evaluated: the literal is one of their witnesses
-	groups []int32 // long lists of literals that have one present
+	rules  int32 // where the rules begin that it is a witness of
+	groups int32 // where these end, and the long lists begin that it is on
+	end    int32 // of these
 }
 
 // scanner finds some of the literals of a field: those at the same place of
@@ -54,7 +70,9 @@ type hits struct {
 type scanner struct {
 	scannerKey
 	automaton *ahocorasick.Automaton
-	literals  []int32 // by the automaton's pattern numbers
+	wide      *ahocorasick.Automaton // of the literals beyond ASCII, or nil
+	narrow    int                    // how many literals are ASCII
+	literals  []int32                // by the automata's pattern numbers, ASCII first
 }
 
 type scannerKey struct {
@@ -90,6 +108,7 @@ type predicate struct {
 // literalSet is literals that one scanner finds.
 type literalSet struct {
 	scanner  int32
+	watched  bool // it has run for every document
 	literals []int32
 }
 
@@ -148,6 +167,8 @@ type compiler struct {
 	pending   []pendingRule
 	weights   []float64 // by literal
 	witnesses []bool    // by literal
+	rulesOf   [][]int32 // by literal: what it is a witness of
+	groupsOf  [][]int32 // by literal: long lists
 	banned    map[scannerKey]bool
 	scannerOf []int32 // by literal
 }
@@ -166,7 +187,7 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	for _, rule := range rules {
 		c.pending = append(c.pending, pendingRule{rule, c.expr(rule.Detection, rule.Detection.Condition)})
 	}
-	c.part.hits = make([]hits, len(c.literals))
+	c.rulesOf, c.groupsOf = make([][]int32, len(c.literals)), make([][]int32, len(c.literals))
 	for _, lit := range c.literals {
 		c.part.texts = append(c.part.texts, []byte(lit.text))
 	}
@@ -177,6 +198,7 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	}
 	c.makeScanners()
 	c.bindPredicates()
+	c.layOutHits()
 	for _, pending := range c.pending {
 		start := c.emit(pending.root, accept, reject)
 		c.part.rules = append(c.part.rules, compiledRule{c.set.numbers[pending.rule], start})
@@ -187,6 +209,17 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	set.size.scanners += len(c.part.scanners)
 	set.size.watched += len(c.part.watched)
 	return c.part
+}
+
+// layOutHits writes what follows from each literal.
+func (c *compiler) layOutHits() {
+	follows := func(list []int32) int32 {
+		c.part.follows = append(c.part.follows, list...)
+		return int32(len(c.part.follows))
+	}
+	for i := range c.literals {
+		c.part.hits = append(c.part.hits, hits{int32(len(c.part.follows)), follows(c.rulesOf[i]), follows(c.groupsOf[i])})
+	}
 }
 
 // expr builds the tree of a condition.
@@ -489,15 +522,39 @@ var modes = map[sigma.Place]ahocorasick.Mode{
 // tableBytes bounds the transition table of a scanner; most need far less.
 const tableBytes = 2 << 20
 
+// build makes the automata of a scanner: one for the literals that text in
+// ASCII can hold, and one for the others.
 func (c *compiler) build(s *scanner) {
-	texts := make([]string, len(s.literals))
+	ascii := func(lit int32) bool { return literals.IsASCII(c.literals[lit].text) }
+	slices.SortStableFunc(s.literals, func(a, b int32) int {
+		switch {
+		case ascii(a) == ascii(b):
+			return 0
+		case ascii(a):
+			return -1
+		}
+		return 1
+	})
+	for s.narrow < len(s.literals) && ascii(s.literals[s.narrow]) {
+		s.narrow++
+	}
+	s.automaton = c.automaton(s.place, s.literals[:s.narrow])
+	s.wide = c.automaton(s.place, s.literals[s.narrow:])
+}
+
+// automaton returns one that finds the literals, or nil if there are none.
+func (c *compiler) automaton(place sigma.Place, lits []int32) *ahocorasick.Automaton {
+	if len(lits) == 0 {
+		return nil
+	}
+	texts := make([]string, len(lits))
 	total := 0
-	for i, lit := range s.literals {
+	for i, lit := range lits {
 		texts[i] = c.literals[lit].text
 		total += len(texts[i])
 	}
 	table := min(tableBytes, 4<<10+total*64) // small sets do well with small tables
-	s.automaton = ahocorasick.New(texts, ahocorasick.Options{Mode: modes[s.place], FoldASCII: true, TableBytes: table})
+	return ahocorasick.New(texts, ahocorasick.Options{Mode: modes[place], TableBytes: table, Everyday: literals.Everyday})
 }
 
 // bindPredicates says of each predicate which scanners answer it.
@@ -514,21 +571,23 @@ func (c *compiler) bindPredicates() {
 			if !ok {
 				at = len(p.literals)
 				byScanner[scanner] = at
-				p.literals = append(p.literals, literalSet{scanner: scanner})
+				p.literals = append(p.literals, literalSet{scanner: scanner, watched: c.part.scanners[scanner].tier == watched})
 			}
 			p.literals[at].literals = append(p.literals[at].literals, lit)
 			p.weight += c.weights[lit]
 		}
 		slices.SortFunc(p.literals, func(a, b literalSet) int { return c.tierCost(a.scanner) - c.tierCost(b.scanner) })
-		if len(p.wanted) >= longList || len(p.wanted) >= watchedList && c.allWatched(p) {
+		if len(p.wanted) >= longList || len(p.wanted) >= watchedList && allWatched(p) {
 			c.group(p)
 		}
 		p.wanted = nil
 	}
 }
 
-func (c *compiler) allWatched(p *predicate) bool {
-	return !slices.ContainsFunc(p.literals, func(set literalSet) bool { return c.part.scanners[set.scanner].tier != watched })
+// allWatched reports whether the literals of a predicate are looked for in every
+// document.
+func allWatched(p *predicate) bool {
+	return !slices.ContainsFunc(p.literals, func(set literalSet) bool { return !set.watched })
 }
 
 // tierCost ranks scanners by what asking them costs.
@@ -548,8 +607,7 @@ func (c *compiler) group(p *predicate) {
 	c.set.size.groups++
 	for i := range p.literals {
 		for _, lit := range p.literals[i].literals {
-			h := &c.part.hits[lit]
-			h.groups = append(h.groups, p.group)
+			c.groupsOf[lit] = append(c.groupsOf[lit], p.group)
 		}
 		p.literals[i].literals = nil
 	}

@@ -22,8 +22,9 @@ type Matcher struct {
 	rules *Ruleset
 
 	epoch  uint32
-	seen   []uint32 // by literal: the epoch in which it was found
-	groups []uint32 // by group: likewise
+	seen   []uint64 // a bit for each literal: found in the document
+	marked []int32  // the literals whose bits are set
+	groups []uint32 // by group: the epoch in which one of its literals was found
 	rule   []uint32 // by rule: the epoch in which it became a candidate
 	passed []uint32 // by scanner: the epoch in which it ran
 	asked  []asking // by scanner
@@ -34,11 +35,9 @@ type Matcher struct {
 	candidates []int32
 	matched    []int32
 	seed       maphash.Seed
-	folded     []byte // scratch
-	kept       []byte // folded text of keptField in keptEpoch
-	keptField  FieldID
-	keptEpoch  uint32
-	other      []byte // scratch
+	folds      []folding // by field
+	folded     []byte    // scratch
+	other      []byte    // likewise
 	evaluated  uint64
 	documents  uint64
 	memory     *Memory
@@ -59,10 +58,10 @@ func (r *Ruleset) NewMemory(limits Limits) *Memory { return &Memory{r.newState(l
 func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 	return &Matcher{
 		rules: r, memory: r.NewMemory(limits), later: r.NewDocument(),
-		seen: make([]uint32, r.size.literals), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
+		seen: make([]uint64, r.size.literals/64+1), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
 		asked:  make([]asking, r.size.scanners),
-		caches: make([]cache, r.size.watched), seed: maphash.MakeSeed(),
+		caches: make([]cache, r.size.watched), folds: make([]folding, len(r.names)), seed: maphash.MakeSeed(),
 	}
 }
 
@@ -131,12 +130,18 @@ func (m *Matcher) Match(d *Document, report func(Match)) {
 
 // begin makes all marks of earlier documents old.
 func (m *Matcher) begin() {
+	for _, lit := range m.marked {
+		m.seen[lit>>6] = 0
+	}
+	m.marked = m.marked[:0]
 	if m.epoch++; m.epoch < 1<<31 {
 		return
 	}
-	m.keptEpoch = 0
 	clear(m.asked)
-	for _, marks := range [][]uint32{m.seen, m.groups, m.rule, m.passed, m.memo} {
+	for i := range m.folds {
+		m.folds[i].epoch = 0
+	}
+	for _, marks := range [][]uint32{m.groups, m.rule, m.passed, m.memo} {
 		clear(marks)
 	}
 	m.epoch = 1
@@ -160,14 +165,37 @@ func (m *Matcher) matchPart(part *partition, d *Document) {
 // run executes a rule's program.
 func (m *Matcher) run(part *partition, at int32, d *Document) bool {
 	for at >= 0 {
-		in := part.program[at]
-		if m.test(part, in.predicate, d) {
+		in := &part.program[at]
+		var holds bool
+		switch in.op {
+		case seenOne:
+			holds = m.has(in.what)
+		case seenAny:
+			holds = m.hasAny(part.lists[in.what:in.end])
+		case seenGroup:
+			holds = m.groups[in.what] == m.epoch
+		default:
+			holds = m.test(part, in.what, d)
+		}
+		if holds {
 			at = in.yes
 		} else {
 			at = in.no
 		}
 	}
 	return at == accept
+}
+
+// has reports whether the document was found to hold a literal.
+func (m *Matcher) has(lit int32) bool { return m.seen[lit>>6]>>(lit&63)&1 != 0 }
+
+func (m *Matcher) hasAny(lits []int32) bool {
+	for _, lit := range lits {
+		if m.has(lit) {
+			return true
+		}
+	}
+	return false
 }
 
 // test tells whether a predicate holds.
@@ -183,7 +211,9 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 		return false
 	case anyOfGroup:
 		for i := range p.literals {
-			m.pass(part, p.literals[i].scanner, d)
+			if set := &p.literals[i]; !set.watched {
+				m.pass(part, set.scanner, d)
+			}
 		}
 		return m.groups[part.base.groups+int(p.group)] == m.epoch
 	case isAbsent:
@@ -203,14 +233,14 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 
 // holdsOne tells whether a document holds one of some literals.
 func (m *Matcher) holdsOne(part *partition, set *literalSet, d *Document) bool {
-	if m.passed[part.base.scanners+int(set.scanner)] != m.epoch {
+	if !set.watched && m.passed[part.base.scanners+int(set.scanner)] != m.epoch {
 		if held, ok := m.ask(part, set, d); ok {
 			return held
 		}
 		m.pass(part, set.scanner, d)
 	}
 	for _, lit := range set.literals {
-		if m.seen[part.base.literals+int(lit)] == m.epoch {
+		if m.has(int32(part.base.literals) + lit) {
 			return true
 		}
 	}
@@ -251,14 +281,31 @@ func (m *Matcher) ask(part *partition, set *literalSet, d *Document) (held, ok b
 	return false, true
 }
 
-// foldedText returns the folded text of a field, which it keeps until another
-// field's is asked for.
+// folding is the folded text of a field in the document of an epoch; of a list,
+// all of its texts in a row.
+type folding struct {
+	epoch uint32
+	text  []byte
+}
+
+// foldedText returns the folded text of a field that is not a list. It is
+// folded once for each document.
 func (m *Matcher) foldedText(id FieldID, text string) []byte {
-	if m.keptEpoch != m.epoch || m.keptField != id {
-		m.keptEpoch, m.keptField = m.epoch, id
-		m.kept = literals.AppendFold(m.kept[:0], text)
+	f := &m.folds[id]
+	if f.epoch != m.epoch {
+		f.epoch = m.epoch
+		f.text = literals.AppendFold(f.text[:0], text)
 	}
-	return m.kept
+	return f.text
+}
+
+// foldedOf returns the folded form of one of the texts of a field.
+func (m *Matcher) foldedOf(id FieldID, v *value, text string) []byte {
+	if v.kind != listKind {
+		return m.foldedText(id, text)
+	}
+	m.folded = literals.AppendFold(m.folded[:0], text)
+	return m.folded
 }
 
 func hasAt(place sigma.Place, text, part []byte) bool {
@@ -295,11 +342,7 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 		if p.value.Pattern.Cased {
 			return matchTokens(p.tokens, text)
 		}
-		if v.kind != listKind {
-			return matchTokens(p.tokens, m.foldedText(p.field, text))
-		}
-		m.folded = literals.AppendFold(m.folded[:0], text)
-		return matchTokens(p.tokens, m.folded)
+		return matchTokens(p.tokens, m.foldedOf(p.field, v, text))
 	}
 	return d.test(p.item.Op, v, text, p.value)
 }
@@ -325,26 +368,31 @@ func (m *Matcher) pass(part *partition, number int32, d *Document) {
 	}
 	*mark = m.epoch
 	s := &part.scanners[number]
+	v := d.get(s.field)
 	var buffer [1]string
-	for _, text := range d.texts(d.get(s.field), &buffer) {
-		m.found = m.scan(s, text, m.found[:0])
+	for _, text := range d.texts(v, &buffer) {
+		m.found = s.scan(m.foldedOf(s.field, v, text), m.found[:0])
 		for _, lit := range m.found {
 			m.mark(part, lit)
 		}
 	}
 }
 
-// scan appends the literals of a scanner that the text holds.
-func (m *Matcher) scan(s *scanner, text string, found []int32) []int32 {
+// scan appends the literals of a scanner that a folded text holds. Only text
+// beyond ASCII can hold literals beyond ASCII.
+func (s *scanner) scan(text []byte, found []int32) []int32 {
 	from := len(found)
-	if literals.IsASCII(text) {
-		found = ahocorasick.Find(s.automaton, text, found)
-	} else {
-		m.folded = literals.AppendFold(m.folded[:0], text)
-		found = ahocorasick.Find(s.automaton, m.folded, found)
-	}
+	found = ahocorasick.Find(s.automaton, text, found)
 	for i, n := range found[from:] {
 		found[from+i] = s.literals[n]
+	}
+	if s.wide == nil || literals.IsASCII(text) {
+		return found
+	}
+	from = len(found)
+	found = ahocorasick.Find(s.wide, text, found)
+	for i, n := range found[from:] {
+		found[from+i] = s.literals[s.narrow+int(n)]
 	}
 	return found
 }
@@ -352,35 +400,65 @@ func (m *Matcher) scan(s *scanner, text string, found []int32) []int32 {
 // watch runs all scanners of a watched field.
 func (m *Matcher) watch(part *partition, i int, d *Document) {
 	w := &part.watched[i]
-	for _, number := range w.scanners {
-		m.passed[part.base.scanners+int(number)] = m.epoch
+	v := d.get(w.field)
+	if v.kind == listKind && len(v.list) >= longValue && !m.listHasAny(part, w, v.list) {
+		return
 	}
 	var buffer [1]string
-	for _, text := range d.texts(d.get(w.field), &buffer) {
-		for _, lit := range m.literalsIn(part, i, text) {
+	for _, text := range d.texts(v, &buffer) {
+		for _, lit := range m.literalsIn(part, i, v, text) {
 			m.mark(part, lit)
 		}
 	}
 }
 
+// longValue is from how many texts on a list is looked through as a whole first.
+const longValue = 4
+
+// listHasAny reports whether a list may hold a literal of a watched field: all
+// of its texts in a row do, or the field has literals for which that says
+// nothing.
+func (m *Matcher) listHasAny(part *partition, w *watchedField, list []string) bool {
+	for _, number := range w.scanners {
+		if part.scanners[number].place != sigma.PlaceAnywhere {
+			return true
+		}
+	}
+	f := &m.folds[w.field]
+	if f.epoch != m.epoch {
+		f.epoch, f.text = m.epoch, f.text[:0]
+		for _, text := range list {
+			f.text = append(literals.AppendFold(f.text, text), 0)
+		}
+	}
+	for _, number := range w.scanners {
+		if m.found = part.scanners[number].scan(f.text, m.found[:0]); len(m.found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // literalsIn returns the watched literals of a text, from the field's cache
 // where it has the text.
-func (m *Matcher) literalsIn(part *partition, i int, text string) []int32 {
+func (m *Matcher) literalsIn(part *partition, i int, v *value, text string) []int32 {
 	if len(text) > maxCached {
-		m.found = m.scanAll(part, i, text, m.found[:0])
+		m.found = m.scanAll(part, i, v, text, m.found[:0])
 		return m.found
 	}
 	e := m.caches[part.base.watched+i].entry(maphash.String(m.seed, text))
 	if !e.used || string(e.text) != text {
 		e.used, e.text = true, append(e.text[:0], text...)
-		e.literals = m.scanAll(part, i, text, e.literals[:0])
+		e.literals = m.scanAll(part, i, v, text, e.literals[:0])
 	}
 	return e.literals
 }
 
-func (m *Matcher) scanAll(part *partition, i int, text string, found []int32) []int32 {
-	for _, number := range part.watched[i].scanners {
-		found = m.scan(&part.scanners[number], text, found)
+func (m *Matcher) scanAll(part *partition, i int, v *value, text string, found []int32) []int32 {
+	w := &part.watched[i]
+	folded := m.foldedOf(w.field, v, text)
+	for _, number := range w.scanners {
+		found = part.scanners[number].scan(folded, found)
 	}
 	return found
 }
@@ -411,16 +489,17 @@ func (c *cache) entry(hash uint64) *cached {
 
 // mark notes that a literal is there and what follows from it.
 func (m *Matcher) mark(part *partition, lit int32) {
-	seen := &m.seen[part.base.literals+int(lit)]
-	if *seen == m.epoch {
+	number := int32(part.base.literals) + lit
+	if m.has(number) {
 		return
 	}
-	*seen = m.epoch
-	h := &part.hits[lit]
-	for _, group := range h.groups {
+	m.seen[number>>6] |= 1 << (number & 63)
+	m.marked = append(m.marked, number)
+	h := part.hits[lit]
+	for _, group := range part.follows[h.groups:h.end] {
 		m.groups[part.base.groups+int(group)] = m.epoch
 	}
-	for _, local := range h.rules {
+	for _, local := range part.follows[h.rules:h.groups] {
 		if mark := &m.rule[part.base.rules+int(local)]; *mark != m.epoch {
 			*mark = m.epoch
 			m.candidates = append(m.candidates, local)

@@ -14,7 +14,9 @@ func (c *compiler) emit(n *node, yes, no int32) int32 {
 		if n.negated {
 			yes, no = no, yes
 		}
-		c.part.program = append(c.part.program, instruction{n.predicate, yes, no})
+		in := c.instruction(n.predicate)
+		in.yes, in.no = yes, no
+		c.part.program = append(c.part.program, in)
 		return int32(len(c.part.program) - 1)
 	}
 	next := yes
@@ -29,6 +31,30 @@ func (c *compiler) emit(n *node, yes, no int32) int32 {
 		}
 	}
 	return next
+}
+
+// instruction returns the test of a predicate. What the passes over all
+// documents answer is looked up directly.
+func (c *compiler) instruction(number int32) instruction {
+	p := &c.part.predicates[number]
+	if p.kind != anyLiteral && p.kind != anyOfGroup || !allWatched(p) {
+		return instruction{op: testPredicate, what: number}
+	}
+	if p.kind == anyOfGroup {
+		return instruction{op: seenGroup, what: int32(c.part.base.groups) + p.group}
+	}
+	from := int32(len(c.part.lists))
+	for _, set := range p.literals {
+		for _, lit := range set.literals {
+			c.part.lists = append(c.part.lists, int32(c.part.base.literals)+lit)
+		}
+	}
+	if to := int32(len(c.part.lists)); to != from+1 {
+		return instruction{op: seenAny, what: from, end: to}
+	}
+	in := instruction{op: seenOne, what: c.part.lists[from]}
+	c.part.lists = c.part.lists[:from]
+	return in
 }
 
 // estimate is what the evaluation of a tree takes, in nanoseconds or so, and

@@ -240,7 +240,7 @@ func (r *Ruleset) Stats() Stats {
 	for _, part := range r.parts {
 		s.Always += len(part.always)
 		for _, scanner := range part.scanners {
-			s.IndexBytes += scanner.automaton.Bytes()
+			s.IndexBytes += scanner.automaton.Bytes() + scanner.wide.Bytes()
 		}
 	}
 	return s

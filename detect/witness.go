@@ -133,7 +133,7 @@ func (c *compiler) enter(local int32, w witnessed) {
 	slices.Sort(literals)
 	for _, lit := range slices.Compact(literals) {
 		c.witnesses[lit] = true
-		c.part.hits[lit].rules = append(c.part.hits[lit].rules, local)
+		c.rulesOf[lit] = append(c.rulesOf[lit], local)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // IsASCII reports whether s has no byte above 0x7f.
-func IsASCII(s string) bool {
+func IsASCII[T string | []byte](s T) bool {
 	for len(s) >= 8 {
 		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56 // one load

@@ -17,7 +17,7 @@ func Weight(place sigma.Place, text string) float64 {
 	case n < len(byLength):
 		w = byLength[n]
 	}
-	if strings.Contains(everydayText, text) {
+	if strings.Contains(Everyday, text) {
 		w = max(w, 0.1) * 2
 	}
 	switch place {
@@ -38,10 +38,10 @@ var byLength = [...]float64{1, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.003,
 // rare is the characters that few values have.
 const rare = "`^~{}[]#$!<>|\x00"
 
-// everydayText is all of everyday in a row; no literal that matters spans two.
-var everydayText = strings.Join(everyday, "\x01")
+// Everyday is text that many harmless events hold, folded.
+var Everyday = strings.Join(everyday, "\x01")
 
-// everyday is text that many harmless events hold.
+// everyday is the parts of [Everyday]; no literal that matters spans two.
 var everyday = []string{
 	`"c:\windows\system32\cmd.exe" /c `, `c:\windows\system32\windowspowershell\v1.0\powershell.exe -noprofile -noninteractive -executionpolicy bypass -command -file `,
 	`c:\windows\syswow64\rundll32.exe`, `c:\windows\system32\svchost.exe -k netsvcs -p -s`, `c:\windows\explorer.exe`, `c:\program files (x86)\microsoft\`,

@@ -8,7 +8,7 @@
 // Where hashing is faster it stands in: for patterns that must be the whole
 // text, and for sets of long patterns.
 //
-// Case folding is by ASCII letters; callers that need more fold both sides.
+// Case is told apart; callers that do not want that fold both sides.
 // Memory is linear in the bytes of the patterns plus the bound for the table,
 // time is linear in the bytes of the text plus the number of hits, whatever
 // either of them holds.
@@ -27,12 +27,11 @@ const (
 	Whole         // only patterns that are the text
 )
 
-// Options of an automaton. The zero value looks anywhere, tells case apart and
-// bounds the table to [DefaultTable] bytes.
+// Options of an automaton. The zero value looks anywhere and bounds the table to [DefaultTable] bytes.
 type Options struct {
 	Mode       Mode
-	FoldASCII  bool // A to Z are the same as a to z, in patterns and texts
-	TableBytes int  // bound of the transition table; zero means [DefaultTable]
+	TableBytes int    // bound of the transition table; zero means [DefaultTable]
+	Everyday   string // what the texts that are searched often hold, for speed
 }
 
 // DefaultTable bounds the transition table of an automaton, in bytes.
@@ -49,6 +48,7 @@ const match = 1 << 31
 // among the others for the rest.
 type Automaton struct {
 	hashed  *hashed // takes the place of all the rest
+	grams   *grams  // likewise
 	mode    Mode
 	classes [256]byte // class of a byte; 0 for bytes in no pattern
 	stride  uint32    // classes, one row of the table
@@ -71,28 +71,26 @@ type Automaton struct {
 func New(patterns []string, opts Options) *Automaton {
 	switch {
 	case opts.Mode == Whole:
-		return &Automaton{hashed: newWhole(patterns, opts.FoldASCII)}
+		return &Automaton{hashed: newWhole(patterns)}
 	case opts.Mode == Anywhere && sampleable(patterns):
-		return &Automaton{hashed: newSampled(patterns, opts.FoldASCII)}
+		return &Automaton{hashed: newSampled(patterns)}
+	case opts.Mode == Anywhere && grammable(patterns):
+		return &Automaton{grams: newGrams(patterns, opts)}
 	}
 	b := builder{opts: opts}
-	b.classify(patterns)
-	for i, p := range patterns {
-		if p != "" {
-			b.insert(p, int32(i))
-		}
-	}
-	return b.finish()
+	return b.build(patterns)
 }
 
 // Find appends to hits the index of every pattern in the text and returns it.
 // A pattern that occurs several times may be appended several times.
-func Find[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
+func Find(a *Automaton, text []byte, hits []int32) []int32 {
 	switch {
 	case a == nil:
 		return hits
 	case a.hashed != nil:
 		return findHashed(a.hashed, text, hits)
+	case a.grams != nil:
+		return findGrams(a.grams, text, hits)
 	case a.mode == AtStart:
 		return findStart(a, text, hits)
 	case a.mode == AtEnd:
@@ -114,7 +112,7 @@ func Find[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
 	return hits
 }
 
-func findStart[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
+func findStart(a *Automaton, text []byte, hits []int32) []int32 {
 	at := a.root
 	for i := range len(text) {
 		at = a.follow(at, uint32(a.classes[text[i]]))
@@ -129,7 +127,7 @@ func findStart[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
 	return hits
 }
 
-func findEnd[T string | []byte](a *Automaton, text T, hits []int32) []int32 {
+func findEnd(a *Automaton, text []byte, hits []int32) []int32 {
 	at := a.root
 	for i := len(text) - 1; i >= 0; i-- {
 		at = a.follow(at, uint32(a.classes[text[i]]))
@@ -200,8 +198,11 @@ func (a *Automaton) Bytes() int {
 	if a == nil {
 		return 0
 	}
-	if a.hashed != nil {
+	switch {
+	case a.hashed != nil:
 		return a.hashed.bytes()
+	case a.grams != nil:
+		return a.grams.bytes()
 	}
 	return 4*(len(a.table)+len(a.edges)+len(a.target)+len(a.fail)+len(a.first)+len(a.ids)+len(a.also)) + len(a.labels) + 256
 }
@@ -219,13 +220,24 @@ type builder struct {
 	out     [][]int32
 }
 
+// build returns the automaton of the patterns.
+func (b *builder) build(patterns []string) *Automaton {
+	b.classify(patterns)
+	for i, p := range patterns {
+		if p != "" {
+			b.insert(p, int32(i))
+		}
+	}
+	return b.finish()
+}
+
 // classify gives every byte that occurs in a pattern a class of its own, and
 // all others class 0.
 func (b *builder) classify(patterns []string) {
 	var used [256]bool
 	for _, p := range patterns {
 		for i := range len(p) {
-			used[b.fold(p[i])] = true
+			used[p[i]] = true
 		}
 	}
 	b.stride = 1
@@ -241,17 +253,7 @@ func (b *builder) classify(patterns []string) {
 		}
 		b.stride = 256
 	}
-	for c := range 256 {
-		b.classes[c] = b.classes[b.fold(byte(c))]
-	}
 	b.add(0) // the root
-}
-
-func (b *builder) fold(c byte) byte {
-	if b.opts.FoldASCII && c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 func (b *builder) add(label byte) uint32 {

@@ -10,17 +10,13 @@ import (
 
 // plain finds patterns one by one.
 func plain(patterns []string, text string, opts Options) []int32 {
-	fold := func(s string) string { return s }
-	if opts.FoldASCII {
-		fold = foldASCII
-	}
 	find := map[Mode]func(string, string) bool{
 		Anywhere: strings.Contains, AtStart: strings.HasPrefix, AtEnd: strings.HasSuffix,
 		Whole: func(text, p string) bool { return text == p },
 	}[opts.Mode]
 	var hits []int32
 	for i, p := range patterns {
-		if p != "" && find(fold(text), fold(p)) {
+		if p != "" && find(text, p) {
 			hits = append(hits, int32(i))
 		}
 	}
@@ -28,7 +24,7 @@ func plain(patterns []string, text string, opts Options) []int32 {
 }
 
 func found(a *Automaton, text string) []int32 {
-	hits := Find(a, text, nil)
+	hits := Find(a, []byte(text), nil)
 	slices.Sort(hits)
 	return slices.Compact(hits)
 }
@@ -36,18 +32,29 @@ func found(a *Automaton, text string) []int32 {
 func check(t *testing.T, patterns []string, text string) {
 	t.Helper()
 	for _, mode := range []Mode{Anywhere, AtStart, AtEnd, Whole} {
-		for _, fold := range []bool{false, true} {
-			for _, table := range []int{1, 4096, 0} {
-				opts := Options{Mode: mode, FoldASCII: fold, TableBytes: table}
-				a := New(patterns, opts)
-				want := plain(patterns, text, opts)
-				if got := found(a, text); !slices.Equal(got, want) {
-					t.Fatalf("%+v: %q in %q: got %v, want %v", opts, patterns, text, got, want)
-				}
-				if got := Find(a, []byte(text), nil); len(got) < len(want) {
-					t.Fatalf("%+v: bytes give %v, want %v", opts, got, want)
-				}
+		for _, table := range []int{1, 4096, 0} {
+			opts := Options{Mode: mode, TableBytes: table}
+			a := New(patterns, opts)
+			want := plain(patterns, text, opts)
+			if got := found(a, text); !slices.Equal(got, want) {
+				t.Fatalf("%+v: %q in %q: got %v, want %v", opts, patterns, text, got, want)
 			}
+			if mode == Anywhere {
+				checkGrams(t, patterns, text, opts, want)
+			}
+		}
+	}
+}
+
+// checkGrams has short patterns and all others found by grams, whatever their
+// number, with and without text to avoid.
+func checkGrams(t *testing.T, patterns []string, text string, opts Options, want []int32) {
+	t.Helper()
+	for _, everyday := range []string{"", strings.Join(patterns, "")} {
+		opts.Everyday = everyday
+		a := &Automaton{grams: newGrams(patterns, opts)}
+		if got := found(a, text); !slices.Equal(got, want) {
+			t.Fatalf("grams, %+v: %q in %q: got %v, want %v", opts, patterns, text, got, want)
 		}
 	}
 }
@@ -64,7 +71,9 @@ func TestFind(t *testing.T) {
 		{"equal patterns", []string{"x", "x"}, "x"},
 		{"empty pattern and text", []string{"", "a"}, ""},
 		{"no patterns", nil, "abc"},
-		{"case", []string{"PowerShell", "powershell"}, "C:\\POWERSHELL.exe"},
+		{"case", []string{"PowerShell", "POWERSHELL", "powershell"}, "C:\\POWERSHELL.exe"},
+		{"short at both ends", []string{"x", "ab", "abc", "bc", "yz"}, "abcxyz"},
+		{"more on one gram than may share it", sharing(60), "aaaa-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
 		{"zero bytes and high bytes", []string{"\x00\xff", "\xff"}, "a\x00\xff"},
 		{"long patterns", []string{"IMPHASH=32f5095c9bbd", "0123456789abcdefX", "9abcdef0123456789abcdef"}, "x,imphash=32F5095C9BBD,0123456789abcdef0123456789ABCDEFx0123456789abcdefx"},
 		{"long pattern at the end", []string{"0123456789abcdefghij"}, "zz0123456789ABCDEFGHIJ"},
@@ -72,6 +81,14 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { check(t, c.patterns, c.text) })
 	}
+}
+
+// sharing returns n patterns that are made of one letter.
+func sharing(n int) (patterns []string) {
+	for i := range n {
+		patterns = append(patterns, strings.Repeat("a", i))
+	}
+	return patterns
 }
 
 func TestEveryByteIsUsed(t *testing.T) {
@@ -91,7 +108,7 @@ func TestRandomSets(t *testing.T) {
 		}
 		return string(b)
 	}
-	for range 500 {
+	for range 1000 {
 		patterns := make([]string, rnd.IntN(20))
 		for i := range patterns {
 			patterns[i] = word(6)
@@ -171,8 +188,8 @@ func BenchmarkFind(b *testing.B) {
 		patterns = append(patterns, string(p))
 	}
 	text := strings.Repeat(`"C:\Windows\System32\cmd.exe" /c whoami /all & net user admin `, 4)
-	for name, opts := range map[string]Options{"anywhere": {FoldASCII: true}, "end": {FoldASCII: true, Mode: AtEnd}} {
-		a := New(patterns, opts)
+	for name, opts := range map[string]Options{"anywhere": {}, "end": {Mode: AtEnd}} {
+		a, text := New(patterns, opts), []byte(text)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))

@@ -6,11 +6,10 @@ import "encoding/binary"
 // the slower way: whole texts, and long patterns only, of which a text need not
 // be looked at byte by byte.
 type hashed struct {
-	fold     bool
 	whole    bool
-	patterns []string // folded
-	step     int      // distance of the places of a text that are looked at
-	slots    []slot   // open addressing, a power of two
+	patterns []string
+	step     int    // distance of the places of a text that are looked at
+	slots    []slot // open addressing, a power of two
 	shift    uint
 }
 
@@ -40,40 +39,35 @@ func sampleable(patterns []string) bool {
 // newSampled indexes the eight bytes at each of step offsets of every pattern,
 // so that one of them lies at a multiple of step in the text wherever the
 // pattern is. The offsets are the last ones, as patterns often begin alike.
-func newSampled(patterns []string, fold bool) *hashed {
+func newSampled(patterns []string) *hashed {
 	shortest := len(patterns[0])
 	for _, p := range patterns {
 		shortest = min(shortest, len(p))
 	}
-	h := &hashed{fold: fold, step: min(shortest-gram+1, maxStep)}
+	h := &hashed{step: min(shortest-gram+1, maxStep)}
 	h.init(patterns, len(patterns)*h.step)
 	for i, p := range h.patterns {
 		for o := len(p) - gram - h.step + 1; o <= len(p)-gram; o++ {
-			h.insert(mix(load(p[o:])), int32(i), int32(o))
+			h.insert(mix(load([]byte(p[o:o+gram]))), int32(i), int32(o))
 		}
 	}
 	return h
 }
 
 // newWhole indexes patterns by a hash of all of their bytes.
-func newWhole(patterns []string, fold bool) *hashed {
-	h := &hashed{fold: fold, whole: true}
+func newWhole(patterns []string) *hashed {
+	h := &hashed{whole: true}
 	h.init(patterns, len(patterns))
 	for i, p := range h.patterns {
 		if p != "" {
-			h.insert(hashAll(p, false), int32(i), 0)
+			h.insert(hashAll([]byte(p)), int32(i), 0)
 		}
 	}
 	return h
 }
 
 func (h *hashed) init(patterns []string, entries int) {
-	for _, p := range patterns {
-		if h.fold {
-			p = foldASCII(p)
-		}
-		h.patterns = append(h.patterns, p)
-	}
+	h.patterns = patterns
 	bits := uint(1)
 	for 1<<bits < 2*entries {
 		bits++
@@ -89,23 +83,19 @@ func (h *hashed) insert(hash uint64, id, offset int32) {
 	h.slots[i] = slot{uint32(hash), id + 1, offset}
 }
 
-func findHashed[T string | []byte](h *hashed, text T, hits []int32) []int32 {
+func findHashed(h *hashed, text []byte, hits []int32) []int32 {
 	if h.whole {
-		return findAt(h, text, 0, hashAll(text, h.fold), hits)
+		return findAt(h, text, 0, hashAll(text), hits)
 	}
 	for i := 0; i+gram <= len(text); i += h.step {
-		word := load(text[i:])
-		if h.fold {
-			word = foldWord(word)
-		}
-		hits = findAt(h, text, i, mix(word), hits)
+		hits = findAt(h, text, i, mix(load(text[i:])), hits)
 	}
 	return hits
 }
 
 // findAt appends the patterns that have the hashed bytes where the text has
 // them, at the given place.
-func findAt[T string | []byte](h *hashed, text T, at int, hash uint64, hits []int32) []int32 {
+func findAt(h *hashed, text []byte, at int, hash uint64, hits []int32) []int32 {
 	mask := uint64(len(h.slots) - 1)
 	for i := hash >> h.shift; h.slots[i].id != 0; i = (i + 1) & mask {
 		s := h.slots[i]
@@ -117,33 +107,15 @@ func findAt[T string | []byte](h *hashed, text T, at int, hash uint64, hits []in
 		if start < 0 || start+len(p) > len(text) || h.whole && len(p) != len(text) {
 			continue
 		}
-		if equal(p, text[start:start+len(p)], h.fold) {
+		if string(text[start:start+len(p)]) == p {
 			hits = append(hits, s.id-1)
 		}
 	}
 	return hits
 }
 
-// equal compares a folded pattern with a text of the same length.
-func equal[T string | []byte](pattern string, text T, fold bool) bool {
-	for i := range len(pattern) {
-		c := text[i]
-		if fold && c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != pattern[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// load reads eight bytes; the compiler makes it one instruction.
-func load[T string | []byte](b T) uint64 {
-	_ = b[7]
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-}
+// load reads eight bytes.
+func load(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // mix spreads a word over 64 bits: the finaliser of SplitMix64, shortened.
 func mix(x uint64) uint64 {
@@ -153,23 +125,15 @@ func mix(x uint64) uint64 {
 	return x * 0xbf58476d1ce4e5b9
 }
 
-func hashAll[T string | []byte](text T, fold bool) uint64 {
+func hashAll(text []byte) uint64 {
 	h := uint64(len(text))
 	for len(text) >= gram {
-		word := load(text)
-		if fold {
-			word = foldWord(word)
-		}
-		h = mix(h ^ word)
+		h = mix(h ^ load(text))
 		text = text[gram:]
 	}
 	var rest [gram]byte
 	copy(rest[:], text)
-	word := binary.LittleEndian.Uint64(rest[:])
-	if fold {
-		word = foldWord(word)
-	}
-	return mix(h ^ word)
+	return mix(h ^ load(rest[:]))
 }
 
 // foldWord lowers the ASCII letters among eight bytes at once: adding to the
@@ -200,8 +164,6 @@ func AppendLower(dst []byte, s string) []byte {
 	}
 	return dst
 }
-
-func foldASCII(s string) string { return string(AppendLower(nil, s)) }
 
 func (h *hashed) bytes() int {
 	n := 12 * len(h.slots)
