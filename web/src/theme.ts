@@ -1,4 +1,6 @@
-import { Modal, Tooltip, createTheme } from '@mantine/core';
+import { Drawer, Modal, Tooltip, createTheme } from '@mantine/core';
+
+const title = { fontSize: 15, fontWeight: 600, overflowWrap: 'anywhere' } as const;
 
 export const theme = createTheme({
   primaryColor: 'brand',
@@ -18,7 +20,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 250, withArrow: true, events: { hover: true, focus: true, touch: true } } }),
-    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.5 } }, styles: { title: { fontSize: 15, fontWeight: 600, overflowWrap: 'anywhere' } } }),
+    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.5 } }, styles: { title } }),
+    Drawer: Drawer.extend({ styles: { title } }),
     // Inside a dialog a header is no landmark of the page.
     ModalHeader: { defaultProps: { role: 'presentation' } },
     DrawerHeader: { defaultProps: { role: 'presentation' } },

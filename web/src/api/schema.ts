@@ -700,7 +700,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API token
-         * @description The secret is shown once. A token is never worth more than its maker is at the time of use.
+         * @description The secret is shown once. A token is never worth more than its maker is at the time of use. With a token in place of a session this needs the role admin.
          */
         post: operations["createToken"];
         delete?: never;
@@ -719,7 +719,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke an API token */
+        /**
+         * Revoke an API token
+         * @description People revoke their own, a token itself; administrators any.
+         */
         delete: operations["deleteToken"];
         options?: never;
         head?: never;

@@ -2,7 +2,7 @@ import { Button, Group, Modal, NumberInput, Select, Stack, TextInput } from '@ma
 import { type FormEvent, useState } from 'react';
 import { useMakeEnrolToken } from '../api/hosts';
 import { parseLabels } from '../text/labels';
-import { exactTime } from '../text/time';
+import { minuteTime } from '../text/time';
 import { CommandBox } from './commandbox';
 import css from './confirm.module.css';
 
@@ -41,7 +41,7 @@ function EnrolForm({ onDone }: { onDone: () => void }) {
         <CommandBox label="Where the agent is installed already" text={commands.enroll} />
         <p className={css.text}>
           The lines hold a secret. They are shown only now, work for {token.max_uses === 0 ? 'any number of hosts' : token.max_uses === 1 ? 'one host' : `${token.max_uses} hosts`} and stop
-          working on {exactTime(token.expires_time).slice(0, 16)}. The host appears in the list by itself.
+          working on {minuteTime(token.expires_time)}. The host appears in the list by itself.
         </p>
         <Group justify="flex-end">
           <Button onClick={onDone}>Done</Button>

@@ -8,6 +8,8 @@ const listeners = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(listener: () => void): () => void {
+  // Nobody has looked at the clock since the last listener went.
+  if (listeners.size === 0) now = Date.now();
   listeners.add(listener);
   timer ??= setInterval(() => {
     now = Date.now();
@@ -25,10 +27,9 @@ function subscribe(listener: () => void): () => void {
 /** useNow is the time to about five seconds; it makes the component follow it. */
 export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
-/** TimeAgo shows how long a time is past; the exact time is its tooltip. */
+/** TimeAgo shows how long a time is past, or ahead; the exact time is its tooltip. */
 export function TimeAgo({ time, plain }: { time: string | undefined; plain?: boolean }) {
-  const current = Math.max(useNow(), Date.parse(time ?? '') || 0);
-  const text = ago(time, current);
+  const text = ago(time, useNow());
   if (isZero(time)) return <span>{text}</span>;
   const exact = `${exactTime(time)} (${new Date(time ?? 0).toISOString()})`;
   if (plain) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, clock, exactTime, isZero, offset, since, span } from './time';
+import { ago, clock, exactTime, isZero, minuteTime, offset, since, span, zone } from './time';
 
 const now = Date.parse('2026-11-23T12:00:00Z');
 const before = (ms: number) => new Date(now - ms).toISOString();
@@ -24,10 +24,19 @@ describe('ago', () => {
 it('writes spans', () => expect([500, 61_000, 7_200_000].map(span)).toEqual(['0 s', '1 min', '2 h']));
 
 it('writes exact times', () => {
-  expect(exactTime('2026-11-23T12:00:00.25Z')).toMatch(/^2026-11-2\d \d\d:\d\d:00\.250$/);
+  expect(exactTime('2026-11-23T12:00:00.25Z')).toMatch(/^2026-11-2\d \d\d:\d\d:00\.250 UTC([+−]\d+(:\d\d)?)?$/);
   expect(clock('2026-11-23T12:00:07.001Z')).toMatch(/:07\.001$/);
+  expect(minuteTime('2026-11-23T12:00:59Z')).toMatch(/^2026-11-2\d \d\d:\d\d UTC/);
   expect(exactTime('0001-01-01T00:00:00Z')).toBe('never');
+  expect(minuteTime(undefined)).toBe('never');
 });
+
+it.each([
+  [0, 'UTC'],
+  [-60, 'UTC+1'],
+  [-330, 'UTC+5:30'],
+  [210, 'UTC−3:30'],
+])('names the zone %d minutes behind', (behind, want) => expect(zone({ getTimezoneOffset: () => behind } as Date)).toBe(want));
 
 describe('offset', () => {
   const cases: [string, string][] = [

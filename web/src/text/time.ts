@@ -31,11 +31,26 @@ export function span(ms: number): string {
 
 const pad = (n: number, digits = 2) => String(n).padStart(digits, '0');
 
-/** exactTime writes a time to the millisecond in the browser's zone: "2026-11-23 14:05:01.250". */
-export function exactTime(time: string | undefined): string {
-  if (!time || isZero(time)) return 'never';
+/** zone names the browser's zone at a time by its distance from UTC: "UTC", "UTC+5:30". */
+export function zone(at: Date = new Date()): string {
+  const ahead = -at.getTimezoneOffset();
+  if (ahead === 0) return 'UTC';
+  const size = Math.abs(ahead);
+  return `UTC${ahead < 0 ? '−' : '+'}${Math.floor(size / 60)}${size % 60 === 0 ? '' : `:${pad(size % 60)}`}`;
+}
+
+/** exactTime writes a time to the millisecond in the browser's zone: "2026-11-23 14:05:01.250 UTC+1". */
+export const exactTime = (time: string | undefined): string => written(time, (t) => `${date(t)} ${clock(t)} ${zone(new Date(t))}`);
+
+/** minuteTime writes a time to the minute: "2026-11-23 14:05 UTC+1". */
+export const minuteTime = (time: string | undefined): string => written(time, (t) => `${date(t)} ${clock(t).slice(0, 5)} ${zone(new Date(t))}`);
+
+const written = (time: string | undefined, write: (time: string) => string): string => (!time || isZero(time) ? 'never' : write(time));
+
+/** date writes the day in the browser's zone: "2026-11-23". */
+export function date(time: string): string {
   const d = new Date(time);
-  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${clock(time)}`;
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}`;
 }
 
 /** clock writes the time of day to the millisecond in the browser's zone. */

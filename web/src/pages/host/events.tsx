@@ -12,7 +12,7 @@ import { ProcessTree } from '../../components/processtree';
 import { EmptyState, ErrorState } from '../../components/states';
 import { rows as rowsOf, sentence } from '../../text/events';
 import { fold, visible } from '../../text/safe';
-import { clock, exactTime, lookBacks, since } from '../../text/time';
+import { clock, date, exactTime, lookBacks, since, zone } from '../../text/time';
 import { type Named, named, useEvents } from './data';
 import { type EventView, classLabel, classes, parseEvents, writeEvents } from './eventview';
 import css from './host.module.css';
@@ -24,7 +24,7 @@ const icons: Record<string, typeof IconFile> = {
 const short = (text: string) => visible(fold(text, 400));
 
 const columns = (open: (n: Named) => void): Column<Named>[] => [
-  { key: 'time', title: 'Time', width: '142px', narrow: '92px', render: ({ event }) => <time dateTime={event.time} title={exactTime(event.time)} className={css.clock}><span>{exactTime(event.time).slice(5, 11)}</span>{clock(event.time)}</time> },
+  { key: 'time', title: `Time (${zone()})`, width: '142px', narrow: '92px', render: ({ event }) => <time dateTime={event.time} title={exactTime(event.time)} className={css.clock}><span>{date(event.time).slice(5)} </span>{clock(event.time)}</time> },
   {
     key: 'what',
     title: 'What happened',

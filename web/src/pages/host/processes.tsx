@@ -8,9 +8,9 @@ import { ProcessTree } from '../../components/processtree';
 import { EmptyState, ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
 import { accountName, lineage, processName, started } from '../../text/events';
-import { plural } from '../../text/numbers';
+import { exact, plural } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
-import { exactTime } from '../../text/time';
+import { minuteTime } from '../../text/time';
 import { useProcesses } from './data';
 import css from './host.module.css';
 
@@ -76,7 +76,7 @@ export function Processes({ host }: { host: string }) {
           Look again
         </Button>
         <span className={css.muted}>
-          {processes.data && `${plural(running, 'process', 'processes')} running, ${rows.length - running} ended, by events since ${exactTime(processes.data.since_time).slice(0, 16)}${processes.data.complete ? '' : ' (there are more)'}`}
+          {processes.data && `${plural(running, 'process', 'processes')} running, ${exact(rows.length - running)} ended, by events since ${minuteTime(processes.data.since_time)}${processes.data.complete ? '' : ' (there are more)'}`}
         </span>
       </div>
       <DataTable

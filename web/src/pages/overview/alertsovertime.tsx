@@ -6,6 +6,7 @@ import { SeverityMark, severityNames } from '../../components/badges';
 import { Panel } from '../../components/page';
 import { EmptyState, ErrorState } from '../../components/states';
 import { plural } from '../../text/numbers';
+import { zone } from '../../text/time';
 import { useRangeCounts } from './counts';
 import css from './overview.module.css';
 import { type RangeKey, ranges } from './ranges';
@@ -100,4 +101,4 @@ function axisLabel(range: RangeKey): (start: string) => string {
 
 const long = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
 
-const stretch = (start: string, width: number) => `${long.format(new Date(start))} – ${long.format(new Date(Date.parse(start) + width))}`;
+const stretch = (start: string, width: number) => `${long.format(new Date(start))} – ${long.format(new Date(Date.parse(start) + width))} ${zone(new Date(start))}`;

@@ -5,7 +5,7 @@ import { KeyValue } from '../../components/keyvalue';
 import { Panel } from '../../components/page';
 import { useToast } from '../../components/toast';
 import { visible } from '../../text/safe';
-import { exactTime } from '../../text/time';
+import { minuteTime } from '../../text/time';
 import { useChangeOwnPassword } from './data';
 import css from './settings.module.css';
 
@@ -22,7 +22,7 @@ export function Account() {
             ['Name', visible(user.full_name || user.name)],
             ['Signs in as', visible(user.name)],
             ['Role', user.role],
-            ['This session ends', exactTime(session.expires_time).slice(0, 16)],
+            ['This session ends', minuteTime(session.expires_time)],
           ]}
         />
       </Panel>

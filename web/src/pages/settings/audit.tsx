@@ -8,7 +8,7 @@ import { HostText } from '../../components/hosttext';
 import { KeyValue } from '../../components/keyvalue';
 import { EmptyState, ErrorState } from '../../components/states';
 import { fold, visible } from '../../text/safe';
-import { exactTime, lookBacks, since } from '../../text/time';
+import { clock, date, exactTime, lookBacks, since, zone } from '../../text/time';
 import { useAuditLog } from './data';
 import css from './settings.module.css';
 
@@ -23,7 +23,19 @@ type View = Record<(typeof names)[number], string>;
 const short = (text: string) => visible(fold(text, 300));
 
 const columns = (open: (e: AuditEntry) => void): Column<AuditEntry>[] => [
-  { key: 'time', title: 'Time', width: '162px', narrow: '84px', render: (e) => <time dateTime={e.time} className={css.clock}>{exactTime(e.time).slice(0, 19)}</time> },
+  {
+    key: 'time',
+    title: `Time (${zone()})`,
+    width: '162px',
+    narrow: '96px',
+    render: (e) => (
+      <time dateTime={e.time} title={exactTime(e.time)} className={css.clock}>
+        <span className={css.wide}>{date(e.time).slice(0, 5)}</span>
+        {date(e.time).slice(5)} {clock(e.time).slice(0, 5)}
+        <span className={css.wide}>{clock(e.time).slice(5, 8)}</span>
+      </time>
+    ),
+  },
   { key: 'actor', title: 'Who', width: 'minmax(90px, 150px)', narrow: '76px', render: (e) => short(e.actor) },
   {
     key: 'action',
