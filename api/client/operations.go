@@ -585,14 +585,16 @@ func (c *Client) ListTokens(ctx context.Context, query ListTokensQuery) (answer 
 }
 
 // CreateToken is createToken: Create an API token. The secret is shown once. A token is
-// never worth more than its maker is at the time of use. It needs the role admin.
+// never worth more than its maker is at the time of use. With a token in place of a
+// session this needs the role admin. It needs the role reader.
 func (c *Client) CreateToken(ctx context.Context, body api.NewToken) (answer api.CreatedToken, err error) {
 	call := call{method: "POST", path: "/tokens", body: body}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
 }
 
-// DeleteToken is deleteToken: Revoke an API token. It needs the role admin.
+// DeleteToken is deleteToken: Revoke an API token. People revoke their own, a token
+// itself; administrators any. It needs the role reader.
 func (c *Client) DeleteToken(ctx context.Context, uid string) error {
 	call := call{method: "DELETE", path: "/tokens/" + url.PathEscape(uid)}
 	_, err := c.do(ctx, call, nil)

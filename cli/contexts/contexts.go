@@ -45,8 +45,9 @@ type File struct {
 
 // Errors that callers tell apart.
 var (
-	ErrNone    = errors.New("not logged in to a server; see holdfast login --help")
-	ErrUnknown = errors.New("no such context")
+	ErrNone     = errors.New("not logged in to a server; see holdfast login --help")
+	ErrUnchosen = errors.New("no context is chosen")
+	ErrUnknown  = errors.New("no such context")
 )
 
 // maxFile bounds the file, in bytes.
@@ -154,13 +155,17 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Get returns the context called name, or the current one for "".
+// Get returns the context called name, or the current one for "". Errors are
+// those of this package.
 func (f *File) Get(name string) (string, Context, error) {
 	if name == "" {
 		name = f.Current
 	}
-	if name == "" {
+	switch {
+	case name == "" && len(f.Contexts) == 0:
 		return "", Context{}, ErrNone
+	case name == "":
+		return "", Context{}, fmt.Errorf("%w; holdfast contexts NAME chooses one of: %s", ErrUnchosen, strings.Join(f.Names(), ", "))
 	}
 	c, ok := f.Contexts[name]
 	if !ok {

@@ -43,8 +43,12 @@ func TestSavedContextsComeBack(t *testing.T) {
 		t.Errorf("an unknown context: %v", err)
 	}
 	back.Drop("local")
-	if _, _, err := back.Get(""); !errors.Is(err, contexts.ErrNone) {
+	if _, _, err := back.Get(""); !errors.Is(err, contexts.ErrUnchosen) || !strings.Contains(err.Error(), "other") {
 		t.Errorf("a dropped context is still current: %v", err)
+	}
+	back.Drop("other")
+	if _, _, err := back.Get(""); !errors.Is(err, contexts.ErrNone) {
+		t.Errorf("without a context: %v", err)
 	}
 }
 

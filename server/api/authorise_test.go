@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -64,7 +65,8 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, op := range f.operations {
 				w := v.visitor.send(op.method, target(op), body0(op))
-				may := op.role == public || (v.role.Includes(op.role) && !op.person)
+				least := op.least(account.Identity{Token: "one"})
+				may := op.role == public || (v.role.Includes(least) && !op.person)
 				if got := entered(w.Code); got != may && op.id != "createSession" {
 					t.Errorf("%s %s (%s): status %d, may enter: %v", op.method, op.path, op.role, w.Code, may)
 				}
@@ -74,6 +76,31 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTokensOfOnesOwn has people without rights make tokens and revoke them.
+func TestTokensOfOnesOwn(t *testing.T) {
+	f := newFixture(t)
+	expires := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	made := func(role string) string { return `{"note":"n","role":"` + role + `","expires_time":"` + expires + `"}` }
+	reader := f.logon(t, "reader")
+	var own, other, foreign api.CreatedToken
+	reader.want(t, http.StatusCreated, "POST", "/api/v1/tokens", made("reader"), &own)
+	reader.want(t, http.StatusCreated, "POST", "/api/v1/tokens", made("reader"), &other)
+	reader.want(t, http.StatusForbidden, "POST", "/api/v1/tokens", made("responder"), nil)
+	f.logon(t, "responder").want(t, http.StatusCreated, "POST", "/api/v1/tokens", made("reader"), &foreign)
+
+	program := &visitor{f: f, bearer: own.Secret}
+	program.want(t, http.StatusOK, "GET", "/api/v1/hosts", "", nil)
+	program.want(t, http.StatusForbidden, "POST", "/api/v1/tokens", made("reader"), nil)
+	program.want(t, http.StatusNotFound, "DELETE", "/api/v1/tokens/"+other.Token.ID, "", nil)
+	program.want(t, http.StatusNoContent, "DELETE", "/api/v1/tokens/"+own.Token.ID, "", nil)
+	program.want(t, http.StatusUnauthorized, "GET", "/api/v1/hosts", "", nil)
+
+	reader.want(t, http.StatusNotFound, "DELETE", "/api/v1/tokens/"+foreign.Token.ID, "", nil)
+	reader.want(t, http.StatusNotFound, "DELETE", "/api/v1/tokens/nothing", "", nil)
+	reader.want(t, http.StatusNoContent, "DELETE", "/api/v1/tokens/"+other.Token.ID, "", nil)
+	f.logon(t, "admin").want(t, http.StatusNoContent, "DELETE", "/api/v1/tokens/"+foreign.Token.ID, "", nil)
 }
 
 // expiredSession returns a visitor whose session has ended.

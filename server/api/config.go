@@ -67,6 +67,9 @@ type People interface {
 	SetPassword(ctx context.Context, name, password string) error
 	// AddToken makes a token of the identity and returns its secret.
 	AddToken(ctx context.Context, by account.Identity, t account.Token) (account.Token, string, error)
+	// DropToken removes a token that the identity may remove; for it there are
+	// no others.
+	DropToken(ctx context.Context, by account.Identity, id string) error
 }
 
 // Enroller makes machines hosts and takes that back.

@@ -47,9 +47,10 @@ func (s *Server) admit(q *front.Request, op operation) error {
 		return err
 	}
 	q.Identity, q.Known = identity, true
+	least := op.least(identity)
 	switch {
-	case !identity.Role.Includes(op.role):
-		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.id, op.role, identity.Role)
+	case !identity.Role.Includes(least):
+		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.id, least, identity.Role)
 	case op.person && identity.Token != "":
 		return fmt.Errorf("%w: %s is for people who are logged on, not for tokens", account.ErrForbidden, op.id)
 	}

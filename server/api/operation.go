@@ -24,6 +24,7 @@ type operation struct {
 	method  string
 	path    string       // below api.Prefix
 	role    account.Role // the least that may; [public] for everybody
+	tokens  account.Role // the least that may by an API token, where that is more; "" for role
 	tag     string
 	summary string
 	text    string // what else there is to know
@@ -36,6 +37,14 @@ type operation struct {
 	evidence string
 	produces string // media type of a streamed answer
 	schema   *huma.Schema
+}
+
+// least returns the least role that an identity needs.
+func (op operation) least(i account.Identity) account.Role {
+	if i.Token != "" && op.tokens != "" {
+		return op.tokens
+	}
+	return op.role
 }
 
 // Empty is the input of operations that take nothing.

@@ -82,12 +82,13 @@ func (s *Server) registerAccounts() {
 		summary: "List API tokens", text: "Newest first, without their secrets.",
 	}, s.listTokens)
 	add(s, operation{
-		id: "createToken", method: http.MethodPost, path: "/tokens", role: account.Admin, tag: tagAccounts, status: http.StatusCreated,
-		summary: "Create an API token", text: "The secret is shown once. A token is never worth more than its maker is at the time of use.",
+		id: "createToken", method: http.MethodPost, path: "/tokens", role: account.Reader, tokens: account.Admin, tag: tagAccounts, status: http.StatusCreated,
+		summary: "Create an API token", text: "The secret is shown once. A token is never worth more than its maker is at the time of use. " +
+			"With a token in place of a session this needs the role admin.",
 	}, s.createToken)
 	add(s, operation{
-		id: "deleteToken", method: http.MethodDelete, path: "/tokens/{uid}", role: account.Admin, tag: tagAccounts,
-		summary: "Revoke an API token",
+		id: "deleteToken", method: http.MethodDelete, path: "/tokens/{uid}", role: account.Reader, tag: tagAccounts,
+		summary: "Revoke an API token", text: "People revoke their own, a token itself; administrators any.",
 	}, s.deleteToken)
 }
 

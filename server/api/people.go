@@ -204,7 +204,7 @@ func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body
 }
 
 func (s *Server) deleteToken(ctx context.Context, in *input.ByID) (*empty, error) {
-	if err := s.State.DropToken(ctx, in.ID); err != nil {
+	if err := s.People.DropToken(ctx, front.Of(ctx).Identity, in.ID); err != nil {
 		return nil, front.About("token", in.ID, err)
 	}
 	return nil, s.note(ctx, "token.delete", in.ID, nil)

@@ -103,7 +103,10 @@ func TestAccounts(t *testing.T) {
 	v.want(t, http.StatusUnprocessableEntity, "POST", "/api/v1/users", `{"name":"../x","role":"reader","password":"long enough it is"}`, nil)
 	v.want(t, http.StatusUnprocessableEntity, "POST", "/api/v1/users", `{"name":"bob","role":"king","password":"long enough it is"}`, nil)
 	v.want(t, http.StatusCreated, "POST", "/api/v1/users", `{"name":"bob","role":"reader","password":"long enough it is"}`, nil)
-	v.want(t, http.StatusConflict, "POST", "/api/v1/users", `{"name":"bob","role":"reader","password":"long enough it is"}`, nil)
+	again := v.want(t, http.StatusConflict, "POST", "/api/v1/users", `{"name":"bob","role":"reader","password":"long enough it is"}`, nil)
+	if !strings.Contains(again.Body.String(), `"detail":"the user \"bob\" is there already"`) {
+		t.Errorf("a name that is taken: %s", again.Body)
+	}
 	for _, change := range []string{`{"role":"reader"}`, `{"disabled":true}`} {
 		v.want(t, http.StatusConflict, "PATCH", "/api/v1/users/admin", change, nil)
 	}

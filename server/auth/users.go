@@ -190,9 +190,43 @@ func tokenHash(text string) []byte {
 	return sum[:]
 }
 
+// DropToken removes a token: any for an administrator, their own for other
+// people, itself for a token. It returns [store.ErrNotFound] where there is no
+// such token for who asks.
+func (p *People) DropToken(ctx context.Context, by account.Identity, id string) error {
+	switch {
+	case by.Role.Includes(account.Admin), by.Token == id:
+		return p.Accounts.DropToken(ctx, id)
+	case by.Token != "":
+		return fmt.Errorf("token %s: %w", id, store.ErrNotFound)
+	}
+	found := false
+	err := p.eachToken(ctx, by.User.Name, func(t account.Token) error {
+		found = found || t.ID == id
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("token %s: %w", id, store.ErrNotFound)
+	}
+	return p.Accounts.DropToken(ctx, id)
+}
+
 // dropTokens removes the tokens that a user made: a later user of the same
 // name must not inherit them.
 func (p *People) dropTokens(ctx context.Context, name string) error {
+	return p.eachToken(ctx, name, func(t account.Token) error {
+		if err := p.Accounts.DropToken(ctx, t.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
+// eachToken calls do for each token that a user made, until it fails.
+func (p *People) eachToken(ctx context.Context, name string, do func(account.Token) error) error {
 	page := store.Page{Limit: 1000}
 	for {
 		list, err := p.Accounts.Tokens(ctx, page)
@@ -203,7 +237,7 @@ func (p *People) dropTokens(ctx context.Context, name string) error {
 			if t.By != name {
 				continue
 			}
-			if err := p.Accounts.DropToken(ctx, t.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := do(t); err != nil {
 				return err
 			}
 		}

@@ -94,21 +94,28 @@ func pathOf(q *Request) string {
 	return q.R.URL.Path
 }
 
-// About is what an error about one thing says: that it is not there, where
-// that is the reason, without what the layers below add.
+// About is what an error about one thing says: that it is not there, or there
+// already, where that is the reason, without what the layers below add.
 func About(what, name string, err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return &absentError{what, name}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &aboutError{fmt.Sprintf("there is no %s %q", what, name), store.ErrNotFound}
+	case errors.Is(err, store.ErrExists):
+		return &aboutError{fmt.Sprintf("the %s %q is there already", what, name), store.ErrExists}
 	}
 	return err
 }
 
-// absentError says that something is not there. It is a [store.ErrNotFound].
-type absentError struct{ what, name string }
+// aboutError says of a thing that it is there or is not. It is one of the
+// store's errors, and does not repeat its text.
+type aboutError struct {
+	text  string
+	cause error
+}
 
-func (e *absentError) Error() string { return fmt.Sprintf("there is no %s %q", e.what, e.name) }
+func (e *aboutError) Error() string { return e.text }
 
-func (e *absentError) Is(target error) bool { return target == store.ErrNotFound }
+func (e *aboutError) Unwrap() error { return e.cause }
 
 // Refuse answers a request with the problem of err.
 func (s *Front) Refuse(w http.ResponseWriter, r *http.Request, err error) {
