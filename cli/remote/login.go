@@ -64,6 +64,9 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 		return usage.Wrap(err)
 	}
 	entry := contexts.Context{Server: server, Pin: strings.TrimPrefix(strings.ToLower(o.pin), "sha256:")}
+	if _, err := Dial(entry); err != nil {
+		return usage.Wrap(err)
+	}
 	if o.tokenFromStdin {
 		entry.User = "the holder of a token"
 		entry.Token, err = e.line()
@@ -71,7 +74,7 @@ func (e *Env) login(ctx context.Context, given string, o loginOptions) error {
 		err = e.makeToken(ctx, &entry, o)
 	}
 	if err != nil {
-		return distrust(err)
+		return unreached(err)
 	}
 	return e.keep(ctx, o.name, entry)
 }
@@ -83,7 +86,7 @@ func (e *Env) keep(ctx context.Context, name string, entry contexts.Context) err
 		return usage.Wrap(err)
 	}
 	if _, err := c.GetOverview(ctx); err != nil {
-		return distrust(err)
+		return unreached(err)
 	}
 	file, err := loadContexts()
 	if err != nil {

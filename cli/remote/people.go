@@ -145,11 +145,11 @@ func (e *Env) tokensList() *cobra.Command {
 }
 
 func (e *Env) tokensAdd() *cobra.Command {
-	token, r, life := api.NewToken{}, role{account.Reader}, time.Duration(0)
+	token, r, life := api.NewToken{}, role{account.Reader}, durationFlag{90 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use: "add NOTE", Short: "Make an API token; its secret is shown once", Args: usage.One("note that says what the token is for"),
 		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
-			token.Note, token.Role, token.Expires = args[0], r.Role, time.Now().Add(life)
+			token.Note, token.Role, token.Expires = args[0], r.Role, time.Now().Add(life.Duration)
 			made, err := c.CreateToken(ctx, token)
 			if err != nil {
 				return err
@@ -158,14 +158,14 @@ func (e *Env) tokensAdd() *cobra.Command {
 		}),
 	}
 	cmd.Flags().Var(&r, "role", "reader, responder, approver or admin; not above your own")
-	cmd.Flags().DurationVar(&life, "for", 90*24*time.Hour, "how long it is good for")
+	cmd.Flags().Var(&life, "for", "how long it is good for, such as 12h or 30d")
 	return cmd
 }
 
 func (e *Env) enrollTokenCommand() *cobra.Command {
 	var q api.NewEnrollToken
 	var labels []string
-	life := time.Hour
+	life := durationFlag{time.Hour}
 	cmd := &cobra.Command{
 		Use: "enroll-token", Short: "Make a token with which hosts join; prints the line to type there", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
@@ -173,7 +173,7 @@ func (e *Env) enrollTokenCommand() *cobra.Command {
 			if q.Labels, err = parsePairs(labels); err != nil {
 				return err
 			}
-			q.Expires = int64(life / time.Second)
+			q.Expires = int64(life.Duration / time.Second)
 			made, err := c.CreateEnrollToken(ctx, q)
 			if err != nil {
 				return err
@@ -185,7 +185,7 @@ func (e *Env) enrollTokenCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&q.Note, "note", "", "what the token is for")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "KEY=VALUE to give to the hosts that use it")
-	cmd.Flags().DurationVar(&life, "for", life, "how long it is good for")
+	cmd.Flags().Var(&life, "for", "how long it is good for, such as 12h or 30d")
 	cmd.Flags().IntVar(&q.MaxUses, "uses", 0, "how many hosts may use it; 0 for any number")
 	cmd.AddCommand(e.enrollTokenList(), e.drop("revoke", "Revoke an enrolment token", "uid of a token", (*client.Client).DeleteEnrollToken))
 	return cmd

@@ -40,6 +40,9 @@ func (e *Env) policiesShow() *cobra.Command {
 				return err
 			}
 			e.note("Version %s.\n", strings.Trim(etag, `"`))
+			if len(all.Assignments) == 0 {
+				e.note("None are set: every host has the built-in policy.\n")
+			}
 			return e.show(all, func(style render.Style) string {
 				rows := [][]string{}
 				for i, a := range all.Assignments {

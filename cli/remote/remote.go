@@ -2,11 +2,9 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,23 +86,6 @@ func Dial(c contexts.Context) (*client.Client, error) {
 	return client.New(options)
 }
 
-// explain adds to an error of the API what to do about it.
-func explain(err error) error {
-	if client.Status(err) == http.StatusUnauthorized {
-		return fmt.Errorf("%w; log in again: holdfast login", err)
-	}
-	return distrust(err)
-}
-
-// distrust says what to do about a certificate that is not trusted.
-func distrust(err error) error {
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
-		return fmt.Errorf("the server's certificate is not trusted: %w; log in with the --pin that the server's log says", certificate.Err)
-	}
-	return err
-}
-
 // run returns the work of a command that needs a client.
 func (e *Env) run(work func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
@@ -138,8 +119,11 @@ func (e *Env) note(format string, args ...any) { _, _ = fmt.Fprintf(e.Err, forma
 const pageSize = 500
 
 // collect reads the parts of a list until it ends or holds limit items; zero
-// means all.
+// means all, and less is the mistake of a person.
 func collect[T any](limit int, next func(size int, after string) (store.List[T], error)) ([]T, error) {
+	if limit < 0 {
+		return nil, usage.Errorf("--limit: %d is less than 0, which means all", limit)
+	}
 	items, after := []T{}, ""
 	for {
 		size := pageSize
@@ -185,12 +169,38 @@ func findHost(ctx context.Context, c *client.Client, name string) (fleet.Host, e
 	return fleet.Host{}, fmt.Errorf("%d hosts are called %q; give the uid that holdfast hosts list shows", len(found), name)
 }
 
+// duration reads how long something is: as Go writes it, or in days.
+func duration(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	return time.ParseDuration(text)
+}
+
+// durationFlag is a flag for how long something is.
+type durationFlag struct{ time.Duration }
+
+// Set implements pflag.Value.
+func (d *durationFlag) Set(text string) error {
+	length, err := duration(text)
+	if err != nil || length <= 0 {
+		return fmt.Errorf("%q is not a length of time, such as 90m, 12h or 30d", text)
+	}
+	d.Duration = length
+	return nil
+}
+
+// Type implements pflag.Value.
+func (d *durationFlag) Type() string { return "duration" }
+
 // timeFlag is a flag for a moment: RFC 3339, a date, or how long ago.
 type timeFlag struct{ time.Time }
 
 // Set implements pflag.Value.
 func (t *timeFlag) Set(text string) error {
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+	if ago, err := duration(text); err == nil && ago >= 0 {
 		t.Time = time.Now().Add(-ago)
 		return nil
 	}
@@ -200,7 +210,7 @@ func (t *timeFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is neither a time such as 2026-11-23T10:00:00Z or 2026-11-23, nor how long ago, such as 90m", text)
+	return fmt.Errorf("%q is neither a time such as 2026-11-23T10:00:00Z or 2026-11-23, nor how long ago, such as 90m or 7d", text)
 }
 
 // String implements pflag.Value.
