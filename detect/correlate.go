@@ -100,6 +100,13 @@ func (p *proof) Evidence() []Evidence {
 	return []Evidence{{Ref: p.d.ref, Time: p.d.time, Rule: p.rule, Reasons: p.d.Reasons(p.rule)}}
 }
 
+func (p *proof) Brief(dst []Evidence) []Evidence {
+	if p.of != nil {
+		return append(dst, p.of...)
+	}
+	return append(dst, Evidence{Ref: p.d.ref, Time: p.d.time, Rule: p.rule})
+}
+
 func (p *proof) Capture(dst []string, number int) []string {
 	for _, id := range p.d.rules.correlations[number].capture {
 		text, _ := p.d.field(id)
@@ -113,13 +120,25 @@ func (m *Matcher) advance(t time.Time, report func(Match)) {
 	m.memory.state.Advance(t, func(r correlation.Result[Evidence]) { m.complete(r, nil, report) })
 }
 
+// RecallWith gives the matcher a way to see an earlier event again: f makes the
+// documents of the event that ref is and calls each with them, one after the
+// other. It is asked for the last steps of sequences that arrived before their
+// first; without it the reasons of these are left out, and what their rules
+// show of them.
+func (m *Matcher) RecallWith(f func(ref any, each func(*Document))) { m.recall = f }
+
 // detached returns a document in the place of the one that completed a
 // correlation, which is gone; now is the present one. It has the fields that
 // the rule shows.
-func (m *Matcher) detached(r correlation.Result[Evidence], now *Document) *Document {
+func (m *Matcher) detached(r *correlation.Result[Evidence], now *Document) *Document {
 	d := m.later
 	if now == d {
 		d = m.rules.NewDocument()
+	}
+	if r.Captured == nil && m.recall != nil {
+		for i := range r.Evidence {
+			r.Captured = m.complement(&r.Evidence[i], r.Correlation)
+		}
 	}
 	last := r.Evidence[len(r.Evidence)-1]
 	d.Reset(Source{}, last.Time, last.Ref, nil)
@@ -127,6 +146,21 @@ func (m *Matcher) detached(r correlation.Result[Evidence], now *Document) *Docum
 		d.SetString(m.rules.correlations[r.Correlation].capture[i], text)
 	}
 	return d
+}
+
+// complement gives evidence the reasons that it lacks and returns what the
+// correlation shows of it.
+func (m *Matcher) complement(e *Evidence, correlation int) (captured []string) {
+	if e.Reasons != nil {
+		return nil
+	}
+	m.recall(e.Ref, func(d *Document) {
+		if captured == nil && d.source.applies(e.Rule.LogSource) && d.holds(e.Rule.Detection, e.Rule.Detection.Condition) {
+			e.Reasons = d.Reasons(e.Rule)
+			captured = (&proof{d: d}).Capture(nil, correlation)
+		}
+	})
+	return captured
 }
 
 // feed gives the match of a rule to the correlations that the rule feeds.
@@ -152,7 +186,7 @@ func (m *Matcher) add(feeds []feed, p *proof, report func(Match)) {
 func (m *Matcher) complete(r correlation.Result[Evidence], d *Document, report func(Match)) {
 	c := m.rules.correlations[r.Correlation]
 	if r.Detached {
-		d = m.detached(r, d)
+		d = m.detached(&r, d)
 	}
 	if m.rules.reported[c.number] {
 		var group []Value

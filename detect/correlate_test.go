@@ -145,6 +145,96 @@ func TestCorrelations(t *testing.T) {
 			"[1]",
 		},
 		{
+			"some of the rules",
+			[]string{base("one"), base("two"), base("three"), correlation("type: temporal, rules: [one, two, three], group-by: [user], timespan: 10s, condition: {gte: 2}")},
+			[]step{{0, "two", "u", ""}, {1, "two", "u", ""}, {5, "three", "u", ""}, {30, "one", "u", ""}, {41, "two", "u", ""}},
+			"[2]",
+		},
+		{
+			"an older match does not replace a newer one",
+			[]string{base("one"), base("two"), correlation("type: temporal, rules: [one, two], timespan: 10s")},
+			[]step{{20, "one", "", ""}, {5, "one", "", ""}, {28, "two", "", ""}},
+			"[2]",
+		},
+		{
+			"other than",
+			[]string{base("fail"), correlation("type: event_count, rules: [fail], group-by: [ip], timespan: 10s, condition: {neq: 2}")},
+			[]step{fail(0, "a"), fail(1, "a"), fail(2, "b"), fail(13, "c")},
+			"[3]",
+		},
+		{
+			"values of two fields together",
+			[]string{base("fail"), correlation("type: value_count, rules: [fail], timespan: 10s, condition: {field: [user, ip], gte: 3}")},
+			[]step{{0, "fail", "a", "bc"}, {1, "fail", "ab", "c"}, {2, "fail", "a", "bc"}, {3, "fail", "x", ""}, {4, "fail", "a", "c"}},
+			"[4]",
+		},
+		{
+			"sum",
+			[]string{base("fail"), correlation("type: value_sum, rules: [fail], group-by: [user], timespan: 10s, condition: {field: ip, gt: 10.5}")},
+			[]step{{0, "fail", "u", "5.5"}, {1, "fail", "v", "9"}, {2, "fail", "u", "none"}, {11, "fail", "u", "5.5"}, {12, "fail", "u", "5.5"}},
+			"[4]",
+		},
+		{
+			"a small sum is judged when the time is over",
+			[]string{base("fail"), correlation("type: value_sum, rules: [fail], group-by: [user], timespan: 10s, condition: {field: ip, lt: 10}")},
+			[]step{{0, "fail", "u", "4"}, {1, "fail", "u", "5"}, {12, "fail", "v", "10"}, {23, "fail", "w", "1"}},
+			"[2]",
+		},
+		{
+			"mean",
+			[]string{base("fail"), correlation("type: value_avg, rules: [fail], group-by: [user], timespan: 10s, condition: {field: ip, gte: 5}")},
+			[]step{{0, "fail", "u", "9"}, {1, "fail", "u", "1"}, {2, "fail", "v", "9"}, {3, "fail", "v", "0"}, {12, "other", "", ""}, {30, "other", "", ""}},
+			"[4]",
+		},
+		{
+			"median",
+			[]string{base("fail"), correlation("type: value_median, rules: [fail], group-by: [user], timespan: 10s, condition: {field: ip, eq: 2.5}")},
+			[]step{{0, "fail", "u", "100"}, {1, "fail", "u", "2"}, {2, "fail", "u", "3"}, {3, "fail", "u", "1"}, {4, "fail", "v", "2"}, {15, "other", "", ""}},
+			"[5]",
+		},
+		{
+			"percentile",
+			[]string{base("fail"), correlation("type: value_percentile, rules: [fail], group-by: [user], timespan: 10s, condition: {field: ip, percentile: 75, gt: 2, lt: 4}")},
+			[]step{{0, "fail", "u", "100"}, {1, "fail", "u", "2"}, {2, "fail", "u", "3"}, {3, "fail", "u", "1"}, {4, "fail", "v", "2"}, {15, "other", "", ""}},
+			"[5]",
+		},
+		{
+			"share of a value",
+			[]string{base("fail"), correlation("type: value_percentile, rules: [fail], timespan: 10s, condition: {field: ip, lte: 25}")},
+			[]step{fail(0, "x"), fail(1, "x"), fail(2, "x"), fail(3, "y"), fail(14, "x"), fail(15, "x"), fail(16, "y"), fail(30, "x")},
+			"[4]",
+		},
+		{
+			"a step that arrives before the one it follows",
+			[]string{base("one"), base("two"), correlation("type: temporal_ordered, rules: [one, two], group-by: [user], timespan: 10s")},
+			[]step{{10.1, "two", "u", ""}, {10.2, "two", "v", ""}, {10, "one", "u", ""}, {10.3, "one", "v", ""}},
+			"[2]",
+		},
+		{
+			"all steps the wrong way round",
+			[]string{base("one"), base("two"), base("three"), correlation("type: temporal_ordered, rules: [one, two, three], timespan: 10s")},
+			[]step{{10.2, "three", "", ""}, {10.1, "two", "", ""}, {10, "one", "", ""}, {11, "three", "", ""}},
+			"[2]",
+		},
+		{
+			"the middle step late",
+			[]string{base("one"), base("two"), base("three"), correlation("type: temporal_ordered, rules: [one, two, three], timespan: 10s")},
+			[]step{{10, "one", "", ""}, {10.2, "three", "", ""}, {10.1, "two", "", ""}},
+			"[2]",
+		},
+		{
+			"too early to be waited for",
+			[]string{base("one"), base("two"), correlation("type: temporal_ordered, rules: [one, two], timespan: 10s")},
+			[]step{{10.5, "two", "", ""}, {13, "other", "", ""}, {10, "one", "", ""}},
+			"[]",
+		},
+		{
+			"what comes later is not taken for what came early",
+			[]string{base("one"), base("two"), correlation("type: temporal_ordered, rules: [one, two], timespan: 10s")},
+			[]step{{10, "two", "", ""}, {10.5, "one", "", ""}, {10.2, "one", "", ""}, {11, "two", "", ""}, {11.5, "two", "", ""}},
+			"[3]",
+		},
+		{
 			"aliases",
 			[]string{base("one"), base("two"), correlation("type: temporal, rules: [one, two], group-by: [who], timespan: 10s, aliases: {who: {one: user, two: ip}}")},
 			[]step{{0, "one", "x", "y"}, {1, "two", "y", "x"}},
@@ -200,6 +290,50 @@ func TestCorrelationExplainsItself(t *testing.T) {
 	if fired != 1 {
 		t.Errorf("fired %d times, want once", fired)
 	}
+}
+
+// TestEarlyStepsAreRecalled completes a sequence by its first step, which
+// arrives last: the match is about the last one all the same.
+func TestEarlyStepsAreRecalled(t *testing.T) {
+	for _, recall := range []bool{true, false} {
+		set := compile(t, base("one"), base("two"), correlation("type: temporal_ordered, rules: [one, two], group-by: [ip], timespan: 1m"))
+		m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
+		again := set.NewDocument()
+		two, one := step{10.1, "two", "eve", "x"}, step{10, "one", "bob", "x"}
+		if recall {
+			m.RecallWith(func(ref any, each func(*detect.Document)) {
+				s := ref.(step)
+				fillAt(again, set, time.Unix(0, int64(s.at*1e9)), map[string]any{"kind": s.kind, "user": s.user, "ip": s.ip})
+				each(again)
+			})
+		}
+		fired := 0
+		for _, s := range []step{two, one} {
+			fillRef(d, set, s)
+			m.Match(d, func(match detect.Match) {
+				fired++
+				evidence := match.Evidence()
+				if len(evidence) != 2 || evidence[0].Ref != one || evidence[1].Ref != two || match.First.UnixMilli() != 10_000 || match.Time.UnixMilli() != 10_100 {
+					t.Errorf("match is %+v by %+v", match, evidence)
+				}
+				want := map[bool]string{true: "eve did it", false: "? did it"}[recall]
+				if got := detect.Expand(match.Rule.Holdfast.Story, match.Document); got != want || (evidence[1].Reasons != nil) != recall {
+					t.Errorf("story is %q, want %q; reasons are %v", got, want, evidence[1].Reasons)
+				}
+			})
+		}
+		if fired != 1 {
+			t.Errorf("fired %d times, want once", fired)
+		}
+	}
+}
+
+// fillRef makes the document of a step, which refers to it.
+func fillRef(d *detect.Document, set *detect.Ruleset, s step) {
+	d.Reset(set.Source(sigma.LogSource{Product: "linux"}), time.Unix(0, int64(s.at*1e9)), s, nil)
+	d.SetString(set.Field("kind"), s.kind)
+	d.SetString(set.Field("user"), s.user)
+	d.SetString(set.Field("ip"), s.ip)
 }
 
 func TestRepeatsCount(t *testing.T) {
@@ -265,6 +399,13 @@ func TestCompileRefuses(t *testing.T) {
 		{"a circle", count("a", "b") + "\n---\n" + count("b", "a"), "depends on itself", 0},
 		{"itself", count("a", "a"), `depends on itself through "a"`, 0},
 		{"a name twice", base("x") + "\n---\n" + base("x"), "test.yml:6: the id or name of this rule is that of test.yml:1", 1},
+		{"names that differ in case", base("x") + "\n---\n" + base("X"), "test.yml:6: the id or name", 1},
+		{"a filter of a rule that is not there", base("x") + "\n---\n" + filter("[x, nowhere]"), `test.yml:10: no rule has the id or name "nowhere"`, 1},
+		{"a filter of itself", filter("[f]"), `"f" is not a detection`, 0},
+		{"a filter of a correlation", base("x") + "\n---\n" + count("c", "x") + "\n---\n" + filter("[c]"), `"c" is not a detection`, 2},
+		{"filters of each other", filter("[g]") + "\n---\n" + strings.ReplaceAll(filter("[f]"), "name: f", "name: g"), `"g" is not a detection`, 0},
+		{"a correlation of a filter", filter("any") + "\n---\n" + count("c", "f"), `no rule has the id or name "f"`, 0},
+		{"a filter for another log source", base("x") + "\n---\n" + strings.Replace(filter("[x]"), "linux", "windows", 1), `rule "x" is for log source linux/*/*, the filter for windows/*/*`, 1},
 		{"a correlation of a refused one", base("x") + "\n---\n" + count("a", "nowhere") + "\n---\n" + count("b", "a"), "is refused itself", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -280,6 +421,53 @@ func TestCompileRefuses(t *testing.T) {
 				t.Errorf("errors %v do not say %q", errs, c.want)
 			}
 		})
+	}
+}
+
+// filter returns a filter named f of rules.
+func filter(rules string) string {
+	return "title: f\nname: f\nlogsource: {product: linux}\nfilter:\n  rules: " + rules + "\n  own: {user: root}\n  condition: not own"
+}
+
+func TestFilters(t *testing.T) {
+	for _, c := range []struct{ name, rules, want string }{
+		{"by name", base("one") + "\n---\n" + base("two") + "\n---\n" + filter("[one]"), "two"},
+		{"before the rules", filter("[one, two, one]") + "\n---\n" + base("one") + "\n---\n" + base("two"), ""},
+		{"any", base("one") + "\n---\n" + filter("any") + "\n---\n" + strings.Replace(base("two"), "linux", "windows", 1), ""},
+		{"any of a narrower log source", base("one") + "\n---\n" + base("two") + "\n---\n" + strings.Replace(filter("any"), "linux}", "linux, service: x}", 1), "one two"},
+		{"a rule that a correlation joins", base("one") + "\n---\n" + filter("[one]") + "\n---\n" + correlation("type: event_count, rules: [one], timespan: 1m, condition: {gte: 1}"), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			set := compile(t, c.rules)
+			m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
+			for user, want := range map[string]string{"root": c.want, "ann": "any"} {
+				var got []string
+				for _, kind := range []string{"one", "two"} {
+					fill(d, set, map[string]any{"kind": kind, "user": user})
+					m.Match(d, func(match detect.Match) { got = append(got, match.Rule.Title) })
+				}
+				if text := strings.Join(got, " "); text != want && (want != "any" || text == "") {
+					t.Errorf("user %s: matched %q, want %q", user, text, want)
+				}
+			}
+			if set.Stats().Filters != 1 {
+				t.Errorf("%d filters are in use, want 1", set.Stats().Filters)
+			}
+		})
+	}
+}
+
+func TestFilteredRulesExplainThemselves(t *testing.T) {
+	set := compile(t, base("one"), filter("[one]"))
+	d := set.NewDocument()
+	fill(d, set, map[string]any{"kind": "one", "user": "root"})
+	r := set.Rules()[0]
+	if len(r.Filtered) != 1 || r.Filtered[0].Title != "f" || r.Detection.Text != `(s) and filter "f": (not own)` {
+		t.Errorf("rule is %+v, detection %+v", r, r.Detection)
+	}
+	e := d.Explain(r)
+	if e.Holds || len(e.Parts) != 2 || !e.Parts[0].Holds || e.Parts[1].Holds || e.Parts[1].Parts[0].Text != `selection own of filter "f"` {
+		t.Errorf("explained as %+v", e)
 	}
 }
 

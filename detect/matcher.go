@@ -43,6 +43,7 @@ type Matcher struct {
 	memory     *Memory
 	proof      proof     // scratch: of the rule being fed
 	later      *Document // stands for a document that is gone
+	recall     func(ref any, each func(*Document))
 }
 
 // Memory is what the correlations of one rule set remember of one origin of

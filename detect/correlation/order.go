@@ -1,6 +1,7 @@
 package correlation
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 )
@@ -14,14 +15,21 @@ const (
 	maxWait    = 2 * time.Second
 )
 
-// early is a match of a step that arrived before the step it follows.
+// early is a match of a step that arrived before the step it follows. Most
+// lead nowhere, so that little is kept of them.
 type early[E any] struct {
-	key      string
+	group    uint64 // hash of the group's key
 	member   int
 	at       time.Time
-	serial   uint64
+	serial   uint64 // 0 where there is none
 	evidence []E
-	captured []string
+}
+
+// waitingRoom remembers the latest early matches of a correlation.
+type waitingRoom[E any] struct {
+	places []early[E] // used in turn
+	next   int
+	newest time.Time
 }
 
 // inOrder is complete when the members matched one after the other, in
@@ -67,40 +75,54 @@ func (s *State[E]) step(t *table[E], g *group[E], member int, next stage[E]) (fl
 
 // await remembers a match whose earlier step may still arrive.
 func (s *State[E]) await(t *table[E], member int, match Match[E]) {
-	w := early[E]{
-		key: string(s.key), member: member, at: s.now, serial: s.serial, evidence: match.Evidence(), captured: match.Capture(nil, t.number),
+	room := &t.waiting
+	if room.places == nil {
+		room.places = make([]early[E], maxWaiting)
 	}
-	if len(t.waiting) == maxWaiting {
-		t.waiting = slices.Delete(t.waiting, 0, 1)
+	w := &room.places[room.next]
+	room.next = (room.next + 1) % maxWaiting
+	w.group, w.member, w.at, w.serial = maphash.Bytes(s.seed, s.key), member, s.now, s.serial
+	w.evidence = match.Brief(w.evidence[:0])
+	if room.newest.Before(w.at) {
+		room.newest = w.at
 	}
-	t.waiting = append(t.waiting, w)
 }
 
 // catchUp lets a step that arrived late be followed by those that came before
 // it, in the order of their times.
 func (s *State[E]) catchUp(t *table[E], g *group[E], member int) (Result[E], bool) {
-	for len(t.waiting) > 0 && s.clock.last.Sub(t.waiting[0].at) > maxWait {
-		t.waiting = slices.Delete(t.waiting, 0, 1)
-	}
-	next := -1
-	for i := range t.waiting {
-		w := &t.waiting[i]
-		if w.member == member+1 && w.key == g.key && t.follows(g, w.member, w.at, w.serial) && (next < 0 || w.at.Before(t.waiting[next].at)) {
-			next = i
-		}
-	}
-	if next < 0 {
+	if t.waiting.newest.Before(s.now) { // as it is where nothing comes late
 		return Result[E]{}, false
 	}
-	w := t.waiting[next]
-	t.waiting = slices.Delete(t.waiting, next, next+1)
-	count, complete := s.step(t, g, w.member, stage[E]{start: w.at, at: w.at, serial: w.serial, evidence: w.evidence})
+	w := s.follower(t, g, member+1)
+	if w == nil {
+		return Result[E]{}, false
+	}
+	next := stage[E]{start: w.at, at: w.at, serial: w.serial, evidence: slices.Clone(w.evidence)}
+	member = w.member
+	w.serial = 0
+	count, complete := s.step(t, g, member, next)
 	if !complete {
-		return s.catchUp(t, g, w.member)
+		return s.catchUp(t, g, member)
 	}
 	t.forget(g)
 	t.fired = s.serial
 	r := s.result(t.number, g, count)
-	r.Captured, r.Detached = w.captured, true
+	r.Detached = true
 	return r, true
+}
+
+// follower returns the first of the early matches of a member that continues
+// the chain of a group, or nil.
+func (s *State[E]) follower(t *table[E], g *group[E], member int) *early[E] {
+	var first *early[E]
+	hash := maphash.String(s.seed, g.key)
+	for i := range t.waiting.places {
+		w := &t.waiting.places[i]
+		if w.serial != 0 && w.member == member && w.group == hash && s.clock.last.Sub(w.at) <= maxWait &&
+			t.follows(g, member, w.at, w.serial) && (first == nil || w.at.Before(first.at)) {
+			first = w
+		}
+	}
+	return first
 }

@@ -52,9 +52,10 @@ type Match[E any] interface {
 	// where that is kept: most matches of a later step of a sequence lead
 	// nowhere.
 	Evidence() []E
-	// Capture appends what the caller wants back with the [Result] of a
-	// correlation that another match than its last completes: because a window
-	// is over, or because an earlier step came late.
+	// Brief appends what Evidence returns, without what takes long.
+	Brief(dst []E) []E
+	// Capture appends what the caller wants back with the [Result] of a window
+	// of the correlation that ends without a match, should this be its last.
 	Capture(dst []string, correlation int) []string
 }
 
@@ -65,8 +66,8 @@ type Result[E any] struct {
 	First       time.Time
 	Group       []string // the values of the group-by fields
 	Evidence    []E      // oldest first, at most [Limits.Evidence] of it
-	Captured    []string // by the last [Match], where it is not the one just added
-	Detached    bool     // that is so
+	Captured    []string // by the last [Match] of a window that is over
+	Detached    bool     // the match just added did not come last: a window is over, or an earlier step came late
 }
 
 // State is what correlations remember. It is for one goroutine.
@@ -130,9 +131,9 @@ type table[E any] struct {
 	limit   int
 	values  int
 	groups  map[string]*group[E]
-	list    group[E]   // sentinel: next is the first to be forgotten
-	waiting []early[E] // steps of a sequence that came before the one they follow
-	fired   uint64     // serial of the event that last completed a group
+	list    group[E] // sentinel: next is the first to be forgotten
+	waiting waitingRoom[E]
+	fired   uint64 // serial of the event that last completed a group
 	evicted uint64
 	dropped uint64
 }

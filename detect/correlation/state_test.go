@@ -16,6 +16,7 @@ type match struct{ name, entity string }
 func (m match) Field(int32) (string, bool)           { return m.entity, m.entity != "" }
 func (m match) Repeats() int                         { return 1 }
 func (m match) Evidence() []string                   { return []string{m.name} }
+func (m match) Brief(dst []string) []string          { return append(dst, m.name+" in brief") }
 func (m match) Capture(dst []string, _ int) []string { return append(dst, m.entity) }
 func at(seconds int) time.Time                       { return time.Unix(int64(seconds), 0) }
 func none(t *testing.T) func(correlation.Result[string]) {
