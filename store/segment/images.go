@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
 )
 
 // interner makes equal process images of one host the same pointer, so that a
@@ -64,7 +65,7 @@ func (in *interner) add(host event.HostID, p *event.Process) *event.Process {
 	}
 	in.byHash[h] = append(in.byHash[h], p)
 	in.depth[p] = in.depth[parent] + 1
-	in.bytes += imageBytes(p)
+	in.bytes += parquetfile.Size(p)
 	return p
 }
 
@@ -102,28 +103,10 @@ func equal[T any](a, b *T, same func(T, T) bool) bool {
 	return a == b || a != nil && b != nil && same(*a, *b)
 }
 
-// Sizes of what is held in memory, about: the structs, with their strings.
-const (
-	eventBytes = 400
-	imageFixed = 700
-)
-
-func imageBytes(p *event.Process) int64 {
-	n := imageFixed + 2*len(p.CommandLine) + len(p.Directory) + len(p.Script)
-	for _, s := range p.Arguments {
-		n += 16 + len(s)
-	}
-	for _, s := range p.Environment {
-		n += 16 + len(s)
-	}
-	for _, d := range p.Descriptors {
-		n += 48 + len(d.Target)
-	}
-	return int64(n)
-}
-
+// bytesOf is about what an event takes in memory, without its images.
 func bytesOf(e *event.Event) int64 {
-	n := eventBytes + len(e.Message)
+	const fixed = 400 // of the structs
+	n := fixed + len(e.Message)
 	if e.File != nil {
 		n += len(e.File.Path) + len(e.File.NewPath)
 	}

@@ -166,6 +166,7 @@ func (s *Store) merge(ctx context.Context, m Merger, old []store.Segment) (culpr
 	sources, culprit, err := s.sources(old)
 	defer func() {
 		for _, src := range sources {
+			src.loader.Close()
 			s.files.put(src.open)
 		}
 	}()
@@ -211,6 +212,7 @@ func (s *Store) merge(ctx context.Context, m Merger, old []store.Segment) (culpr
 type source struct {
 	segment *store.Segment
 	open    *openSegment
+	loader  *parquetfile.Loader
 	page    int           // the next
 	events  []event.Event // that are still to come of the present page
 	seqs    []int64       // their sequence numbers
@@ -223,7 +225,7 @@ func (s *Store) sources(old []store.Segment) ([]*source, *store.Segment, error) 
 		if err != nil {
 			return sources, &old[i], err
 		}
-		sources = append(sources, &source{segment: &old[i], open: o})
+		sources = append(sources, &source{segment: &old[i], open: o, loader: o.NewLoader(keptImages)})
 	}
 	return sources, nil, nil
 }
@@ -234,10 +236,14 @@ func (s *source) more() (bool, error) {
 		return true, nil
 	}
 	var err error
-	s.events, s.seqs, err = s.open.Page(s.page)
+	s.events, s.seqs, err = s.loader.Page(s.page)
 	s.page++
 	return len(s.events) > 0, err
 }
+
+// keptImages bounds the images that are kept of each segment that is merged, in
+// bytes.
+const keptImages = 4 << 20
 
 // maxMergeImages bounds the memory for images that a merge compares new ones
 // with, in bytes. Beyond it a process may be stored twice.

@@ -398,7 +398,9 @@ func (s *Store) load(ctx context.Context, snap snapshot, hits []hit, bad *damage
 
 // loadHits reads those hits that mine, ordered by row group and row, index.
 func loadHits(f *parquetfile.File, hits []hit, mine []int, events []*event.Event) error {
-	known := make(parquetfile.Images)
+	const kept = 4 << 20
+	loader := f.NewLoader(kept)
+	defer loader.Close()
 	for start := 0; start < len(mine); {
 		group := hits[mine[start]].group
 		var rows []int32
@@ -406,7 +408,7 @@ func loadHits(f *parquetfile.File, hits []hit, mine []int, events []*event.Event
 		for ; end < len(mine) && hits[mine[end]].group == group; end++ {
 			rows = append(rows, hits[mine[end]].row)
 		}
-		loaded, _, err := f.Load(int(group), rows, known)
+		loaded, _, err := loader.Load(int(group), rows)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
 // column is one leaf of the schema for rows of type T: how a row is written
@@ -20,7 +22,9 @@ type column[T any] struct {
 	// put returns the values of the rows of a page, which are the encoder's
 	// until the next page.
 	put func(enc *encoder, rows []T) []parquet.Value
-	set func(dec *decoder, row *T, values []parquet.Value)
+	// set sets those of the given rows of a page, ascending, that have a value
+	// in dst, whose i-th element is rows[i].
+	set func(dec *decoder, p *page.Page, rows []int32, dst []T)
 
 	index int // in the schema, filled by newSchema
 }
@@ -32,7 +36,7 @@ type leaf[U any] struct {
 	optional  bool // null stands for the zero value
 	noStats   bool
 	get       func(enc *encoder, u *U) parquet.Value // a null value for zero, where optional
-	set       func(dec *decoder, u *U, v parquet.Value)
+	set       func(dec *decoder, u *U, v value)
 }
 
 // group says where in a row of type T a group of type U lies.
@@ -78,9 +82,12 @@ func (g group[T, U]) column(l leaf[U]) column[T] {
 			enc.values = dst
 			return dst
 		},
-		set: func(dec *decoder, row *T, values []parquet.Value) {
-			if v := values[0]; !v.IsNull() {
-				l.set(dec, g.make(row), v)
+		set: func(dec *decoder, p *page.Page, rows []int32, dst []T) {
+			dec.places = p.Places(rows, dec.places)
+			for i, at := range dec.places {
+				if at >= 0 {
+					l.set(dec, g.make(&dst[i]), value{p, int(at)})
+				}
 			}
 		},
 	}
@@ -94,7 +101,7 @@ type list[U any] struct {
 	repeated  bool // the leaf itself is, otherwise the group around it
 	len       func(*U) int
 	get       func(enc *encoder, u *U, i int) parquet.Value
-	set       func(dec *decoder, u *U, i int, v parquet.Value) // i grows by one
+	set       func(dec *decoder, u *U, i int, v value) // i grows by one
 }
 
 func (g group[T, U]) list(l list[U]) column[T] {
@@ -126,12 +133,12 @@ func (g group[T, U]) list(l list[U]) column[T] {
 			enc.values = dst
 			return dst
 		},
-		set: func(dec *decoder, row *T, values []parquet.Value) {
-			for i, v := range values {
-				if !v.IsNull() {
-					l.set(dec, g.make(row), i, v)
+		set: func(dec *decoder, p *page.Page, rows []int32, dst []T) {
+			p.EachRepeat(rows, func(row int, values page.Repeat) {
+				for i, at := range values.Present() {
+					l.set(dec, g.make(&dst[row]), i, value{p, at})
 				}
-			}
+			})
 		},
 	}
 }
@@ -161,7 +168,7 @@ func required[U any, S ~string](name, doc string, at func(*U) *S) leaf[U] {
 	return leaf[U]{
 		name: name, doc: doc, node: dictText,
 		get: func(enc *encoder, u *U) parquet.Value { return enc.text(string(*at(u))) },
-		set: func(dec *decoder, u *U, v parquet.Value) { *at(u) = S(dec.text(v)) },
+		set: func(dec *decoder, u *U, v value) { *at(u) = S(v.text()) },
 	}
 }
 
@@ -185,11 +192,11 @@ func number[U any, N integer](name, doc string, at func(*U) *N) leaf[U] {
 	}
 	if bits == 64 {
 		l.get = func(_ *encoder, u *U) parquet.Value { return parquet.Int64Value(int64(*at(u))) }
-		l.set = func(_ *decoder, u *U, v parquet.Value) { *at(u) = N(v.Int64()) }
+		l.set = func(_ *decoder, u *U, v value) { *at(u) = N(v.num()) }
 		return l
 	}
 	l.get = func(_ *encoder, u *U) parquet.Value { return parquet.Int32Value(int32(*at(u))) }
-	l.set = func(_ *decoder, u *U, v parquet.Value) { *at(u) = N(v.Int32()) }
+	l.set = func(_ *decoder, u *U, v value) { *at(u) = N(v.num()) }
 	return l
 }
 
@@ -223,7 +230,7 @@ func flag[U any](name, doc string, at func(*U) *bool) leaf[U] {
 	return leaf[U]{
 		name: name, doc: doc, node: parquet.Leaf(parquet.BooleanType), noStats: true,
 		get: func(_ *encoder, u *U) parquet.Value { return parquet.BooleanValue(*at(u)) },
-		set: func(_ *decoder, u *U, v parquet.Value) { *at(u) = v.Boolean() },
+		set: func(_ *decoder, u *U, v value) { *at(u) = v.num() != 0 },
 	}
 }
 
@@ -268,7 +275,7 @@ func when[U any](name, doc string, at func(*U) *time.Time) leaf[U] {
 			}
 			return parquet.Int64Value(Nanoseconds(*at(u)))
 		},
-		set: func(_ *decoder, u *U, v parquet.Value) { *at(u) = moment(v.Int64()) },
+		set: func(_ *decoder, u *U, v value) { *at(u) = moment(v.num()) },
 	}
 }
 
@@ -282,8 +289,8 @@ func address[U any](name, doc string, get func(*U) netip.Addr, set func(*U, neti
 			}
 			return enc.text(get(u).String())
 		},
-		set: func(dec *decoder, u *U, v parquet.Value) {
-			a, err := netip.ParseAddr(dec.text(v))
+		set: func(dec *decoder, u *U, v value) {
+			a, err := netip.ParseAddr(v.text())
 			if err != nil {
 				dec.fail(err)
 			}

@@ -2,18 +2,16 @@ package parquetfile
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile/escape"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
 // Query is a filter made ready for columns. It may be used by several
@@ -170,75 +168,52 @@ func isASCII(s string) bool {
 
 // orText sets the rows of out whose value in a text column fits. Null fits
 // nothing.
-func orText(page parquet.Page, maxDef byte, fits func([]byte) bool, out []bool) error {
-	levels := page.DefinitionLevels()
-	if dict := page.Dictionary(); dict != nil {
-		mask := make([]bool, dict.Len())
-		some := false
-		for i := range mask {
-			mask[i] = fits(dict.Index(int32(i)).ByteArray())
-			some = some || mask[i]
-		}
-		if !some {
-			return nil
-		}
-		keys := int32s(page)
-		return orRows(levels, maxDef, len(keys), out, func(i int) bool { return int(keys[i]) < len(mask) && mask[keys[i]] })
+func orText(p *page.Page, rows []int32, fits func([]byte) bool, out []bool) {
+	if p.Dict == nil {
+		orRows(p, rows, out, func(at int32) bool { return fits(p.Bytes(int(at))) })
+		return
 	}
-	data := page.Data()
-	text, offsets := data.ByteArray()
-	return orRows(levels, maxDef, max(len(offsets), 1)-1, out, func(i int) bool { return fits(text[offsets[i]:offsets[i+1]]) })
+	mask := make([]bool, p.Dict.Len())
+	some := false
+	for i := range mask {
+		mask[i] = fits(p.Dict.Bytes(i))
+		some = some || mask[i]
+	}
+	if some {
+		orRows(p, rows, out, func(at int32) bool { return mask[p.Keys[at]] })
+	}
 }
 
-// orNumber is orText for a 32-bit column.
-func orNumber(page parquet.Page, maxDef byte, want int32, out []bool) error {
-	values := int32s(page)
-	dict := page.Dictionary()
-	fits := func(v int32) bool { return v == want }
-	if dict != nil {
-		fits = func(v int32) bool { return int(v) < dict.Len() && dict.Index(v).Int32() == want }
-	}
-	return orRows(page.DefinitionLevels(), maxDef, len(values), out, func(i int) bool { return fits(values[i]) })
-}
-
-// orRows sets the rows of out whose value, of n that are not null, fits.
-func orRows(levels []byte, maxDef byte, n int, out []bool, fits func(i int) bool) error {
-	if len(levels) != len(out) || bytes.Count(levels, []byte{maxDef}) != n {
-		return fmt.Errorf("%w: %d levels for %d rows and %d values", ErrDamaged, len(levels), len(out), n)
-	}
-	next := 0
-	for row, level := range levels {
-		if level == maxDef {
-			out[row] = out[row] || fits(next)
-			next++
+// orRows sets the rows of out of which the value fits, which is given by its
+// place.
+func orRows(p *page.Page, rows []int32, out []bool, fits func(at int32) bool) {
+	for row, at := range p.Places(rows, nil) {
+		if at >= 0 && !out[row] {
+			out[row] = fits(at)
 		}
 	}
-	return nil
 }
 
-// maxDefs are the definition levels of present values, by column.
-var maxDefs = func() []byte {
-	defs := make([]byte, layout.leaves)
-	for i, path := range layout.parquet.Columns() {
-		leaf, _ := layout.parquet.Lookup(path...)
-		defs[i] = byte(leaf.MaxDefinitionLevel)
+// allRows are the numbers of the rows of a page.
+var allRows = func() []int32 {
+	rows := make([]int32, PageRows)
+	for i := range rows {
+		rows[i] = int32(i)
 	}
-	return defs
+	return rows
 }()
 
 // anyText sets the rows of page n in which one of the columns holds the text.
 func (q *Query) anyText(r *groupReader, columns []int, n int, out []bool) error {
 	for _, c := range columns {
-		page, err := r.page(c, n)
+		p, err := r.page(c, n)
 		if err != nil {
 			return err
 		}
-		if page == nil {
+		if p == nil {
 			continue
 		}
-		if err := orText(page, maxDefs[c], q.text.inColumn, out); err != nil {
-			return err
-		}
+		orText(p, allRows[:len(out)], q.text.inColumn, out)
 	}
 	return nil
 }
@@ -248,19 +223,16 @@ func (q *Query) anyText(r *groupReader, columns []int, n int, out []bool) error 
 func (q *Query) anyUser(r *groupReader, columns []int, n int, out []bool) error {
 	name := []byte(escape.Text(q.User))
 	for i, c := range columns {
-		page, err := r.page(c, n)
+		p, err := r.page(c, n)
 		if err != nil {
 			return err
 		}
 		switch {
-		case page == nil:
+		case p == nil:
 		case i%2 == 1:
-			err = orText(page, maxDefs[c], func(b []byte) bool { return bytes.Equal(b, name) }, out)
+			orText(p, allRows[:len(out)], func(b []byte) bool { return bytes.Equal(b, name) }, out)
 		case q.uid >= 0:
-			err = orNumber(page, maxDefs[c], int32(q.uid), out)
-		}
-		if err != nil {
-			return err
+			orRows(p, allRows[:len(out)], out, func(at int32) bool { return uint32(p.Num(int(at))) == uint32(q.uid) })
 		}
 	}
 	return nil

@@ -4,12 +4,13 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
-// at returns the element i of a list, which it lengthens where needed. The
+// element returns the element i of a list, which it lengthens where needed. The
 // members of repeated groups come column by column, so that the first to come
 // makes the elements.
-func at[E any](list *[]E, i int) *E {
+func element[E any](list *[]E, i int) *E {
 	for len(*list) <= i {
 		*list = append(*list, *new(E))
 	}
@@ -25,7 +26,7 @@ func descriptorColumns() []column[processRow] {
 		return g.list(list[processRow]{
 			name: "descriptors." + name, doc: doc, node: dictText, len: count,
 			get: func(enc *encoder, p *processRow, i int) parquet.Value { return enc.text(field(&p.Descriptors[i])) },
-			set: func(dec *decoder, p *processRow, i int, v parquet.Value) { set(at(&p.Descriptors, i), dec.text(v)) },
+			set: func(dec *decoder, p *processRow, i int, v value) { set(element(&p.Descriptors, i), v.text()) },
 		})
 	}
 	return []column[processRow]{
@@ -34,7 +35,7 @@ func descriptorColumns() []column[processRow] {
 			get: func(_ *encoder, p *processRow, i int) parquet.Value {
 				return parquet.Int64Value(int64(p.Descriptors[i].FD))
 			},
-			set: func(_ *decoder, p *processRow, i int, v parquet.Value) { at(&p.Descriptors, i).FD = int(v.Int64()) },
+			set: func(_ *decoder, p *processRow, i int, v value) { element(&p.Descriptors, i).FD = int(v.num()) },
 		}),
 		text("kind", "file, tty, pipe, socket, unix_socket", func(d *T) string { return string(d.Kind) }, func(d *T, s string) { d.Kind = event.DescriptorKind(s) }),
 		text("target", "path, or the peer of a socket", func(d *T) string { return d.Target }, func(d *T, s string) { d.Target = s }),
@@ -48,7 +49,7 @@ func recordColumns() []column[eventRow] {
 		name: "records.type", doc: "type of the source record", node: dictText,
 		len: func(e *eventRow) int { return len(e.Records) },
 		get: func(enc *encoder, e *eventRow, i int) parquet.Value { return enc.text(e.Records[i].Type) },
-		set: func(dec *decoder, e *eventRow, i int, v parquet.Value) { at(&e.Records, i).Type = dec.text(v) },
+		set: func(dec *decoder, e *eventRow, i int, v value) { element(&e.Records, i).Type = v.text() },
 	})
 	return []column[eventRow]{
 		kind,
@@ -80,18 +81,23 @@ func pairColumn(name, doc string, node parquet.Node, field func(*event.Pair) *st
 			enc.values = dst
 			return dst
 		},
-		set: func(dec *decoder, e *eventRow, values []parquet.Value) {
-			record, pair := -1, 0
-			for _, v := range values {
-				if v.RepetitionLevel() < fieldRepeat {
-					record, pair = record+1, 0
-				}
-				if !v.IsNull() {
-					*field(at(&at(&e.Records, record).Fields, pair)) = dec.text(v)
-					pair++
-				}
-			}
+		set: func(_ *decoder, p *page.Page, rows []int32, dst []eventRow) {
+			p.EachRepeat(rows, func(row int, values page.Repeat) { setFields(&dst[row], p, values, field) })
 		},
+	}
+}
+
+// setFields sets one member of all the fields of an event's records.
+func setFields(e *eventRow, p *page.Page, values page.Repeat, field func(*event.Pair) *string) {
+	record, pair, next := -1, 0, 0
+	for i, at := range values.Present() {
+		for ; next <= i; next++ {
+			if values.Reps[next] < fieldRepeat {
+				record, pair = record+1, 0
+			}
+		}
+		*field(element(&element(&e.Records, record).Fields, pair)) = p.Text(at)
+		pair++
 	}
 }
 

@@ -1,12 +1,15 @@
 package parquetfile
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
 // ErrDamaged is what is wrong with a file that is no segment or not a whole one.
@@ -14,18 +17,30 @@ var ErrDamaged = errors.New("not a readable segment")
 
 // File is an open segment. It may be read from any goroutine.
 type File struct {
-	events []rowGroup // in the order of the file: by host, then time
-	images []rowGroup // by number of the image
+	content io.ReaderAt
+	size    int64
+	events  []rowGroup // in the order of the file: by host, then time
+	images  []rowGroup // by number of the image
 }
 
 // rowGroup is one row group with what queries prune by.
 type rowGroup struct {
-	chunks []*parquet.FileColumnChunk // by index of our column; nil where the file lacks it
+	file   *File
+	chunks []chunk // by index of our column
 	rows   int
 
 	times      []Span[int64]  // of the pages of events
 	hosts      []Span[string] // of the pages, escaped
 	firstImage int32          // of images: the number of the first
+}
+
+// chunk is what the footer says of a column in a row group.
+type chunk struct {
+	page.Chunk
+
+	values        bool // there are some that are not null
+	pages, bounds page.Section
+	bloom         int64 // offset of the filter, or 0
 }
 
 // Span is the least and the greatest of some values.
@@ -42,7 +57,10 @@ func guard(err *error) {
 // OpenFile reads the footer of a segment. The content is read when asked for.
 func OpenFile(r io.ReaderAt, size int64) (f *File, err error) {
 	defer guard(&err)
-	pf, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	if err := page.CheckFooter(r, size); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	pf, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -53,9 +71,9 @@ func OpenFile(r io.ReaderAt, size int64) (f *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f = &File{}
-	for i, rg := range pf.RowGroups() {
-		if err := f.add(rg, columns); err != nil {
+	f = &File{content: r, size: size}
+	for i := range pf.Metadata().RowGroups {
+		if err := f.add(&pf.Metadata().RowGroups[i], columns); err != nil {
 			return nil, fmt.Errorf("row group %d: %w", i, err)
 		}
 	}
@@ -89,32 +107,32 @@ func mapping(s *parquet.Schema) ([]int, error) {
 
 // add takes a row group into the file: of events or of images, whichever it
 // holds.
-func (f *File) add(rg parquet.RowGroup, columns []int) error {
-	g := rowGroup{chunks: make([]*parquet.FileColumnChunk, len(columns)), rows: int(rg.NumRows())}
-	if rg.NumRows() <= 0 || rg.NumRows() > 4*groupRows {
-		return fmt.Errorf("%w: it claims %d rows", ErrDamaged, rg.NumRows())
+func (f *File) add(rg *format.RowGroup, columns []int) error {
+	if rg.NumRows <= 0 || rg.NumRows > 4*groupRows {
+		return fmt.Errorf("%w: it claims %d rows", ErrDamaged, rg.NumRows)
 	}
-	all := rg.ColumnChunks()
+	g := rowGroup{file: f, chunks: make([]chunk, len(columns)), rows: int(rg.NumRows)}
+	var err error
 	for i, c := range columns {
 		if c < 0 {
 			continue
 		}
-		chunk, ok := all[c].(*parquet.FileColumnChunk)
-		if !ok {
-			return fmt.Errorf("%w: column %d cannot be read", ErrDamaged, c)
+		if c >= len(rg.Columns) {
+			return fmt.Errorf("%w: it has %d columns", ErrDamaged, len(rg.Columns))
 		}
-		g.chunks[i] = chunk
+		if g.chunks[i], err = f.chunk(i, &rg.Columns[c]); err != nil {
+			return err
+		}
 	}
-	var err error
-	if g.hosts, err = spans(&g, colHost, func(v parquet.Value) string { return string(v.ByteArray()) }); err != nil {
+	if g.hosts, err = spans(&g, colHost, func(b []byte) string { return string(b) }); err != nil {
 		return err
 	}
-	if g.chunks[colTime].NullCount() < rg.NumRows() {
-		g.times, err = spans(&g, colTime, parquet.Value.Int64)
+	if g.chunks[colTime].values {
+		g.times, err = spans(&g, colTime, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
 		f.events = append(f.events, g)
 		return err
 	}
-	images, err := spans(&g, colImage, parquet.Value.Int32)
+	images, err := spans(&g, colImage, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
 	if err != nil {
 		return err
 	}
@@ -127,6 +145,37 @@ func (f *File) add(rg parquet.RowGroup, columns []int) error {
 	return nil
 }
 
+// chunk returns what a footer says of one of our columns.
+func (f *File) chunk(column int, c *format.ColumnChunk) (chunk, error) {
+	m := &c.MetaData
+	start, dictionary := m.DataPageOffset, int64(0)
+	if m.DictionaryPageOffset > 0 {
+		start, dictionary = m.DictionaryPageOffset, m.DataPageOffset-m.DictionaryPageOffset
+	}
+	all := page.Section{Offset: start, Size: m.TotalCompressedSize}
+	if !all.Within(f.size) || dictionary < 0 || dictionary > all.Size || m.Codec != format.Zstd && m.Codec != format.Uncompressed {
+		return chunk{}, fmt.Errorf("%w: column %v of %d bytes at %d, codec %v", ErrDamaged, layout.parquet.Columns()[column], all.Size, start, m.Codec)
+	}
+	form := forms[column]
+	form.Section, form.Dictionary, form.Compressed = all, dictionary, m.Codec == format.Zstd
+	return chunk{
+		Chunk: form, values: m.Statistics.NullCount != m.NumValues, bloom: m.BloomFilterOffset,
+		pages:  page.Section{Offset: c.OffsetIndexOffset, Size: int64(c.OffsetIndexLength)},
+		bounds: page.Section{Offset: c.ColumnIndexOffset, Size: int64(c.ColumnIndexLength)},
+	}, nil
+}
+
+// forms are how values of our columns are stored, and their greatest levels.
+var forms = func() []page.Chunk {
+	kinds := map[parquet.Kind]page.Kind{parquet.Boolean: page.Bool, parquet.Int32: page.Int32, parquet.Int64: page.Int64, parquet.ByteArray: page.Text}
+	list := make([]page.Chunk, layout.leaves)
+	for i, path := range layout.parquet.Columns() {
+		leaf, _ := layout.parquet.Lookup(path...)
+		list[i] = page.Chunk{Kind: kinds[leaf.Node.Type().Kind()], MaxDef: byte(leaf.MaxDefinitionLevel), MaxRep: byte(leaf.MaxRepetitionLevel)}
+	}
+	return list
+}()
+
 // imageCount returns how many images there are.
 func (f *File) imageCount() int32 {
 	if len(f.images) == 0 {
@@ -137,20 +186,17 @@ func (f *File) imageCount() int32 {
 }
 
 // spans returns the bounds of each page of a column.
-func spans[T any](g *rowGroup, column int, value func(parquet.Value) T) ([]Span[T], error) {
-	index, err := g.chunks[column].ColumnIndex()
+func spans[T any](g *rowGroup, column int, value func([]byte) T) ([]Span[T], error) {
+	least, most, err := page.Bounds(g.file.content, g.file.size, g.chunks[column].bounds)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if index.NumPages() != g.pages() {
-		return nil, fmt.Errorf("%w: %d pages, want %d", ErrDamaged, index.NumPages(), g.pages())
+	if len(least) != g.pages() {
+		return nil, fmt.Errorf("%w: %d pages, want %d", ErrDamaged, len(least), g.pages())
 	}
 	s := make([]Span[T], g.pages())
 	for i := range s {
-		if index.NullPage(i) {
-			return nil, fmt.Errorf("%w: page %d has no values", ErrDamaged, i)
-		}
-		s[i] = Span[T]{value(index.MinValue(i)), value(index.MaxValue(i))}
+		s[i] = Span[T]{value(least[i]), value(most[i])}
 	}
 	return s, nil
 }
@@ -161,66 +207,12 @@ func (g *rowGroup) pages() int { return (g.rows + PageRows - 1) / PageRows }
 // pageLen is the number of rows of page i.
 func (g *rowGroup) pageLen(i int) int { return min(PageRows, g.rows-i*PageRows) }
 
-// int32s and int64s return the values of a page that are not null, or the keys
-// of its dictionary.
-func int32s(p parquet.Page) []int32 {
-	v := p.Data()
-	return v.Int32()
-}
-
-func int64s(p parquet.Page) []int64 {
-	v := p.Data()
-	return v.Int64()
-}
-
 // columnReader reads pages of one column, those that are asked for only.
 type columnReader struct {
-	chunk *parquet.FileColumnChunk
-	pages *parquet.FilePages
-	last  parquet.Page
-	at    int // number of last
-}
-
-// page returns page i, which is valid until the next call; nil where the file
-// has no such column, or only nulls in it.
-func (r *columnReader) page(g *rowGroup, i int) (parquet.Page, error) {
-	if r.chunk == nil || r.chunk.NullCount() == r.chunk.NumValues() {
-		return nil, nil
-	}
-	if r.last != nil && r.at == i {
-		return r.last, nil
-	}
-	if r.pages == nil {
-		r.pages = r.chunk.PagesFrom(r.chunk.File())
-	}
-	r.release()
-	if err := r.pages.SeekToRow(int64(i) * PageRows); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	page, err := r.pages.ReadPage()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if page.NumRows() != int64(g.pageLen(i)) {
-		return nil, fmt.Errorf("%w: page of %d rows, want %d", ErrDamaged, page.NumRows(), g.pageLen(i))
-	}
-	r.last, r.at = page, i
-	return page, nil
-}
-
-func (r *columnReader) release() {
-	if r.last != nil {
-		parquet.Release(r.last)
-		r.last = nil
-	}
-}
-
-func (r *columnReader) close() {
-	r.release()
-	if r.pages != nil {
-		r.pages.Close()
-		r.pages = nil
-	}
+	reader *page.Reader
+	pages  []page.Section
+	last   *page.Page
+	at     int // number of last
 }
 
 // groupReader reads columns of a row group.
@@ -231,117 +223,87 @@ type groupReader struct {
 }
 
 func (g *rowGroup) reader() *groupReader {
-	r := &groupReader{rowGroup: g, columns: make([]columnReader, len(g.chunks))}
-	for i, c := range g.chunks {
-		r.columns[i].chunk = c
-	}
-	return r
+	return &groupReader{rowGroup: g, columns: make([]columnReader, len(g.chunks))}
 }
 
-func (r *groupReader) page(column, i int) (parquet.Page, error) {
-	p, err := r.columns[column].page(r.rowGroup, i)
-	if err != nil {
-		return nil, fmt.Errorf("column %v: %w", layout.parquet.Columns()[column], err)
+// page returns page i of a column, which is valid until another of the column
+// is read or the column trimmed; nil where the file has no such column, or only
+// nulls in it.
+func (r *groupReader) page(column, i int) (*page.Page, error) {
+	if !r.chunks[column].values {
+		return nil, nil
 	}
-	return p, nil
+	c := &r.columns[column]
+	if c.last != nil && c.at == i {
+		return c.last, nil
+	}
+	if err := c.read(r.rowGroup, column, i); err != nil {
+		return nil, fmt.Errorf("%w: column %v: %w", ErrDamaged, layout.parquet.Columns()[column], err)
+	}
+	return c.last, nil
 }
 
-func (r *groupReader) close() {
-	for i := range r.columns {
-		r.columns[i].close()
-	}
-}
-
-// fill sets the given rows of a row group, ascending, in dst, whose i-th
-// element is rows[i]. It reads only the pages that hold one of them.
-func fill[T any](r *groupReader, columns []column[T], rows []int32, dst []T) error {
-	var dec decoder
-	var values []parquet.Value
-	for _, c := range columns {
-		for i := 0; i < len(rows); {
-			n := int(rows[i]) / PageRows
-			end := i
-			for end < len(rows) && int(rows[end])/PageRows == n {
-				end++
-			}
-			page, err := r.page(c.index, n)
-			if err != nil {
-				return err
-			}
-			if page != nil && page.NumNulls() < page.NumValues() {
-				if values, err = allValues(page, values); err != nil {
-					return fmt.Errorf("column %s: %w", c.path, err)
-				}
-				if err := setRows(c, &dec, page, values, rows[i:end], dst[i:end]); err != nil {
-					return err
-				}
-			}
-			i = end
+func (c *columnReader) read(g *rowGroup, column, i int) (err error) {
+	c.last = nil
+	if c.reader == nil {
+		chunk := &g.chunks[column]
+		if c.pages, err = page.Locations(g.file.content, g.file.size, chunk.pages); err != nil {
+			return err
 		}
-		r.columns[c.index].close()
-	}
-	if dec.err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, dec.err)
-	}
-	return nil
-}
-
-// maxPageValues bounds the values of a page, of which repeated columns have
-// more than rows.
-const maxPageValues = 64 << 20
-
-// allValues reads a page whole.
-func allValues(page parquet.Page, buf []parquet.Value) ([]parquet.Value, error) {
-	n := page.NumValues()
-	if n > maxPageValues {
-		return nil, fmt.Errorf("%w: a page of %d values", ErrDamaged, n)
-	}
-	buf = slices.Grow(buf[:0], int(n))[:n]
-	values := page.Values()
-	for read := 0; read < len(buf); {
-		m, err := values.ReadValues(buf[read:])
-		read += m
-		if read < len(buf) && (err != nil || m == 0) {
-			return nil, fmt.Errorf("%w: %d of %d values: %w", ErrDamaged, read, n, cmpErr(err))
+		if len(c.pages) != g.pages() {
+			return fmt.Errorf("%d pages, want %d", len(c.pages), g.pages())
 		}
+		c.reader = page.NewReader(g.file.content, chunk.Chunk)
 	}
-	return buf, nil
-}
-
-func cmpErr(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
+	c.at = i
+	c.last, err = c.reader.Page(c.pages[i], g.pageLen(i))
 	return err
 }
 
-// setRows sets dst from the values of one page.
-func setRows[T any](c column[T], dec *decoder, page parquet.Page, values []parquet.Value, rows []int32, dst []T) error {
-	first := rows[0] / PageRows * PageRows
-	if len(page.RepetitionLevels()) == 0 {
-		for i, row := range rows {
-			at := int(row - first)
-			if at >= len(values) {
-				return fmt.Errorf("%w: column %s has %d values in a page", ErrDamaged, c.path, len(values))
-			}
-			if !values[at].IsNull() { // most are
-				c.set(dec, &dst[i], values[at:at+1])
-			}
-		}
-		return nil
+// trim lets go of what is large of a column that is not needed for now.
+func (r *groupReader) trim(column int) {
+	if c := &r.columns[column]; c.reader != nil && c.reader.Trim() {
+		c.last = nil
 	}
-	row, next := first-1, 0
-	for start := 0; start < len(values) && next < len(rows); {
-		end := start + 1
-		for end < len(values) && values[end].RepetitionLevel() > 0 {
-			end++
+}
+
+// close gives memory back. What was read is no longer valid.
+func (r *groupReader) close() {
+	for i := range r.columns {
+		if c := &r.columns[i]; c.reader != nil {
+			c.reader.Close()
+			*c = columnReader{}
 		}
-		row++
-		if row == rows[next] {
-			c.set(dec, &dst[next], values[start:end])
-			next++
+	}
+}
+
+// maxLoad bounds the bytes of all columns that are loaded of one page.
+const maxLoad = 512 << 20
+
+// fill sets the given rows of a page, ascending and counted from its start, in
+// dst, whose i-th element is rows[i].
+func fill[T any](r *groupReader, columns []column[T], number int, rows []int32, dst []T) error {
+	dec := decoder{places: make([]int32, 0, len(rows))}
+	left := maxLoad
+	for i := range columns {
+		c := &columns[i]
+		p, err := r.page(c.index, number)
+		if err != nil {
+			return err
 		}
-		start = end
+		if p == nil {
+			continue
+		}
+		if left -= p.Memory(); left < 0 {
+			return fmt.Errorf("%w: page %d has more than %d bytes", ErrDamaged, number, maxLoad)
+		}
+		if p.Len() > 0 {
+			c.set(&dec, p, rows, dst)
+		}
+		r.trim(c.index)
+	}
+	if dec.err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, dec.err)
 	}
 	return nil
 }

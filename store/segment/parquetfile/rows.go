@@ -70,7 +70,7 @@ func imageNumber[T any](name, doc string, at func(*T) *int32) leaf[T] {
 			}
 			return parquet.Int32Value(*at(row))
 		},
-		set: func(_ *decoder, row *T, v parquet.Value) { *at(row) = v.Int32() },
+		set: func(_ *decoder, row *T, v value) { *at(row) = int32(v.num()) },
 	}
 }
 
@@ -86,7 +86,7 @@ func eventColumns() []column[eventRow] {
 			name: "time", doc: "when it happened, by the host's clock; the smallest int64 where unknown",
 			node: parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.DeltaBinaryPacked),
 			get:  func(_ *encoder, e *eventRow) parquet.Value { return parquet.Int64Value(Nanoseconds(e.Time)) },
-			set:  func(_ *decoder, e *eventRow, v parquet.Value) { e.Time = moment(v.Int64()) },
+			set:  func(_ *decoder, e *eventRow, v value) { e.Time = moment(v.num()) },
 		},
 		ascending(number("sequence", "running number given on arrival: orders events of one time", func(e *eventRow) *int64 { return &e.seq })),
 		repeating(number("class_uid", "OCSF class", func(e *eventRow) *event.Class { return &e.Class })),
@@ -169,8 +169,8 @@ func networkColumns() []column[eventRow] {
 		return leaf[T]{
 			name: name, doc: doc, node: parquet.Uint(16),
 			get: func(_ *encoder, n *T) parquet.Value { return parquet.Int32Value(int32(at(n).Port())) },
-			set: func(_ *decoder, n *T, v parquet.Value) {
-				*at(n) = netip.AddrPortFrom(at(n).Addr(), uint16(v.Int32()))
+			set: func(_ *decoder, n *T, v value) {
+				*at(n) = netip.AddrPortFrom(at(n).Addr(), uint16(v.num()))
 			},
 		}
 	}
@@ -215,7 +215,7 @@ func texts[U any](name, doc string, at func(*U) *[]string) list[U] {
 		name: name, doc: doc, node: dictText, repeated: true,
 		len: func(u *U) int { return len(*at(u)) },
 		get: func(enc *encoder, u *U, i int) parquet.Value { return enc.text((*at(u))[i]) },
-		set: func(dec *decoder, u *U, _ int, v parquet.Value) { *at(u) = append(*at(u), dec.text(v)) },
+		set: func(dec *decoder, u *U, _ int, v value) { *at(u) = append(*at(u), v.text()) },
 	}
 }
 
@@ -274,12 +274,12 @@ func bootLeaf() leaf[processRow] {
 			hex.Encode(text[:], p.UID.Boot[:])
 			return enc.text(string(text[:]))
 		},
-		set: func(dec *decoder, p *processRow, v parquet.Value) {
-			if len(v.ByteArray()) != 2*len(p.UID.Boot) {
+		set: func(dec *decoder, p *processRow, v value) {
+			if len(v.bytes()) != 2*len(p.UID.Boot) {
 				dec.fail(errBootID)
 				return
 			}
-			if _, err := hex.Decode(p.UID.Boot[:], v.ByteArray()); err != nil {
+			if _, err := hex.Decode(p.UID.Boot[:], v.bytes()); err != nil {
 				dec.fail(err)
 			}
 		},
@@ -289,7 +289,7 @@ func bootLeaf() leaf[processRow] {
 func pidLeaf() leaf[processRow] {
 	l := ascending(number("pid", "process id in the initial namespace", func(p *processRow) *uint32 { return &p.PID }))
 	set := l.set
-	l.set = func(dec *decoder, p *processRow, v parquet.Value) {
+	l.set = func(dec *decoder, p *processRow, v value) {
 		set(dec, p, v)
 		p.UID.PID = p.PID
 	}
@@ -314,7 +314,7 @@ func uidPIDLeaf() leaf[processRow] {
 func splitLeaf() leaf[processRow] {
 	l := flag("args_in_cmd_line", "args are cmd_line split at spaces, and not stored", func(p *processRow) *bool { return &p.split })
 	set := l.set
-	l.set = func(dec *decoder, p *processRow, v parquet.Value) {
+	l.set = func(dec *decoder, p *processRow, v value) {
 		set(dec, p, v)
 		if p.split {
 			p.Arguments = strings.Split(p.CommandLine, " ")

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
 // search runs a query over one segment.
@@ -34,7 +33,7 @@ type search struct {
 // pageFunc takes the rows of a page that fit the query, ascending from the
 // start of the page, with the times of all rows of the page. Both are valid
 // during the call.
-type pageFunc func(r *groupReader, page int, rows []int32, times []int64) error
+type pageFunc func(r *groupReader, number int, rows []int32, times []int64) error
 
 // group visits the pages of a row group that can hold what fits. Before each
 // page, worth is asked whether its times are still of interest.
@@ -63,14 +62,10 @@ func (s *search) mayHold(g *rowGroup, i int) bool {
 
 // page narrows the rows of a page, reading no more columns than it needs.
 func (s *search) page(r *groupReader, i int, fn pageFunc) error {
-	p, err := r.page(colTime, i)
+	times, err := r.int64s(colTime, i)
 	if err != nil {
 		return err
 	}
-	if p == nil || len(int64s(p)) != r.pageLen(i) {
-		return fmt.Errorf("%w: events without time", ErrDamaged)
-	}
-	times := int64s(p)
 	s.byTime(times, r.times[i])
 	for _, narrow := range []func(*groupReader, int) error{s.byHost, s.byClass, s.byImages} {
 		if len(s.sel) == 0 {
@@ -108,37 +103,37 @@ func (s *search) byHost(r *groupReader, i int) error {
 	if h := r.hosts[i]; s.Host == "" || h.Least == s.host && h.Most == s.host {
 		return nil
 	}
-	return s.byDictionary(r, colHost, i, func(v parquet.Value) bool { return string(v.ByteArray()) == s.host })
+	return s.byDictionary(r, colHost, i, func(d *page.Dictionary, k int) bool { return string(d.Bytes(k)) == s.host })
 }
 
 func (s *search) byClass(r *groupReader, i int) error {
 	if len(s.Classes) == 0 {
 		return nil
 	}
-	return s.byDictionary(r, colClass, i, func(v parquet.Value) bool { return slices.Contains(s.Classes, event.Class(v.Int32())) })
+	return s.byDictionary(r, colClass, i, func(d *page.Dictionary, k int) bool { return slices.Contains(s.Classes, event.Class(d.Num(k))) })
 }
 
 // byDictionary keeps the rows whose value in a column, which is never null and
 // always has a dictionary, fits.
-func (s *search) byDictionary(r *groupReader, column, i int, fits func(parquet.Value) bool) error {
+func (s *search) byDictionary(r *groupReader, column, i int, fits func(d *page.Dictionary, k int) bool) error {
 	p, err := r.page(column, i)
 	if err != nil {
 		return err
 	}
-	if p == nil || p.Dictionary() == nil {
+	if p == nil || p.Dict == nil {
 		return fmt.Errorf("%w: column %v has no dictionary", ErrDamaged, layout.parquet.Columns()[column])
 	}
-	keys, dict := int32s(p), p.Dictionary()
+	keys, dict := p.Keys, p.Dict
 	if len(keys) != r.pageLen(i) {
 		return fmt.Errorf("%w: column %v has nulls", ErrDamaged, layout.parquet.Columns()[column])
 	}
 	mask := make([]bool, dict.Len())
 	for k := range mask {
-		mask[k] = fits(dict.Index(int32(k)))
+		mask[k] = fits(dict, k)
 	}
 	kept := s.sel[:0]
 	for _, row := range s.sel {
-		if k := int(keys[row]); k < len(mask) && mask[k] {
+		if mask[keys[row]] {
 			kept = append(kept, row)
 		}
 	}
@@ -234,9 +229,9 @@ func imageNumbers(r *groupReader, column, i int, buf []int32) ([]int32, error) {
 		}
 		return buf, nil
 	}
-	values, levels := int32s(p), p.DefinitionLevels()
-	if len(levels) != n {
-		return buf, fmt.Errorf("%w: %d levels for %d rows", ErrDamaged, len(levels), n)
+	values, levels := p.Int32s(), p.Defs
+	if len(values) != p.Len() {
+		return buf, fmt.Errorf("%w: column %v has a dictionary", ErrDamaged, layout.parquet.Columns()[column])
 	}
 	if len(values) == n {
 		copy(buf, values)
@@ -245,10 +240,7 @@ func imageNumbers(r *groupReader, column, i int, buf []int32) ([]int32, error) {
 	next := 0
 	for j, level := range levels {
 		buf[j] = noImage
-		if level == maxDefs[column] {
-			if next == len(values) {
-				return buf, fmt.Errorf("%w: too few values", ErrDamaged)
-			}
+		if level == forms[column].MaxDef {
 			buf[j] = values[next]
 			next++
 		}
@@ -269,12 +261,12 @@ func (s *search) prepare() error {
 	}
 	var err error
 	if s.User != "" {
-		if s.users, err = s.mask(func(r *groupReader, page int, out []bool) error { return s.anyUser(r, imageUsers, page, out) }); err != nil {
+		if s.users, err = s.mask(func(r *groupReader, number int, out []bool) error { return s.anyUser(r, imageUsers, number, out) }); err != nil {
 			return err
 		}
 	}
 	if s.Text != "" {
-		s.texts, err = s.mask(func(r *groupReader, page int, out []bool) error { return s.anyText(r, imageTexts, page, out) })
+		s.texts, err = s.mask(func(r *groupReader, number int, out []bool) error { return s.anyText(r, imageTexts, number, out) })
 	}
 	return err
 }
@@ -283,7 +275,7 @@ func (s *search) prepare() error {
 var errSkipGroup = errors.New("no image of the row group fits")
 
 // mask asks for each page of images which of them fit.
-func (s *search) mask(fits func(r *groupReader, page int, out []bool) error) ([][]bool, error) {
+func (s *search) mask(fits func(r *groupReader, number int, out []bool) error) ([][]bool, error) {
 	masks := make([][]bool, len(s.file.images))
 	for g := range s.file.images {
 		r := s.file.images[g].reader()
@@ -321,12 +313,12 @@ func (s *search) findProcess() error {
 		return nil
 	}
 	var parents []int32
-	s.acts, err = s.mask(func(r *groupReader, page int, out []bool) error {
-		if parents, err = imageNumbers(r, colParent, page, parents); err != nil {
+	s.acts, err = s.mask(func(r *groupReader, number int, out []bool) error {
+		if parents, err = imageNumbers(r, colParent, number, parents); err != nil {
 			return err
 		}
 		for i, parent := range parents {
-			out[i] = s.says(own, parent) || s.says(own, r.firstImage+int32(page*PageRows+i))
+			out[i] = s.says(own, parent) || s.says(own, r.firstImage+int32(number*PageRows+i))
 		}
 		return nil
 	})
@@ -334,32 +326,29 @@ func (s *search) findProcess() error {
 }
 
 // imagesOfProcess sets the images of a page that are of the process.
-func (s *search) imagesOfProcess(r *groupReader, page int, out []bool) error {
-	if r.lacks(colStart, parquet.Int64Value(int64(s.Process.Start))) {
+func (s *search) imagesOfProcess(r *groupReader, number int, out []bool) error {
+	if r.lacks(colStart, s.Process.Start) {
 		return errSkipGroup
 	}
-	p, err := r.page(colStart, page)
+	starts, err := r.int64s(colStart, number)
 	if err != nil {
 		return err
 	}
-	if p == nil || len(int64s(p)) != len(out) {
-		return fmt.Errorf("%w: processes without start", ErrDamaged)
-	}
 	var rows []int32
-	for i, start := range int64s(p) {
+	for i, start := range starts {
 		if uint64(start) == s.Process.Start {
-			rows = append(rows, int32(page*PageRows+i))
+			rows = append(rows, int32(i))
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
 	found := newProcessRows(len(rows))
-	if err := fill(r, uidColumns, rows, found); err != nil {
+	if err := fill(r, uidColumns, number, rows, found); err != nil {
 		return err
 	}
 	for i, row := range rows {
-		out[int(row)-page*PageRows] = found[i].UID == s.Process
+		out[row] = found[i].UID == s.Process
 	}
 	return nil
 }
@@ -378,14 +367,9 @@ func newProcessRows(n int) []processRow {
 }
 
 // lacks reports whether the bloom filter of a column rules v out.
-func (g *rowGroup) lacks(column int, v parquet.Value) bool {
-	c := g.chunks[column]
-	filter, err := c.BloomFilterFrom(c.File())
-	if err != nil || filter == nil {
-		return false
-	}
-	there, err := filter.Check(v)
-	return err == nil && !there
+func (g *rowGroup) lacks(column int, v uint64) bool {
+	at := g.chunks[column].bloom
+	return at > 0 && page.Lacks(g.file.content, g.file.size, at, v)
 }
 
 // Found is a function that takes rows of a page that fit, ascending, by their
@@ -411,15 +395,15 @@ func (f *File) Search(ctx context.Context, q *Query, worth func(Span[int64]) boo
 	})
 	var foundTimes, foundSeqs []int64
 	for _, n := range order {
-		err := s.group(ctx, &f.events[n], worth, func(r *groupReader, page int, rows []int32, times []int64) error {
-			seqs, err := sequences(r, page)
+		err := s.group(ctx, &f.events[n], worth, func(r *groupReader, number int, rows []int32, times []int64) error {
+			seqs, err := r.int64s(colSequence, number)
 			if err != nil {
 				return err
 			}
 			foundTimes, foundSeqs = foundTimes[:0], foundSeqs[:0]
 			for i, row := range rows {
 				foundTimes, foundSeqs = append(foundTimes, times[row]), append(foundSeqs, seqs[row])
-				rows[i] = int32(page*PageRows) + row
+				rows[i] = int32(number*PageRows) + row
 			}
 			return fn(n, rows, foundTimes, foundSeqs)
 		})
@@ -439,160 +423,17 @@ func (g *rowGroup) bounds() Span[int64] {
 	return b
 }
 
-// Events calls fn with the events that fit, a page at a time, in the order of
-// the file. They are the caller's.
-func (f *File) Events(ctx context.Context, q *Query, fn func([]event.Event) error) (err error) {
-	defer guard(&err)
-	s := &search{Query: q, file: f}
-	for i := range f.events {
-		known := make(Images) // numbered as they come, so most are of this row group
-		err := s.group(ctx, &f.events[i], anyTime, func(r *groupReader, page int, rows []int32, _ []int64) error {
-			for i := range rows {
-				rows[i] += int32(page * PageRows)
-			}
-			events, _, err := f.load(r, rows, known)
-			if err != nil {
-				return err
-			}
-			return fn(events)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Images are process images of a file that were read, by number.
-type Images map[int32]*event.Process
-
-// Load returns the events of rows of a row group, ascending, and their sequence
-// numbers. Processes are shared through known, which belongs to the file.
-func (f *File) Load(group int, rows []int32, known Images) (events []event.Event, sequences []int64, err error) {
-	defer guard(&err)
-	r := f.events[group].reader()
-	defer r.close()
-	return f.load(r, rows, known)
-}
-
-// Page returns page i of the file's events, counted over all row groups, in
-// the order of the file; no events behind the last. Each call reads images
-// anew, so that memory does not grow with the file.
-func (f *File) Page(i int) (events []event.Event, sequences []int64, err error) {
-	for n := range f.events {
-		g := &f.events[n]
-		if i >= g.pages() {
-			i -= g.pages()
-			continue
-		}
-		rows := make([]int32, g.pageLen(i))
-		for row := range rows {
-			rows[row] = int32(i*PageRows + row)
-		}
-		return f.Load(n, rows, make(Images))
-	}
-	return nil, nil, nil
-}
-
 // anyTime is for queries that no time is of more interest to than another.
 func anyTime(Span[int64]) bool { return true }
 
-// sequences reads the sequence numbers of page i.
-func sequences(r *groupReader, i int) ([]int64, error) {
-	p, err := r.page(colSequence, i)
+// int64s returns page i of a column of numbers that are never null.
+func (r *groupReader) int64s(column, i int) ([]int64, error) {
+	p, err := r.page(column, i)
 	if err != nil {
 		return nil, err
 	}
-	if p == nil || len(int64s(p)) != r.pageLen(i) {
-		return nil, fmt.Errorf("%w: events without sequence", ErrDamaged)
+	if p == nil || len(p.Int64s()) != r.pageLen(i) {
+		return nil, fmt.Errorf("%w: column %v has nulls", ErrDamaged, layout.parquet.Columns()[column])
 	}
-	return int64s(p), nil
-}
-
-func (f *File) load(r *groupReader, rows []int32, known Images) ([]event.Event, []int64, error) {
-	out, events, seqs := make([]eventRow, len(rows)), make([]event.Event, len(rows)), make([]int64, len(rows))
-	for i := range out {
-		out[i] = eventRow{Event: &events[i], process: noImage, target: noImage}
-	}
-	if err := fill(r, layout.events, rows, out); err != nil {
-		return nil, nil, err
-	}
-	need := make(map[int32]bool)
-	for i := range out {
-		need[out[i].process], need[out[i].target] = true, true
-	}
-	delete(need, noImage)
-	if err := f.loadImages(need, known); err != nil {
-		return nil, nil, err
-	}
-	for i := range out {
-		events[i].Process, events[i].Target, seqs[i] = known[out[i].process], known[out[i].target], out[i].seq
-	}
-	return events, seqs, nil
-}
-
-// loadImages adds the needed images and their ancestors to known. A parent
-// stands before its children, so one pass from the end finds all.
-func (f *File) loadImages(need map[int32]bool, known Images) error {
-	byGroup := make([][]int32, len(f.images))
-	want := func(image int32) error {
-		if image == noImage || known[image] != nil {
-			return nil
-		}
-		g := f.groupOf(image)
-		if g < 0 {
-			return fmt.Errorf("%w: no image %d", ErrDamaged, image)
-		}
-		known[image] = new(event.Process)
-		byGroup[g] = append(byGroup[g], image-f.images[g].firstImage)
-		return nil
-	}
-	for image := range need {
-		if err := want(image); err != nil {
-			return err
-		}
-	}
-	for g := len(f.images) - 1; g >= 0; g-- {
-		if err := f.loadGroup(&f.images[g], byGroup, g, known, want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadGroup loads the images of row group n that are wanted, and wants their
-// parents, of which those in the same group are loaded too.
-func (f *File) loadGroup(g *rowGroup, byGroup [][]int32, n int, known Images, want func(int32) error) error {
-	if len(byGroup[n]) == 0 {
-		return nil
-	}
-	r := g.reader()
-	defer r.close()
-	parents := make([][]int32, g.pages())
-	for i := 0; i < len(byGroup[n]); i++ { // grows meanwhile
-		row := byGroup[n][i]
-		page := &parents[row/PageRows]
-		if *page == nil {
-			var err error
-			if *page, err = imageNumbers(r, colParent, int(row/PageRows), nil); err != nil {
-				return err
-			}
-		}
-		parent := (*page)[row%PageRows]
-		if parent >= g.firstImage+row || parent < noImage {
-			return fmt.Errorf("%w: image %d stands before its parent %d", ErrDamaged, g.firstImage+row, parent)
-		}
-		if err := want(parent); err != nil {
-			return err
-		}
-	}
-	rows := byGroup[n]
-	slices.Sort(rows)
-	loaded := make([]processRow, len(rows))
-	for i, row := range rows {
-		p := known[g.firstImage+row]
-		p.Parent = known[parents[row/PageRows][row%PageRows]]
-		loaded[i] = processRow{Process: p}
-	}
-	return fill(r, layout.processes, rows, loaded)
+	return p.Int64s(), nil
 }
