@@ -5,6 +5,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/fields"
+	"github.com/holdfast-security/holdfast/detect/indicator"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 )
@@ -61,6 +62,10 @@ func (d *Detector) Use(m *Memory) {
 	d.matcher.Use(m.correlations)
 	d.raiser.rollup = &m.rollup
 }
+
+// UseIndicators makes lists the source of what is known to be malicious, see
+// [fields.Mapper.UseIndicators].
+func (d *Detector) UseIndicators(lists *indicator.Live) { d.mapper.UseIndicators(lists) }
 
 // NeedsRecords reports whether a rule looks at raw audit records, so that
 // sensors and readers should attach them to events.

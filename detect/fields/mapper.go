@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/detect/indicator"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -18,6 +19,8 @@ type Mapper struct {
 	services map[string]*detect.Source
 	auditd   *detect.Source
 	record   recordProvider
+
+	indicators *indicator.Live
 
 	event     *event.Event // being matched
 	failed    attempt

@@ -100,6 +100,7 @@ var (
 	modules     = []string{"driver_load", "driver_unload"}
 	logons      = []string{"authentication"}
 	termination = []string{"process_termination"}
+	listable    = []string{"process_creation", "authentication", "network_connection", "network_close"}
 )
 
 // table is every field with what it holds and how it is computed.
@@ -161,6 +162,8 @@ var table = []Field{
 	{"DownloadUrl", creation, "what it downloads, a list", list(func(m *Mapper) []string { return m.downloads().urls })},
 	{"DownloadHost", creation, "from which hosts, a list", list(func(m *Mapper) []string { return m.downloads().hosts })},
 	{"DownloadToPipe", creation, "`yes` where the download goes to standard output", text(func(m *Mapper) string { return yes(m.downloads().toPipe) })},
+
+	{"ListedIndicator", listable, "what is on the operator's lists of malicious addresses and names: of a command line what it mentions, a list; of a logon or connection the other end", listed},
 
 	{"ExitCode", termination, "exit status", exitCode},
 	{"ExitSignal", termination, "name of the signal that killed it", text(exitSignal)},
