@@ -24,6 +24,12 @@ func Scenarios() []Scenario {
 		passwordHashesRead, credentialTool, credentialToolMissing,
 		attackTool, attackToolMissing,
 		reverseForwarding, miner,
+		exploitAttempt, hiddenCommand, firstCommand, serviceAccountRoot, calderaAgent,
+		historyRead, suspiciousDomain, socksConnection, dnsOverHTTPS, suspiciousConnection,
+		listedLocation, listedDownload, listedLogon,
+		minerImage, exposedDocker, privilegedContainerCommand, privilegedContainerExec, containerSSH,
+		imageBuiltOnNode, kubernetesAPI, kubernetesDashboard, containerNamespace, kubeletConfiguration, cloudMetadata,
+		compositeTest,
 	}
 }
 

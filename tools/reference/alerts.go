@@ -25,7 +25,7 @@ func writeAlerts(doc *bytes.Buffer) error {
 		tactics, techniques := attack(r.Tags)
 		id := string(r.Holdfast.AlertType)
 		rows = append(rows, []string{
-			fmt.Sprintf("[`%s`](#%s)", id, strings.ToLower(id)), r.Title, r.Level.Severity().String(),
+			fmt.Sprintf("[`%s`](#%s)", id, anchor(id)), r.Title, r.Level.Severity().String(),
 			strings.Join(tactics, ", "), strings.Join(techniques, ", "),
 		})
 	}
@@ -35,6 +35,10 @@ func writeAlerts(doc *bytes.Buffer) error {
 	}
 	return nil
 }
+
+// anchor returns the fragment of the heading of an alert type: in lower case
+// and without dots, as GitHub makes it.
+func anchor(id string) string { return strings.ReplaceAll(strings.ToLower(id), ".", "") }
 
 // alertRules returns the rules that raise an alert, one for each type and
 // title, ordered by type.
