@@ -1,7 +1,9 @@
 package fields
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -13,49 +15,43 @@ const (
 	maxJSONLeaves = 4096
 )
 
-// leaf is a scalar of a JSON object with its dotted name.
+// leaf is a scalar of a JSON object: the part of its texts from one place to
+// another.
 type leaf struct {
-	name, text string
-	kind       byte // 's' text, 'n' number, 'b' truth value; null is left out
+	name     *name
+	from, to int
+	kind     byte // 's' text, 'n' number, 'b' truth value; null is left out
 }
 
 // flattener reads JSON objects into leaves. Elements of arrays have the name
-// of the array. All text of an object is copied once, so that the leaves do
-// not hold on to the input.
+// of the array. The texts of all leaves are written in a row.
 type flattener struct {
+	names  *names
 	data   []byte
 	pos    int
-	arena  []byte
-	path   []byte
-	spans  []span
+	texts  []byte // longer than what is written, see text
+	end    int    // of what is written
 	leaves []leaf
+	roles  []int // the leaves that say something of the whole object
 }
 
-// span is a leaf as offsets into the arena.
-type span struct {
-	name, text, end int
-	kind            byte
-}
-
-// flatten returns the leaves of one JSON object, in order; they are valid until
-// the next call.
-func (f *flattener) flatten(data []byte) ([]leaf, error) {
-	f.data, f.pos, f.arena, f.path, f.spans, f.leaves = data, 0, f.arena[:0], f.path[:0], f.spans[:0], f.leaves[:0]
+// flatten reads one JSON object. Its leaves and texts stay until the next call.
+func (f *flattener) flatten(data []byte) error {
+	f.data, f.pos, f.end, f.leaves, f.roles = data, 0, 0, f.leaves[:0], f.roles[:0]
+	if need := len(data) + 2*wordSize; len(f.texts) < need {
+		f.texts = make([]byte, need+need/2)
+	}
 	f.space()
 	if f.peek() != '{' {
-		return nil, f.fail("not a JSON object")
+		return f.fail("not a JSON object")
 	}
-	if err := f.value(0); err != nil {
-		return nil, err
+	if err := f.value(f.names.root, 0); err != nil {
+		return err
 	}
 	if f.space(); f.pos != len(f.data) {
-		return nil, f.fail("text after the end of the JSON object")
+		return f.fail("text after the end of the JSON object")
 	}
-	all := string(f.arena)
-	for _, s := range f.spans {
-		f.leaves = append(f.leaves, leaf{all[s.name:s.text], all[s.text:s.end], s.kind})
-	}
-	return f.leaves, nil
+	return nil
 }
 
 func (f *flattener) fail(what string) error {
@@ -70,7 +66,7 @@ func (f *flattener) peek() byte {
 }
 
 func (f *flattener) space() {
-	for f.pos < len(f.data) {
+	for f.pos < len(f.data) && f.data[f.pos] <= ' ' {
 		switch f.data[f.pos] {
 		case ' ', '\t', '\r', '\n':
 			f.pos++
@@ -80,72 +76,86 @@ func (f *flattener) space() {
 	}
 }
 
-// value reads any value whose name is the path.
-func (f *flattener) value(depth int) error {
+// value reads any value.
+func (f *flattener) value(n *name, depth int) error {
 	if depth > maxJSONDepth {
 		return f.fail("JSON nested too deep")
 	}
 	f.space()
 	switch c := f.peek(); {
-	case c == '{':
-		return f.object(depth)
-	case c == '[':
-		return f.array(depth)
 	case c == '"':
-		return f.leaf('s', f.text)
+		return f.leaf(n, 's', f.text)
+	case c == '{':
+		return f.object(n, depth)
+	case c == '[':
+		return f.array(n, depth)
 	case c == '-' || c >= '0' && c <= '9':
-		return f.leaf('n', f.number)
-	case f.word("true"), f.word("false"):
-		return nil
-	case f.word("null"):
+		return f.leaf(n, 'n', f.number)
+	case c == 't' && f.has("true"):
+		return f.leaf(n, 'b', func() error { return f.copy(len("true")) })
+	case c == 'f' && f.has("false"):
+		return f.leaf(n, 'b', func() error { return f.copy(len("false")) })
+	case c == 'n' && f.has("null"):
+		f.pos += len("null")
 		return nil
 	}
 	return f.fail("no JSON value")
 }
 
-// word reads a literal name; true and false are leaves.
-func (f *flattener) word(w string) bool {
-	if len(f.data)-f.pos < len(w) || string(f.data[f.pos:f.pos+len(w)]) != w {
-		return false
-	}
-	f.pos += len(w)
-	if w != "null" && len(f.spans) < maxJSONLeaves {
-		f.leaf('b', func() error { f.arena = append(f.arena, w...); return nil })
-	}
-	return true
+func (f *flattener) has(word string) bool {
+	return len(f.data)-f.pos >= len(word) && string(f.data[f.pos:f.pos+len(word)]) == word
 }
 
-// leaf appends the path and what read appends to the arena.
-func (f *flattener) leaf(kind byte, read func() error) error {
-	if len(f.spans) >= maxJSONLeaves {
+// leaf reads a scalar.
+func (f *flattener) leaf(n *name, kind byte, read func() error) error {
+	if len(f.leaves) >= maxJSONLeaves {
 		return f.fail("too many JSON values")
 	}
-	s := span{name: len(f.arena), kind: kind}
-	f.arena = append(f.arena, f.path...)
-	s.text = len(f.arena)
+	from := f.end
 	if err := read(); err != nil {
 		return err
 	}
-	s.end = len(f.arena)
-	f.spans = append(f.spans, s)
+	if n.role != noRole {
+		f.roles = append(f.roles, len(f.leaves))
+	}
+	f.leaves = append(f.leaves, leaf{n, from, f.end, kind})
 	return nil
 }
 
-func (f *flattener) object(depth int) error {
-	f.pos++
-	length := len(f.path)
-	for first := true; ; first = false {
-		f.space()
-		if f.peek() == '}' && first {
+func (f *flattener) number() error {
+	length := 0
+	for _, c := range f.data[f.pos:] {
+		if (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
 			break
 		}
-		if err := f.key(length); err != nil {
+		length++
+	}
+	return f.copy(length)
+}
+
+// copy writes the next bytes as they are.
+func (f *flattener) copy(length int) error {
+	f.end += copy(f.texts[f.end:], f.data[f.pos:f.pos+length])
+	f.pos += length
+	return nil
+}
+
+func (f *flattener) object(n *name, depth int) error {
+	f.pos++
+	last := (*name)(nil) // the member before
+	for {
+		f.space()
+		if f.peek() == '}' && last == nil {
+			break
+		}
+		member, err := f.key(n, last)
+		if err != nil {
 			return err
 		}
-		if err := f.value(depth + 1); err != nil {
+		if err := f.value(member, depth+1); err != nil {
 			return err
 		}
-		f.path = f.path[:length]
+		last = member
 		f.space()
 		if f.peek() != ',' {
 			break
@@ -155,35 +165,41 @@ func (f *flattener) object(depth int) error {
 	return f.close('}')
 }
 
-// key reads a name and the colon, and appends the name to the path.
-func (f *flattener) key(length int) error {
+// key reads the name of a member and the colon. Objects of one kind have their
+// members in the same order, so that what followed the last time is tried first.
+func (f *flattener) key(parent, last *name) (*name, error) {
 	if f.peek() != '"' {
-		return f.fail("no name of a JSON value")
+		return nil, f.fail("no name of a JSON value")
 	}
-	start := len(f.arena)
-	if err := f.text(); err != nil {
-		return err
+	guess := parent.first
+	if last != nil {
+		guess = last.next
 	}
-	if length > 0 {
-		f.path = append(f.path, '.')
+	if guess == nil || guess.quoted == "" || !f.has(guess.quoted) {
+		start := f.end
+		if err := f.text(); err != nil {
+			return nil, err
+		}
+		guess = f.names.child(parent, last, f.texts[start:f.end])
+		f.end = start
+	} else {
+		f.pos += len(guess.quoted)
 	}
-	f.path = append(f.path, f.arena[start:]...)
-	f.arena = f.arena[:start]
 	if f.space(); f.peek() != ':' {
-		return f.fail("no colon after a name in JSON")
+		return nil, f.fail("no colon after a name in JSON")
 	}
 	f.pos++
-	return nil
+	return guess, nil
 }
 
-func (f *flattener) array(depth int) error {
+func (f *flattener) array(n *name, depth int) error {
 	f.pos++
 	for first := true; ; first = false {
 		f.space()
 		if f.peek() == ']' && first {
 			break
 		}
-		if err := f.value(depth + 1); err != nil {
+		if err := f.value(n, depth+1); err != nil {
 			return err
 		}
 		f.space()
@@ -203,42 +219,59 @@ func (f *flattener) close(bracket byte) error {
 	return nil
 }
 
-func (f *flattener) number() error {
-	start := f.pos
-	for f.pos < len(f.data) {
-		switch c := f.data[f.pos]; {
-		case c >= '0' && c <= '9', c == '-', c == '+', c == '.', c == 'e', c == 'E':
-			f.pos++
-			continue
-		}
-		break
-	}
-	f.arena = append(f.arena, f.data[start:f.pos]...)
-	return nil
-}
+// wordSize is how many bytes are looked at at a time.
+const wordSize = 8
 
-// text reads a string and appends what it stands for to the arena.
+// text reads a string and writes what it stands for, which is never longer: so
+// there is always room for a word more than what it has.
 func (f *flattener) text() error {
 	f.pos++
-	start := f.pos
-	for f.pos < len(f.data) {
-		switch f.data[f.pos] {
+	for {
+		f.plain()
+		switch f.peek() {
 		case '"':
-			f.arena = append(f.arena, f.data[start:f.pos]...)
 			f.pos++
 			return nil
 		case '\\':
-			f.arena = append(f.arena, f.data[start:f.pos]...)
 			if err := f.escape(); err != nil {
 				return err
 			}
-			start = f.pos
 		default:
-			f.pos++
+			return f.fail("JSON text without end")
 		}
 	}
-	return f.fail("JSON text without end")
 }
+
+// plain copies what comes before the next quote, backslash or end of the data.
+func (f *flattener) plain() {
+	data, pos, texts, end := f.data, f.pos, f.texts, f.end
+	for pos+wordSize <= len(data) {
+		word := binary.LittleEndian.Uint64(data[pos:])
+		binary.LittleEndian.PutUint64(texts[end:], word)
+		if special := zeros(word^quotes) | zeros(word^backslashes); special != 0 {
+			n := bits.TrailingZeros64(special) / 8
+			f.pos, f.end = pos+n, end+n
+			return
+		}
+		pos, end = pos+wordSize, end+wordSize
+	}
+	for pos < len(data) && data[pos] != '"' && data[pos] != '\\' {
+		texts[end] = data[pos]
+		pos, end = pos+1, end+1
+	}
+	f.pos, f.end = pos, end
+}
+
+// Words of one byte.
+const (
+	ones        = 0x0101010101010101
+	quotes      = '"' * ones
+	backslashes = '\\' * ones
+)
+
+// zeros returns a word whose lowest bit that is set is the top bit of the first
+// byte of x that is zero.
+func zeros(x uint64) uint64 { return (x - ones) &^ x & (0x80 * ones) }
 
 func (f *flattener) escape() error {
 	if f.pos+1 >= len(f.data) {
@@ -263,7 +296,8 @@ func (f *flattener) escape() error {
 	default:
 		return f.fail("unknown escape in JSON")
 	}
-	f.arena = append(f.arena, c)
+	f.texts[f.end] = c
+	f.end++
 	return nil
 }
 
@@ -287,7 +321,7 @@ func (f *flattener) unicode() error {
 		}
 		r = utf16.DecodeRune(r, second)
 	}
-	f.arena = utf8.AppendRune(f.arena, r)
+	f.end += utf8.EncodeRune(f.texts[f.end:], r)
 	return nil
 }
 

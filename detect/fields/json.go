@@ -14,13 +14,14 @@ import (
 // set: Windows events (as event log exporters write them), Sysmon on Windows
 // and Linux, and anything else by dotted names. It is for one goroutine.
 type JSONMapper struct {
-	set      *detect.Ruleset
 	document *detect.Document
 	fallback detect.Source
 	sources  map[origin]detect.Source
 	flat     flattener
-	common   map[string]detect.FieldID // fields by full dotted name, see id
+	texts    string // of the leaves
 }
+
+var _ detect.Provider = (*JSONMapper)(nil)
 
 // origin is what the log source of an object is guessed from.
 type origin struct {
@@ -30,10 +31,10 @@ type origin struct {
 	kind                       string // EventType of registry events
 }
 
-// Bounds of what is cached of names that the input chooses.
+// Bounds of what is remembered of origins, which the input chooses.
 const (
-	maxOrigins = 1024
-	maxNames   = 8192
+	maxOrigins   = 1024
+	maxOriginLen = 512
 )
 
 // NewJSONMapper returns a mapper for the rules of the set. Objects whose log
@@ -41,8 +42,7 @@ const (
 // without rules.
 func NewJSONMapper(set *detect.Ruleset, fallback sigma.LogSource) *JSONMapper {
 	m := &JSONMapper{
-		set: set, document: set.NewDocument(), sources: make(map[origin]detect.Source),
-		common: make(map[string]detect.FieldID),
+		document: set.NewDocument(), sources: make(map[origin]detect.Source), flat: flattener{names: newNames(set)},
 	}
 	if fallback != (sigma.LogSource{}) {
 		m.fallback = set.Source(fallback)
@@ -51,131 +51,81 @@ func NewJSONMapper(set *detect.Ruleset, fallback sigma.LogSource) *JSONMapper {
 }
 
 // Map reads one JSON object into a document, which is valid until the next
-// call and refers to ref.
+// call and refers to ref. It keeps nothing of data.
 func (m *JSONMapper) Map(data []byte, ref any) (*detect.Document, error) {
-	leaves, err := m.flat.flatten(data)
-	if err != nil {
+	if err := m.flat.flatten(data); err != nil {
 		return nil, err
 	}
-	from, at := describe(leaves)
-	source := m.source(from)
-	m.document.Reset(source, at, ref, nil)
+	m.texts = string(m.flat.texts[:m.flat.end]) // rules' matches may outlive the next call
+	from, at := m.describe()
+	m.document.Reset(m.source(from), at, ref, m)
+	leaves := m.flat.leaves
 	for i := range leaves {
-		m.set1(leaves, i)
+		if l := &leaves[i]; l.name.id != detect.NoField {
+			// A name that comes again makes a list.
+			m.put(l.name.id, l, i > 0 && l.name.same(leaves[i-1].name) || i+1 < len(leaves) && l.name.same(leaves[i+1].name))
+		}
 	}
 	if from.channel == "Security" && from.id == "4688" {
-		m.alias(leaves)
+		for i := range leaves {
+			if id := leaves[i].name.alias; id != detect.NoField {
+				m.put(id, &leaves[i], false)
+			}
+		}
 	}
 	return m.document, nil
 }
 
-// set1 sets the fields that one leaf is: its dotted name, and its last part
-// where it lies in a known envelope. A name that comes again makes a list.
-func (m *JSONMapper) set1(leaves []leaf, i int) {
-	l := &leaves[i]
-	m.document.Append(detect.Keywords, l.text)
-	if id := m.id(l.name); id != detect.NoField {
-		repeated := i > 0 && leaves[i-1].name == l.name || i+1 < len(leaves) && leaves[i+1].name == l.name
-		m.put(id, l, repeated)
+// Provide implements [detect.Provider]: all values of an object are keywords.
+func (m *JSONMapper) Provide(d *detect.Document, id detect.FieldID) {
+	if id != detect.Keywords {
+		return
+	}
+	for i := range m.flat.leaves {
+		d.Append(id, m.text(&m.flat.leaves[i]))
 	}
 }
 
-// id returns the field for a dotted name, remembering a bounded number of
-// names.
-func (m *JSONMapper) id(name string) detect.FieldID {
-	if id, ok := m.common[name]; ok {
-		return id
-	}
-	id := m.set.Field(name)
-	if id == detect.NoField {
-		id = m.set.Field(short(name))
-	}
-	if len(m.common) < maxNames {
-		m.common[strings.Clone(name)] = id
-	}
-	return id
-}
-
-// envelopes are the wrappings of event fields: those of the event log's XML
-// form, and those of its shippers.
-var envelopes = []string{"Event.EventData.", "EventData.", "Event.UserData.", "UserData.", "Event.System.", "System.", "winlog.event_data.", "winlog.", "event_data.", "data."}
-
-// short returns a name without its envelope and in the spelling of rules.
-func short(name string) string {
-	for _, envelope := range envelopes {
-		if rest, ok := strings.CutPrefix(name, envelope); ok {
-			name = rest
-			if strings.HasSuffix(envelope, "UserData.") { // one more level, named by the event's schema
-				_, name, _ = strings.Cut(rest, ".")
-			}
-			break
-		}
-	}
-	switch name {
-	case "Provider.#attributes.Name", "Provider.Name", "Provider.@Name", "provider_name":
-		return "Provider_Name"
-	case "EventID.#text", "event_id":
-		return "EventID"
-	case "channel":
-		return "Channel"
-	case "computer_name":
-		return "Computer"
-	}
-	return name
-}
+func (m *JSONMapper) text(l *leaf) string { return m.texts[l.from:l.to] }
 
 func (m *JSONMapper) put(id detect.FieldID, l *leaf, repeated bool) {
-	d := m.document
+	d, text := m.document, m.text(l)
 	switch {
-	case repeated || l.kind == 's' && id == detect.Keywords:
-		d.Append(id, l.text)
+	case repeated:
+		d.Append(id, text)
 	case l.kind == 's':
-		d.SetString(id, l.text)
+		d.SetString(id, text)
 	case l.kind == 'b':
-		d.SetBool(id, l.text == "true")
+		d.SetBool(id, text == "true")
 	default:
-		if n, err := strconv.ParseInt(l.text, 10, 64); err == nil {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			d.SetInt(id, n)
 		} else {
-			d.SetString(id, l.text)
-		}
-	}
-}
-
-// processFields gives the fields of a process creation audited by Windows
-// (event 4688) the names that rules use.
-var processFields = map[string]string{
-	"NewProcessName": "Image", "ParentProcessName": "ParentImage", "NewProcessId": "ProcessId", "SubjectUserName": "User",
-	"SubjectLogonId": "LogonId",
-}
-
-func (m *JSONMapper) alias(leaves []leaf) {
-	for i := range leaves {
-		if name, ok := processFields[short(leaves[i].name)]; ok {
-			m.put(m.set.Field(name), &leaves[i], false)
+			d.SetString(id, text)
 		}
 	}
 }
 
 // describe finds what the log source and the time are guessed from.
-func describe(leaves []leaf) (from origin, at time.Time) {
-	for i := range leaves {
-		switch text := leaves[i].text; short(leaves[i].name) {
-		case "logsource.product", "product":
+func (m *JSONMapper) describe() (from origin, at time.Time) {
+	for _, i := range m.flat.roles {
+		l := &m.flat.leaves[i]
+		switch text := m.text(l); l.name.role {
+		case roleProduct:
 			from.product = strings.ToLower(text)
-		case "logsource.category", "category":
+		case roleCategory:
 			from.category = strings.ToLower(text)
-		case "logsource.service", "service":
+		case roleService:
 			from.service = strings.ToLower(text)
-		case "Channel":
+		case roleChannel:
 			from.channel = text
-		case "Provider_Name":
+		case roleProvider:
 			from.provider = text
-		case "EventID":
+		case roleEventID:
 			from.id = text
-		case "EventType":
+		case roleEventType:
 			from.kind = text
-		case "TimeCreated.#attributes.SystemTime", "TimeCreated.SystemTime", "@timestamp", "timestamp", "time", "eventTime", "UtcTime":
+		case roleTime:
 			if at.IsZero() {
 				at = parseTime(text)
 			}
@@ -186,7 +136,12 @@ func describe(leaves []leaf) (from origin, at time.Time) {
 
 // parseTime reads the usual forms of times in logs; it is zero for others.
 func parseTime(text string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"} {
+	const day = len("2006-01-02")
+	layouts := []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"}
+	if len(text) > day && text[day] == ' ' {
+		layouts = []string{"2006-01-02 15:04:05.999999999"}
+	}
+	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC()
 		}
@@ -201,14 +156,24 @@ func (m *JSONMapper) source(from origin) detect.Source {
 		return source
 	}
 	if logs := guess(from); len(logs) > 0 {
-		source = m.set.Source(logs...)
+		source = m.flat.names.set.Source(logs...)
 	} else {
 		source = m.fallback
 	}
-	if len(m.sources) < maxOrigins {
-		m.sources[from] = source
+	if len(m.sources) < maxOrigins && from.size() <= maxOriginLen {
+		m.sources[from.clone()] = source
 	}
 	return source
+}
+
+func (o origin) size() int {
+	return len(o.product) + len(o.category) + len(o.service) + len(o.channel) + len(o.provider) + len(o.id) + len(o.kind)
+}
+
+// clone returns a copy that does not hold on to the object that it is of.
+func (o origin) clone() origin {
+	c := strings.Clone
+	return origin{c(o.product), c(o.category), c(o.service), c(o.channel), c(o.provider), c(o.id), c(o.kind)}
 }
 
 // guess returns the log sources of an origin, none where nothing is known.
