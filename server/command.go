@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -23,6 +22,7 @@ import (
 	"github.com/holdfast-security/holdfast/internal/version"
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/datadir"
+	"github.com/holdfast-security/holdfast/server/pki"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 )
@@ -129,7 +129,7 @@ func options(args []string, names ...string) (cfg Config, rest []string, err err
 			if errors.Is(err, flag.ErrHelp) {
 				return cfg, nil, err
 			}
-			return cfg, nil, usageProblem{err}
+			return cfg, nil, usageProblem{fmt.Errorf("%w; see holdfast-server help", err)}
 		}
 		if flags.NArg() == 0 {
 			break
@@ -137,7 +137,7 @@ func options(args []string, names ...string) (cfg Config, rest []string, err err
 		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
 	}
 	if len(rest) != len(names) {
-		return cfg, nil, usageError(fmt.Sprintf("%d arguments besides flags; wanted: %v", len(rest), names))
+		return cfg, nil, usageError(wrongCount(rest, names))
 	}
 	if *path != "" {
 		if cfg, err = LoadConfig(*path); err != nil {
@@ -153,6 +153,14 @@ func options(args []string, names ...string) (cfg Config, rest []string, err err
 		return cfg, nil, usageProblem{err}
 	}
 	return cfg, rest, nil
+}
+
+// wrongCount says what arguments there should be.
+func wrongCount(given, names []string) string {
+	if len(given) > len(names) {
+		return fmt.Sprintf("there is nothing to do with %q; see holdfast-server help", given[len(names)])
+	}
+	return fmt.Sprintf("%s is missing; see holdfast-server help", names[len(given)])
 }
 
 func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
@@ -246,8 +254,8 @@ func checkCommand(args []string, stdout io.Writer) error {
 		return usageProblem{err}
 	}
 	if cfg.CertificateFile != "" {
-		if _, err := tls.LoadX509KeyPair(cfg.CertificateFile, cfg.KeyFile); err != nil {
-			return usageProblem{fmt.Errorf("certificate_file, key_file: %w", err)}
+		if err := pki.CheckOwn(cfg.CertificateFile, cfg.KeyFile, time.Now()); err != nil {
+			return usageProblem{err}
 		}
 	}
 	d := &detection{paths: cfg.Rules}

@@ -63,7 +63,7 @@ func (s *Server) rulesRefused(err error) {
 // Conditions returns what is wrong with the server now, by code, with what to
 // do about it; empty when nothing is. It may be called from any goroutine.
 func (s *Server) Conditions(ctx context.Context) []fleet.Warning {
-	all := append(s.ailments(), s.refusals.list()...)
+	all := slices.Concat(s.ailments(), s.refusals.list(), s.evidence.Conditions())
 	if err := s.state.Ping(ctx); err != nil {
 		all = append(all, fleet.Warning{Code: "database_unavailable", Text: "The database does not answer: " + err.Error()})
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/internal/strictyaml"
+	"github.com/holdfast-security/holdfast/server/backup"
 )
 
 // Defaults of the configuration.
@@ -238,6 +239,14 @@ func (c *Config) dataDir() string { return cmp.Or(c.DataDir, DefaultDataDir) }
 // path returns a path below the data directory.
 func (c *Config) path(elements ...string) string {
 	return filepath.Join(append([]string{c.dataDir()}, elements...)...)
+}
+
+// hasData reports whether the data directory holds what a server kept there.
+func (c *Config) hasData() bool {
+	return slices.ContainsFunc([]string{backup.StateName, backup.SegmentsName, streamName}, func(name string) bool {
+		_, err := os.Lstat(c.path(name))
+		return err == nil
+	})
 }
 
 // names returns what the certificate is for.

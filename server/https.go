@@ -97,7 +97,7 @@ func (s *Server) newAPI() (http.Handler, error) {
 		return nil, err
 	}
 	return api.New(api.Config{
-		Log: s.log, Version: version.Get().Version, State: state, Events: s.telemetry, People: s.accounts, Enroller: enroller,
+		Log: s.log, Version: version.Get().Version, State: state, Events: s.evidence, People: s.accounts, Enroller: enroller,
 		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
 		Metrics: metrics.Handler(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,

@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/datadir"
+	"github.com/holdfast-security/holdfast/server/evidence"
 	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
@@ -43,6 +44,7 @@ type Server struct {
 	keys      *pki.Keys
 	state     *sqlstore.Store
 	telemetry *segment.Store
+	evidence  *evidence.Reader // the telemetry, for people
 	accounts  *people
 	hub       *api.Hub
 
@@ -105,7 +107,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if s.rules.rules, files, err = s.rules.load(); err != nil {
 		return nil, err
 	}
-	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile})
+	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{
+		Names: cfg.Names, CertFile: cfg.CertificateFile, KeyFile: cfg.KeyFile, Known: cfg.hasData(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +163,7 @@ func (s *Server) openStores(ctx context.Context) error {
 	if s.telemetry, err = segment.Open(ctx, blobs, s.state, segment.Options{}); err != nil {
 		return err
 	}
+	s.evidence = evidence.New(s.telemetry, s.log)
 	s.opened.Add("the telemetry", func(context.Context) error { return s.telemetry.Close() })
 	return nil
 }

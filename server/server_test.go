@@ -512,6 +512,39 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 	}
 }
 
+// TestLostKeysAreNotMadeAnew takes the keys away from a server's data: new ones
+// would cut off every host.
+func TestLostKeysAreNotMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	cfg := testConfig(dir)
+	s, err := New(t.Context(), cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys := filepath.Join(dir, backup.KeysName)
+	if err := os.Rename(filepath.Join(keys, "signing.nk"), filepath.Join(dir, "kept")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "restore the keys from a backup") {
+		t.Errorf("without its keys: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(keys, "signing.nk")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a key was made: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "kept"), filepath.Join(keys, "signing.nk")); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = New(t.Context(), cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "server.yaml")
 	if err := os.WriteFile(config, []byte("lisen: ':8443'\n"), 0o600); err != nil {
@@ -526,7 +559,9 @@ func TestCommandLine(t *testing.T) {
 		"run --help":                 {exitDone, "holdfast-server backup"},
 		"version":                    {exitDone, "holdfast-server "},
 		"fly":                        {exitUsage, `"fly"`},
-		"run now":                    {exitUsage, "arguments"},
+		"run now":                    {exitUsage, `nothing to do with "now"`},
+		"run --fast":                 {exitUsage, "see holdfast-server help"},
+		"backup":                     {exitUsage, "FILE is missing"},
 		"run --config " + config:     {exitUsage, "lisen"},
 		"check --config " + config:   {exitUsage, "lisen"},
 		"check":                      {exitDone, "rules"},

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,10 @@ type Options struct {
 	// key, to show to browsers instead of ours. Both or neither. The files are
 	// watched and taken over when they change.
 	CertFile, KeyFile string
+	// Known says that there is data of a server that had its keys: one of the
+	// stream's that is missing was lost, and a new one would cut every host
+	// off. The authority may be made anew all the same.
+	Known bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -79,6 +84,13 @@ type Keys struct {
 	trouble error            // of the latest renewal
 }
 
+// CheckOwn says what is wrong with a certificate of people's own and its key,
+// two files in PEM, at the time given.
+func CheckOwn(certFile, keyFile string, now time.Time) error {
+	_, err := openOwn(certFile, keyFile, func() time.Time { return now })
+	return err
+}
+
 // Open reads the keys in dir, and makes the directory and those that are not
 // there. It refuses a directory or a key file that others may read, and a
 // certificate of people's own that is expired, unreadable or not of its key.
@@ -95,7 +107,7 @@ func Open(dir string, o Options) (*Keys, error) {
 	if err := privateDir(dir); err != nil {
 		return nil, err
 	}
-	if err := k.openNKeys(); err != nil {
+	if err := k.openNKeys(o.Known); err != nil {
 		return nil, err
 	}
 	if k.authority, err = openAuthority(dir, k.now()); err != nil {
@@ -112,7 +124,9 @@ func Open(dir string, o Options) (*Keys, error) {
 	return k, nil
 }
 
-func (k *Keys) openNKeys() error {
+// openNKeys reads the keys of the stream. Those that are not there are made,
+// unless they are known to have been.
+func (k *Keys) openNKeys(known bool) error {
 	for _, n := range []struct {
 		file string
 		key  **Key
@@ -123,6 +137,9 @@ func (k *Keys) openNKeys() error {
 		{"system.nk", &k.system, nkeys.CreateAccount},
 		{"signing.nk", &k.signing, nkeys.CreateAccount},
 	} {
+		if _, err := os.Lstat(filepath.Join(k.dir, n.file)); known && errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("the key %s is missing in %q, though the server's data is there: restore the keys from a backup, or move all of the data away to begin anew", n.file, k.dir)
+		}
 		key, err := openNKey(k.dir, n.file, n.make)
 		if err != nil {
 			return err
