@@ -42,8 +42,12 @@ func openSQLite(ctx context.Context, c Config) (*Databases, error) {
 		return nil, fmt.Errorf("open the state database %s: %w", path, err)
 	}
 	if err := migrate(ctx, c.Log, goose.DialectSQLite3, write, migrations.SQLite()); err != nil {
-		write.Close()
-		return nil, Problem(err, "open the state database %s", path)
+		if damaged(ctx, write) {
+			err = fmt.Errorf("open the state database %s: it is damaged: move it away, or restore a backup (%w)", path, err)
+		} else {
+			err = Problem(err, "open the state database %s", path)
+		}
+		return nil, errors.Join(err, write.Close())
 	}
 	read, err := sqliteConns(path, c.ReadConns, "deferred", readerPragmas)
 	if err != nil {
@@ -51,6 +55,14 @@ func openSQLite(ctx context.Context, c Config) (*Databases, error) {
 		return nil, fmt.Errorf("open the state database %s: %w", path, err)
 	}
 	return &Databases{Write: write, Read: read, path: path}, nil
+}
+
+// damaged reports whether a database that could not be brought up to date is
+// not sound: SQLite reads on as long as it can, and fails by what it misses. See
+// https://sqlite.org/pragma.html#pragma_quick_check.
+func damaged(ctx context.Context, db *sql.DB) bool {
+	var found string
+	return db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found) == nil && found != "ok"
 }
 
 // privateFile makes the file if it is not there, and has nobody but its owner
