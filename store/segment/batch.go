@@ -92,9 +92,9 @@ func (s *Store) writeDay(ctx context.Context, b *batch, d day, id string) (store
 			if i%parquetfile.PageRows == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			e := &b.events[row]
+			e := b.events[row]
 			seg.add(e.Host, times[row])
-			if err := w.Add(e, b.first+int64(row)); err != nil {
+			if err := w.Add(e, b.first+int64(row), bytesOf(e)); err != nil {
 				return err
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Store) writeDay(ctx context.Context, b *batch, d day, id string) (store
 }
 
 // ranks gives each event the rank of its host, which is faster to sort by.
-func ranks(events []event.Event) []int32 {
+func ranks(events []*event.Event) []int32 {
 	rank := make(map[event.HostID]int32)
 	for i := range events {
 		rank[events[i].Host] = 0

@@ -278,7 +278,7 @@ func mergeInto(ctx context.Context, w *parquetfile.Writer, sources []*source, su
 		}
 		e.Process, e.Target = images.intern(host, e.Process), images.intern(host, e.Target)
 		sum.add(e.Host, parquetfile.Nanoseconds(e.Time))
-		if err := w.Add(e, next.seqs[0]); err != nil {
+		if err := w.Add(e, next.seqs[0], bytesOf(e)); err != nil {
 			return nil, err
 		}
 		next.events, next.seqs = next.events[1:], next.seqs[1:]

@@ -328,7 +328,7 @@ func (b *best) memory(ctx context.Context, q *parquetfile.Query, snap snapshot) 
 		if i%parquetfile.PageRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if e := &snap.events[i]; q.Matches(e) {
+		if e := snap.events[i]; q.Matches(e) {
 			b.offer(hit{position: position{parquetfile.Nanoseconds(e.Time), snap.first + int64(i)}, segment: inMemory, row: int32(i)})
 		}
 	}
@@ -367,7 +367,7 @@ func (s *Store) load(ctx context.Context, snap snapshot, hits []hit, bad *damage
 	bySegment := make(map[int][]int) // indexes of hits
 	for i, h := range hits {
 		if h.segment == inMemory {
-			events[i] = &snap.events[h.row]
+			events[i] = snap.events[h.row]
 		} else {
 			bySegment[h.segment] = append(bySegment[h.segment], i)
 		}

@@ -67,11 +67,11 @@ func (s stopped) Error() string { return s.err.Error() }
 // Is makes it an errStopped.
 func (s stopped) Is(target error) bool { return target == errStopped }
 
-func scanMemory(q *parquetfile.Query, events []event.Event, fn func([]event.Event) error) error {
+func scanMemory(q *parquetfile.Query, events []*event.Event, fn func([]event.Event) error) error {
 	var batch []event.Event
-	for i := range events {
-		if q.Matches(&events[i]) {
-			batch = append(batch, events[i])
+	for _, e := range events {
+		if q.Matches(e) {
+			batch = append(batch, *e)
 		}
 	}
 	if len(batch) == 0 {

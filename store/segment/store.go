@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -79,8 +80,8 @@ var _ store.Telemetry = (*Store)(nil)
 // look at those that were there when they came.
 type batch struct {
 	id     string
-	first  int64 // sequence number of the first event; the others follow
-	events []event.Event
+	first  int64          // sequence number of the first event; the others follow
+	events []*event.Event // where Append was given them: they are large to move
 	images *interner
 	bytes  int64
 	since  time.Time
@@ -109,7 +110,7 @@ func (s *Store) Close() error { return s.files.close() }
 func (s *Store) newBatch() *batch {
 	b := &batch{id: s.newID(), images: newInterner(), first: s.next}
 	if s.active != nil {
-		b.events = make([]event.Event, 0, len(s.active.events))
+		b.events = make([]*event.Event, 0, len(s.active.events))
 	}
 	return b
 }
@@ -149,7 +150,10 @@ func (s *Store) Append(ctx context.Context, host event.HostID, events []event.Ev
 	if len(b.events) == 0 {
 		b.since = s.opts.Now()
 	}
-	b.events = append(b.events, events...)
+	b.events = slices.Grow(b.events, len(events))
+	for i := range events {
+		b.events = append(b.events, &events[i])
+	}
 	b.bytes += bytes
 	s.next += int64(len(events))
 	return nil
@@ -225,8 +229,8 @@ func (s *Store) write(ctx context.Context) error {
 
 // snapshot is what a query reads: each event once.
 type snapshot struct {
-	events   []event.Event // in memory
-	first    int64         // sequence number of the first
+	events   []*event.Event // in memory
+	first    int64          // sequence number of the first
 	segments []store.Segment
 	release  func()
 }

@@ -18,7 +18,7 @@ func written(t testing.TB, events ...*event.Event) []byte {
 	var buf bytes.Buffer
 	w := NewWriter(&buf)
 	for i, e := range events {
-		if err := w.Add(e, int64(i)); err != nil {
+		if err := w.Add(e, int64(i), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

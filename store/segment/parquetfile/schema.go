@@ -101,6 +101,10 @@ func (s *schema) index(path string) int {
 const (
 	PageRows  = 8 << 10 // rows of a page
 	groupRows = 64 << 10
+	// groupBytes is what rows of a row group take in memory at most, give or
+	// take those of an event: what a host sends may be large and repeat, so that
+	// files tell nothing of it. 64 Ki usual events and their images take less.
+	groupBytes = 96 << 20
 )
 
 // writerOptions are those of every segment.

@@ -3,6 +3,8 @@ package parquetfile
 import (
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -13,6 +15,10 @@ import (
 // and sequence. Each row group of events is followed by one of the process
 // images that are new in it, so that memory is bounded by a row group, and a
 // parent always stands before its children.
+//
+// It gives way to other goroutines after each page of a column, a millisecond's
+// work or so: on a single core what is detected meanwhile would otherwise wait
+// for the scheduler's 10 ms at each step that it takes.
 type Writer struct {
 	out     *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
@@ -23,26 +29,33 @@ type Writer struct {
 	number map[*event.Process]int32
 	next   int32
 	host   event.HostID
-	rows   int64
+	bytes  int64 // of the row group, about
 }
+
+// idle are writers whose buffers, some megabytes, can be used again.
+var idle = sync.Pool{New: func() any {
+	out := parquet.NewGenericWriter[any](io.Discard, writerOptions(layout)...)
+	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32), enc: encoder{gathered: make(map[string]any)}}
+}}
 
 // NewWriter starts a file.
 func NewWriter(w io.Writer) *Writer {
-	out := parquet.NewGenericWriter[any](w, writerOptions(layout)...)
-	return &Writer{out: out, columns: out.ColumnWriters(), number: make(map[*event.Process]int32), enc: encoder{gathered: make(map[string]any)}}
+	writer := idle.Get().(*Writer)
+	writer.out.Reset(w)
+	return writer
 }
 
 // Add writes an event, which is not changed until the file is closed.
-// Processes that are equal are the same pointer.
-func (w *Writer) Add(e *event.Event, seq int64) error {
+// Processes that are equal are the same pointer. Size is about how many bytes
+// the event takes without them.
+func (w *Writer) Add(e *event.Event, seq, size int64) error {
 	if e.Host != w.host {
 		w.Forget() // hosts share no images
 		w.host = e.Host
 	}
 	row := eventRow{Event: e, seq: seq, process: w.image(e.Process), target: w.image(e.Target)}
 	w.events = append(w.events, row)
-	w.rows++
-	if len(w.events) < groupRows && len(w.images) < groupRows {
+	if w.bytes += size; len(w.events) < groupRows && len(w.images) < groupRows && w.bytes < groupBytes {
 		return nil
 	}
 	return w.flush()
@@ -66,6 +79,7 @@ func (w *Writer) image(p *event.Process) int32 {
 	w.number[p] = n
 	row := processRow{Process: p, host: w.host, image: n, parent: parent, split: splits(p.CommandLine, p.Arguments)}
 	w.images = append(w.images, row)
+	w.bytes += Size(p)
 	return n
 }
 
@@ -79,7 +93,7 @@ func (w *Writer) flush() error {
 	}
 	clear(w.events)
 	clear(w.images)
-	w.events, w.images = w.events[:0], w.images[:0]
+	w.events, w.images, w.bytes = w.events[:0], w.images[:0], 0
 	return nil
 }
 
@@ -118,13 +132,21 @@ func writePage[T any](w *Writer, c column[T], rows []T) error {
 	if _, err := w.columns[c.index].WriteRowValues(c.put(&w.enc, rows)); err != nil {
 		return err
 	}
+	defer runtime.Gosched()
 	return w.columns[c.index].Flush()
 }
 
-// Close completes the file.
+// Close completes the file. The writer is no longer the caller's.
 func (w *Writer) Close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.out.Close()
+	if err := w.out.Close(); err != nil {
+		return err
+	}
+	w.Forget()
+	w.out.Reset(io.Discard)
+	w.next, w.host = 0, ""
+	idle.Put(w)
+	return nil
 }

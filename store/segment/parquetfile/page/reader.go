@@ -15,7 +15,7 @@ import (
 
 // Bounds of a page.
 const (
-	MaxBytes  = 128 << 20 // before and after compression
+	MaxBytes  = 384 << 20 // before and after compression
 	MaxValues = 4 << 20   // nulls included
 )
 
