@@ -45,7 +45,9 @@ export function Component() {
   const may = (role: Role) => roles.indexOf(own as Role) >= roles.indexOf(role);
   const nav = useRef<HTMLElement>(null);
   // On narrow screens the sections are one line, wider than the screen.
-  useEffect(() => nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [section]);
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [section]);
   const current = section === undefined ? sections[0] : sections.find((s) => s.path === section);
   return (
     <Page title={current ? `${current.label} · Settings` : 'Settings'} heading={<h1 className={css.title}>Settings</h1>} fill>
