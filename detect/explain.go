@@ -192,7 +192,7 @@ func (d *Document) explainItem(item *sigma.Item) Explanation {
 	if name == "" {
 		name = "the event"
 	}
-	e := Explanation{Text: name + " " + wording.Item(item, nil), Holds: ok, Field: item.Field, Line: item.Line}
+	e := Explanation{Text: name + " " + d.words(item), Holds: ok, Field: item.Field, Line: item.Line}
 	if by == "" {
 		var present bool
 		if by, present = d.field(d.fieldOf(item)); !present {

@@ -46,7 +46,7 @@ func TestExplainSaysWhyNot(t *testing.T) {
 		}},
 		{Text: "not", Parts: []detect.Explanation{
 			{Text: "selection b", Holds: true, Line: 5, Parts: []detect.Explanation{
-				{Text: `User is "root" or is absent`, Holds: true, Field: "User", Value: &root, Line: 5},
+				{Text: `User is "root"`, Holds: true, Field: "User", Value: &root, Line: 5},
 			}},
 		}},
 	}}

@@ -15,6 +15,7 @@ import (
 type Detector struct {
 	rules   *detect.Ruleset
 	mapper  *fields.Mapper
+	again   *fields.Mapper // of earlier events, while mapper is at work
 	matcher *detect.Matcher
 	raiser  *Raiser
 	report  func(a finding.Alert, repeat bool)
@@ -35,8 +36,13 @@ type Stats struct {
 // goroutine of [Detector.Handle] for each new alert and each repeat of one, see
 // [Raiser.Raise]. Now stamps alerts; nil means [time.Now].
 func NewDetector(rules *detect.Ruleset, limits detect.Limits, now func() time.Time, report func(a finding.Alert, repeat bool)) *Detector {
-	d := &Detector{rules: rules, mapper: fields.NewMapper(rules), matcher: rules.NewMatcher(limits), raiser: NewRaiser(now), report: report}
+	d := &Detector{rules: rules, mapper: fields.NewMapper(rules), again: fields.NewMapper(rules), matcher: rules.NewMatcher(limits), raiser: NewRaiser(now), report: report}
 	d.raise = d.raiseMatch
+	d.matcher.RecallWith(func(ref any, each func(*detect.Document)) {
+		if ev, ok := ref.(*event.Event); ok {
+			d.again.Each(ev, each)
+		}
+	})
 	d.match = func(doc *detect.Document) { d.matcher.Match(doc, d.raise) }
 	return d
 }
@@ -65,7 +71,10 @@ func (d *Detector) Use(m *Memory) {
 
 // UseIndicators makes lists the source of what is known to be malicious, see
 // [fields.Mapper.UseIndicators].
-func (d *Detector) UseIndicators(lists *indicator.Live) { d.mapper.UseIndicators(lists) }
+func (d *Detector) UseIndicators(lists *indicator.Live) {
+	d.mapper.UseIndicators(lists)
+	d.again.UseIndicators(lists)
+}
 
 // NeedsRecords reports whether a rule looks at raw audit records, so that
 // sensors and readers should attach them to events.

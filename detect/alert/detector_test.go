@@ -211,3 +211,41 @@ func TestMemoriesKeepHostsApart(t *testing.T) {
 		t.Errorf("three failures on one host raised %d alerts", len(*got))
 	}
 }
+
+// TestLastStepFirst raises an alert about the last step of a sequence, also
+// where it arrived before the first.
+func TestLastStepFirst(t *testing.T) {
+	const text = `title: Get
+name: get
+logsource: {product: linux, category: process_creation}
+detection: {s: {Image|endswith: /get}, condition: s}
+---
+title: Run
+name: run
+logsource: {product: linux, category: process_creation}
+detection: {s: {Image|startswith: /tmp/}, condition: s}
+---
+title: Got and run
+correlation: {type: temporal_ordered, rules: [get, run], group-by: [User], timespan: 1m}
+level: high
+holdfast: {alert_type: VM_GotAndRun, story: "{User} ran {Image}"}
+`
+	rules, err := sigma.Parse("test.yml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, _ := detect.Compile(rules)
+	get, run := launch(0, "/bin/get"), launch(40*time.Millisecond, "/tmp/x")
+	for _, order := range [][]*event.Event{{get, run}, {run, get}} {
+		var got []finding.Alert
+		d := alert.NewDetector(set, detect.Limits{}, nil, func(a finding.Alert, _ bool) { got = append(got, a) })
+		d.Handle(order)
+		if len(got) != 1 {
+			t.Fatalf("%d alerts, want 1", len(got))
+		}
+		a := got[0]
+		if a.Story != "eve ran /tmp/x" || !a.Time.Equal(run.Time) || len(a.Evidence) != 2 || len(a.Matches) != 2 || a.Matches[1].Value != "/tmp/x" {
+			t.Errorf("alert is %+v", a)
+		}
+	}
+}
