@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/holdfast-security/holdfast/agent/bundle"
@@ -31,9 +29,7 @@ func (o *output) useRules(files map[string][]byte) error {
 			return err
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		set.AddFile(bundlePrefix+path, files[path])
-	}
+	set.AddFiles(bundlePrefix, files)
 	rules := set.Compile()
 	if err := o.sayRefused(set.Refused); err != nil {
 		return err

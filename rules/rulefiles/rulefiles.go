@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 	"github.com/holdfast-security/holdfast/rules"
 )
 
@@ -45,6 +47,8 @@ type Set struct {
 	// Keep, where it is not nil, is given each file that [Set.Add] reads, as it
 	// is used: for who hands the rules on.
 	Keep func(path string, data []byte)
+
+	pipelines map[string][]*pipeline.Pipeline // by directory
 }
 
 // Embedded returns Holdfast's own rules.
@@ -57,7 +61,10 @@ func Embedded() *Set {
 }
 
 // Add reads the rules in path: a file, or all files ending in .yml or .yaml
-// below a directory. Files that cannot be read or parsed are refused, and the
+// below a directory. A file pipeline.yml, or one that ends in .pipeline.yml,
+// holds no rule but a pipeline, through which the rules in its directory and
+// below it are read. Hidden folders and those named regression_data, where
+// SigmaHQ keeps samples, are passed over. Files that cannot be read or parsed are refused, and the
 // others go on. The error is for a path that is not there at all.
 func (s *Set) Add(path string) error {
 	info, err := os.Stat(path)
@@ -69,6 +76,7 @@ func (s *Set) Add(path string) error {
 		return nil
 	}
 	found := s.Files
+	var names []string
 	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -76,19 +84,52 @@ func (s *Set) Add(path string) error {
 			if entry != nil && entry.IsDir() {
 				return fs.SkipDir
 			}
+		case entry.IsDir() && name != path && holdsNoRules(entry.Name()):
+			return fs.SkipDir
 		case !entry.IsDir() && isRuleFile(name):
-			s.addFile(name)
+			names = append(names, name)
 		}
 		return nil
 	})
+	for _, name := range pipelinesFirst(names) {
+		s.addFile(name)
+	}
 	if err == nil && s.Files == found {
 		return fmt.Errorf("read rules: no file below %s ends in .yml or .yaml", path)
 	}
 	return err
 }
 
+// holdsNoRules tells the folders beside rules whose files are none: hidden ones,
+// and that of the samples of SigmaHQ's rules.
+func holdsNoRules(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "regression_data"
+}
+
 func isRuleFile(name string) bool {
 	return slices.Contains([]string{".yml", ".yaml"}, strings.ToLower(filepath.Ext(name)))
+}
+
+// isPipeline tells files of pipelines from those of rules.
+func isPipeline(name string) bool {
+	base := strings.ToLower(filepath.Base(name))
+	base = strings.TrimSuffix(base, filepath.Ext(base))
+	return base == "pipeline" || strings.HasSuffix(base, ".pipeline")
+}
+
+// pipelinesFirst returns the names in the order in which they are to be read.
+func pipelinesFirst(names []string) []string {
+	ordered := slices.Clone(names)
+	slices.SortStableFunc(ordered, func(a, b string) int {
+		switch {
+		case isPipeline(a) == isPipeline(b):
+			return 0
+		case isPipeline(a):
+			return -1
+		}
+		return 1
+	})
+	return ordered
 }
 
 func (s *Set) addFile(path string) {
@@ -111,15 +152,45 @@ func (s *Set) addFile(path string) {
 	s.parse(path, data)
 }
 
-// AddFile adds the rules in a file that was read already; path is what rules
-// and refusals say where they are from.
-func (s *Set) AddFile(path string, data []byte) { s.parse(path, data) }
+// AddFiles adds the rules in files that were read already, by their paths;
+// prefix stands before the paths in what rules and refusals say.
+func (s *Set) AddFiles(prefix string, files map[string][]byte) {
+	for _, path := range pipelinesFirst(slices.Sorted(maps.Keys(files))) {
+		s.parse(prefix+path, files[path])
+	}
+}
 
 func (s *Set) parse(path string, data []byte) {
 	s.Files++
-	parsed, err := sigma.Parse(path, data)
+	dir := filepath.Dir(path)
+	if isPipeline(path) {
+		p, err := pipeline.Parse(path, data)
+		if err != nil {
+			s.refuse(path, err)
+			return
+		}
+		if s.pipelines == nil {
+			s.pipelines = make(map[string][]*pipeline.Pipeline)
+		}
+		s.pipelines[dir] = append(s.pipelines[dir], p)
+		return
+	}
+	parsed, err := sigma.Parse(path, data, s.through(dir)...)
 	s.Rules = append(s.Rules, parsed...)
 	s.refuse(path, err)
+}
+
+// through returns the pipelines for the rules in a directory: its own after
+// those of the directories above it.
+func (s *Set) through(dir string) []*pipeline.Pipeline {
+	if len(s.pipelines) == 0 {
+		return nil
+	}
+	own := s.pipelines[dir]
+	if up := filepath.Dir(dir); up != dir {
+		return slices.Concat(s.through(up), own)
+	}
+	return own
 }
 
 // Compile indexes the rules; those that cannot be evaluated join the refused.

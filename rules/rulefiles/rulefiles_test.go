@@ -1,6 +1,7 @@
 package rulefiles_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +113,70 @@ func TestEmbeddedRulesCompile(t *testing.T) {
 	}
 	if len(set.Rules()) == 0 {
 		t.Error("there are no rules")
+	}
+}
+
+const expanding = `title: Logons of %s
+logsource: {product: linux, category: authentication}
+detection:
+  selection: {User|expand: '%%admins%%'}
+  condition: selection
+`
+
+func TestPipelinesAreForTheirDirectoryAndBelow(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a/x.yml", fmt.Sprintf(expanding, "a"))
+	write(t, dir, "a/pipeline.yml", "vars: {admins: [eve, bob]}")
+	write(t, dir, "a/b/y.yml", fmt.Sprintf(expanding, "b"))
+	write(t, dir, "a/b/more.pipeline.yaml", "vars: {admins: [zoe]}")
+	other := write(t, dir, "c/z.yml", fmt.Sprintf(expanding, "c"))
+	write(t, dir, "a/.git/w.yml", "on: push")
+	write(t, dir, "a/regression_data/r/info.yml", "id: x")
+	var s rulefiles.Set
+	if err := s.Add(dir); err != nil {
+		t.Fatal(err)
+	}
+	checkExpanded(t, &s)
+	if len(s.Refused) != 1 || s.Refused[0].Path != other || !strings.Contains(s.Refused[0].Reason, "%admins% has no values") {
+		t.Errorf("refused %+v, want %s", s.Refused, other)
+	}
+}
+
+// checkExpanded holds that the rules see the values of their pipelines.
+func checkExpanded(t *testing.T, s *rulefiles.Set) {
+	t.Helper()
+	values := make(map[string]string)
+	for _, r := range s.Rules {
+		for _, v := range r.Detection.Selections[0].Groups[0][0].Values {
+			values[r.Title] += v.Text + " "
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"Logons of a": "eve bob ", "Logons of b": "zoe "}, values); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+func TestPipelinesComeFirstAmongFilesToo(t *testing.T) {
+	var s rulefiles.Set
+	s.AddFiles("bundle:", map[string][]byte{
+		"a/x.yml": []byte(fmt.Sprintf(expanding, "a")), "a/pipeline.yml": []byte("vars: {admins: [eve, bob]}"),
+		"a/b/y.yml": []byte(fmt.Sprintf(expanding, "b")), "a/b/z.pipeline.yml": []byte("vars: {admins: [zoe]}"),
+	})
+	checkExpanded(t, &s)
+	if len(s.Refused) != 0 || s.Files != 4 {
+		t.Errorf("refused %+v of %d files", s.Refused, s.Files)
+	}
+}
+
+func TestBrokenPipelinesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	broken := write(t, dir, "pipeline.yml", "vars: {admins: eve}\ntransformations: [{type: magic}]")
+	write(t, dir, "x.yml", good)
+	var s rulefiles.Set
+	if err := s.Add(dir); err != nil || len(s.Rules) != 1 {
+		t.Fatalf("%d rules, %v", len(s.Rules), err)
+	}
+	if len(s.Refused) != 1 || s.Refused[0].Path != broken || s.Refused[0].Line != 2 {
+		t.Errorf("refused %+v", s.Refused)
 	}
 }
