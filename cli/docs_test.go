@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/cli/ruletest"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
@@ -86,6 +87,13 @@ func examples() map[string]any {
 		"check": checkJSON{
 			Files: 2, Rules: 2, Compiled: 1,
 			Refused: []rulefiles.Refusal{{Path: "mine/x.yml", Line: 8, Reason: `modifier "endwith" is not known; did you mean endswith?`}},
+		},
+		"test": testJSON{
+			Rules: 1, Samples: 2, Failed: 1, Refused: []rulefiles.Refusal{},
+			Results: []ruletest.Result{
+				{Rule: "mine/x.yml", Sample: "mine/x.txtar:match-shell.log", Want: true, Events: 3, Hits: 1, Passed: true},
+				{Rule: "mine/x.yml", Sample: "mine/x.txtar:nomatch-backup.log", Events: 1, Hits: 1, Reason: "a rule of the file matches"},
+			},
 		},
 		"explain": []explanationJSON{{
 			ruleJSON: rule, Description: alert.Meaning, FalsePositives: []string{}, Fields: []string{"Image", "StandardInput"},
@@ -165,7 +173,7 @@ func indented(t *testing.T, v any) string {
 func TestEveryListIsAnArray(t *testing.T) {
 	for name, v := range map[string]any{
 		"rule":    describeRule(&sigma.Rule{}),
-		"explain": (&app{}).explainRule(compileNothing(t), &sigma.Rule{Detection: &sigma.Detection{}}, nil),
+		"explain": (&app{}).explainRule(compileNothing(t), &sigma.Rule{Detection: &sigma.Detection{}}, recorded{}),
 	} {
 		data, err := json.Marshal(v)
 		if err != nil {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,14 +20,19 @@ import (
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/spelling"
+	"github.com/holdfast-security/holdfast/internal/termtext"
 	"github.com/holdfast-security/holdfast/rules/rulefiles"
 )
 
 const explainHelp = `Say what a rule detects, which fields it looks at and what to do about its
 alert. RULE is an id, the beginning of one, an alert type, a title, or a file.
 
-With --event FILE (any log that holdfast replay reads) it also says why the
-events in it do or do not match: every test of the rule with the value found.`
+With --event FILE (any log that holdfast replay reads, or JSON objects) it also
+says why the events in it do or do not match: every test of the rule with the
+value found.`
+
+// maxObject bounds how many columns of an object of another product are shown.
+const maxObject = 240
 
 // maxExplained bounds how many events of a file are explained.
 const maxExplained = 10
@@ -64,7 +71,7 @@ type explanationJSON struct {
 
 // explainedEvent is why one event does or does not match.
 type explainedEvent struct {
-	Event       string             `json:"event"` // class/activity
+	Event       string             `json:"event"` // class/activity, or product/category/service of another product
 	Time        time.Time          `json:"time"`
 	Matches     bool               `json:"matches"`
 	Explanation detect.Explanation `json:"explanation"`
@@ -80,7 +87,7 @@ func (a *app) explain(ctx context.Context, name string, dirs []string, eventFile
 	if err != nil {
 		return err
 	}
-	var events []*event.Event
+	var events recorded
 	if eventFile != "" {
 		if events, err = a.readEvents(ctx, eventFile); err != nil {
 			return err
@@ -89,10 +96,11 @@ func (a *app) explain(ctx context.Context, name string, dirs []string, eventFile
 	list := make([]explanationJSON, 0, len(found))
 	compiled, errs := detect.Compile(set.Rules)
 	for _, r := range found {
-		if !slices.Contains(compiled.Rules(), r) {
-			return fmt.Errorf("rule %s:%d cannot be used: %w", r.Path, r.Line, refusalOf(r, errs))
+		used, err := usedRule(compiled, r, errs)
+		if err != nil {
+			return err
 		}
-		list = append(list, a.explainRule(compiled, r, events))
+		list = append(list, a.explainRule(compiled, used, events))
 	}
 	if a.structured() {
 		return a.printDocument(list)
@@ -121,36 +129,88 @@ func findRules(set *rulefiles.Set, name string) ([]*sigma.Rule, error) {
 	return nil, usage.Errorf("there is no rule %q; holdfast rules list names them", name)
 }
 
-func refusalOf(r *sigma.Rule, errs []error) error {
-	for _, err := range errs {
-		if strings.HasPrefix(err.Error(), r.Path+":") {
-			return err
+// usedRule returns a rule as the set has it, with its filters.
+func usedRule(set *detect.Ruleset, r *sigma.Rule, errs []error) (*sigma.Rule, error) {
+	if r.Filter != nil {
+		return nil, usage.Errorf("%s:%d is a filter: explain one of the rules that it narrows", r.Path, r.Line)
+	}
+	for _, used := range set.Rules() {
+		if used.Path == r.Path && used.Line == r.Line {
+			return used, nil
 		}
 	}
-	return fmt.Errorf("the engine refused it")
+	for _, err := range errs {
+		if strings.HasPrefix(err.Error(), r.Path+":") {
+			return nil, fmt.Errorf("rule %s:%d cannot be used: %w", r.Path, r.Line, err)
+		}
+	}
+	return nil, fmt.Errorf("rule %s:%d cannot be used", r.Path, r.Line)
 }
 
-// readEvents reads the events of a log of at most a few lines.
-func (a *app) readEvents(ctx context.Context, name string) ([]*event.Event, error) {
-	var events []*event.Event
-	reader := replay.NewReader(replay.Options{RawRecords: true, Events: func(list []*event.Event) { events = append(events, list...) }})
+// recorded is what a file with events holds: events of hosts, and objects of
+// other products.
+type recorded struct {
+	events  []*event.Event
+	objects [][]byte
+}
+
+// readEvents reads the events of a log of at most a few lines, or of a file of
+// JSON objects.
+func (a *app) readEvents(ctx context.Context, name string) (recorded, error) {
+	var found recorded
+	reader := replay.NewReader(replay.Options{
+		RawRecords: true,
+		Events:     func(list []*event.Event) { found.events = append(found.events, list...) },
+		Foreign: func(line []byte) error {
+			found.objects = append(found.objects, slices.Clone(line))
+			return nil
+		},
+	})
 	file, err := input.Open(name, a.In)
 	if err != nil {
-		return nil, fmt.Errorf("read the event: %w", err)
+		return found, fmt.Errorf("read the event: %w", err)
 	}
 	defer file.Close()
 	reader.Open(file.Name, file.Modified)
-	if err := file.Lines(func(l input.Line) error { reader.Line(l); return ctx.Err() }); err != nil {
-		return nil, err
+	var text []byte
+	err = file.Lines(func(l input.Line) error {
+		reader.Line(l)
+		if len(text) < maxEventText {
+			text = append(append(text, l.Text...), '\n')
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return found, err
 	}
 	reader.Flush()
-	if len(events) == 0 {
-		return nil, fmt.Errorf("no line of %s tells of an event", file.Name)
+	if len(found.events)+len(found.objects) == 0 {
+		found.objects = objectsIn(text)
 	}
-	return events, nil
+	if len(found.events)+len(found.objects) == 0 {
+		return found, fmt.Errorf("no line of %s tells of an event", file.Name)
+	}
+	return found, nil
 }
 
-func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events []*event.Event) explanationJSON {
+// maxEventText bounds what is read of a file of JSON objects that take several
+// lines each.
+const maxEventText = 16 << 20
+
+// objectsIn returns the JSON objects that a text begins with.
+func objectsIn(text []byte) [][]byte {
+	var objects [][]byte
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var object json.RawMessage
+		if decoder.Decode(&object) != nil || len(object) == 0 || object[0] != '{' {
+			return objects
+		}
+		objects = append(objects, object)
+	}
+}
+
+func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events recorded) explanationJSON {
 	e := explanationJSON{
 		ruleJSON: describeRule(r), Description: r.Description, Fields: ruleFields(r), Events: []explainedEvent{},
 		FalsePositives: append([]string{}, r.FalsePositives...), Remediation: append([]string{}, r.Holdfast.Remediation...),
@@ -163,18 +223,33 @@ func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events []*event.Ev
 	}
 	mapper := fields.NewMapper(set)
 	style := a.style(a.Out)
-	for _, ev := range events {
+	for _, ev := range events.events {
 		mapper.Each(ev, func(d *detect.Document) {
-			x := explainedEvent{Event: ev.Name(), Time: ev.Time, Explanation: d.Explain(r), line: render.EventLine(ev, style)}
-			x.Matches = x.Explanation.Holds
-			e.Events = append(e.Events, x)
+			e.add(d.Explain(r), ev.Name(), ev.Time, render.EventLine(ev, style))
 		})
+	}
+	foreign := fields.NewJSONMapper(set, r.LogSource)
+	for _, object := range events.objects {
+		d, err := foreign.Map(object, nil)
+		if err != nil {
+			continue // not one that rules could see
+		}
+		name := d.Source().Log().String()
+		var short bytes.Buffer
+		if json.Compact(&short, object) != nil {
+			continue
+		}
+		e.add(d.Explain(r), name, d.Time(), termtext.Bound(name+" "+short.String(), maxObject)+"\n")
 	}
 	// Matches first; of the rest those that the rule looks at, whose
 	// explanation has parts.
 	slices.SortStableFunc(e.Events, func(a, b explainedEvent) int { return rank(b) - rank(a) })
 	e.Events = e.Events[:min(len(e.Events), maxExplained)]
 	return e
+}
+
+func (e *explanationJSON) add(x detect.Explanation, name string, at time.Time, line string) {
+	e.Events = append(e.Events, explainedEvent{Event: name, Time: at, Matches: x.Holds, Explanation: x, line: line})
 }
 
 func rank(e explainedEvent) int {

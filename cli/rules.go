@@ -17,8 +17,8 @@ import (
 )
 
 func (a *app) rulesCommand() *cobra.Command {
-	return usage.Group("rules", "List, check and explain detection rules",
-		a.rulesListCommand(), a.rulesCheckCommand(), a.rulesExplainCommand(), a.rulesFieldsCommand())
+	return usage.Group("rules", "List, check, test and explain detection rules",
+		a.rulesListCommand(), a.rulesCheckCommand(), a.rulesExplainCommand(), a.rulesTestCommand(), a.rulesFieldsCommand())
 }
 
 // addRulesFlag adds the flag for rules beside the embedded ones.
@@ -127,7 +127,7 @@ func (a *app) warnRefused(set *rulefiles.Set) {
 type checkJSON struct {
 	Files    int                 `json:"files"`
 	Rules    int                 `json:"rules"`    // read, the refused included
-	Compiled int                 `json:"compiled"` // usable
+	Compiled int                 `json:"compiled"` // usable, filters included
 	Refused  []rulefiles.Refusal `json:"refused"`
 }
 
@@ -154,9 +154,9 @@ rule is refused.`,
 
 func (a *app) reportCheck(set *rulefiles.Set) error {
 	unparsed := len(set.Refused)
-	compiled := len(set.Compile().Rules())
+	compiled := set.Compile().Stats()
 	result := checkJSON{
-		Files: set.Files, Rules: len(set.Rules) + unparsed, Compiled: compiled,
+		Files: set.Files, Rules: len(set.Rules) + unparsed, Compiled: compiled.Rules + compiled.Filters,
 		Refused: append([]rulefiles.Refusal{}, set.Refused...),
 	}
 	if err := a.printCheck(result); err != nil {
