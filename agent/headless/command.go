@@ -77,12 +77,7 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		fmt.Fprintf(stderr, "holdfast-agent: %v\n", err)
 		return exitUsage
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	if err := Run(ctx, cfg, stdout, log); err != nil {
-		log.Error("the agent failed", "error", err)
-		return exitFailed
-	}
-	return exitDone
+	return exit(Run(ctx, cfg, stdout, slog.New(slog.NewTextHandler(stderr, nil))), stderr)
 }
 
 // configure joins the configuration file and the flags, which win.

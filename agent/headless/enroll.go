@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ import (
 var errUsage = errors.New("see `holdfast-agent help`")
 
 // parse reads flags that may stand before and after the arguments, of which
-// there must be the given number.
+// there must be the given number, none or one.
 func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
 	flags.SetOutput(io.Discard)
 	var positional []string
@@ -42,7 +43,10 @@ func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
 		args = flags.Args()[1:]
 	}
 	if len(positional) != want {
-		return nil, fmt.Errorf("%s takes %d arguments, not %d; %w", flags.Name(), want, len(positional), errUsage)
+		if want == 1 {
+			return nil, fmt.Errorf("%s takes one argument, not %d; %w", flags.Name(), len(positional), errUsage)
+		}
+		return nil, fmt.Errorf("%s takes no argument %q; %w", flags.Name(), positional[0], errUsage)
 	}
 	return positional, nil
 }
@@ -56,11 +60,22 @@ func exit(err error, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return exitDone
 	}
-	fmt.Fprintf(stderr, "holdfast-agent: %v\n", err)
+	fmt.Fprintf(stderr, "holdfast-agent: %v\n", withRemedy(err, os.Geteuid()))
 	if errors.Is(err, errUsage) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// asRoot is what to do where the user that runs this may not.
+const asRoot = "run this as root"
+
+// withRemedy adds what to do to an error that lacks it.
+func withRemedy(err error, user int) error {
+	if errors.Is(err, fs.ErrPermission) && user != 0 && !strings.Contains(err.Error(), asRoot) {
+		return fmt.Errorf("%w; %s", err, asRoot)
+	}
+	return err
 }
 
 func enrollCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -133,11 +148,11 @@ func enroll(ctx context.Context, token wire.Token, server, stateDir string, log 
 // readyToEnroll reports what would be in the way of a new identity.
 func readyToEnroll(stateDir string) error {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return fmt.Errorf("make the state directory: %w; run this as root, or choose another with --state-dir", err)
+		return fmt.Errorf("make the state directory: %w; "+asRoot+", or choose another with --state-dir", err)
 	}
 	probe, err := os.CreateTemp(stateDir, ".probe-")
 	if err != nil {
-		return fmt.Errorf("write to the state directory: %w; run this as root, or choose another with --state-dir", err)
+		return fmt.Errorf("write to the state directory: %w; "+asRoot+", or choose another with --state-dir", err)
 	}
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return fmt.Errorf("write to the state directory: %w", err)
@@ -201,6 +216,8 @@ func unenroll(ctx context.Context, stateDir, runDir string, force bool, stdout i
 	}
 	left, err := inSpool(stateDir)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return err
 	case err != nil && !force:
 		return fmt.Errorf("%w; --force discards the spool unread", err)
 	case left > 0 && !force:

@@ -14,7 +14,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -381,14 +383,32 @@ func work(t *testing.T) {
 	}
 }
 
+func TestRightsThatAreMissingAreNamed(t *testing.T) {
+	denied := fmt.Errorf("open a file: %w", fs.ErrPermission)
+	for _, c := range []struct {
+		err  error
+		user int
+		want string
+	}{
+		{denied, 1000, denied.Error() + "; run this as root"},
+		{denied, 0, denied.Error()},
+		{fmt.Errorf("%w; run this as root, or else", denied), 1000, denied.Error() + "; run this as root, or else"},
+		{errors.New("other"), 1000, "other"},
+	} {
+		if got := withRemedy(c.err, c.user).Error(); got != c.want {
+			t.Errorf("%v of user %d: %q, want %q", c.err, c.user, got, c.want)
+		}
+	}
+}
+
 func TestCommandLines(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"no token":        {[]string{"enroll"}, exitUsage, "takes 1 arguments"},
-		"two tokens":      {[]string{"enroll", "a", "b"}, exitUsage, "takes 1 arguments"},
+		"no token":        {[]string{"enroll"}, exitUsage, "takes one argument"},
+		"two tokens":      {[]string{"enroll", "a", "b"}, exitUsage, "takes one argument"},
 		"a bad token":     {[]string{"enroll", "nonsense"}, exitFailed, "begins with"},
 		"a bad server":    {[]string{"enroll", "--server", "http://x", "hfe1.e30"}, exitFailed, "token"},
 		"unknown flag":    {[]string{"status", "--speed"}, exitUsage, "speed"},

@@ -285,3 +285,26 @@ func TestEnrollEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestEnrollAtAnotherPort asks one that speaks first, as the stream does.
+func TestEnrollAtAnotherPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			_, _ = io.WriteString(conn, "INFO {}\r\n")
+			_, _ = io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}()
+	server := "https://" + listener.Addr().String()
+	_, err = transport.Enroll(t.Context(), transport.Enrollment{
+		Token: wire.Token{Servers: []string{server}, Pin: strings.Repeat("ab", 32), Secret: secret}, Hostname: "web-1",
+	})
+	if err == nil || !strings.Contains(err.Error(), server+" does not speak TLS") || strings.Contains(err.Error(), "Post ") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"syscall"
 
@@ -62,8 +63,13 @@ func explain(server string, err error) error {
 		invalid   x509.CertificateInvalidError
 		hostname  x509.HostnameError
 		authority x509.UnknownAuthorityError
+		record    tls.RecordHeaderError
 		dns       *net.DNSError
+		request   *url.Error
 	)
+	if errors.As(err, &request) {
+		err = request.Err // the address is told here
+	}
 	switch {
 	case errors.Is(err, errPin):
 		return fmt.Errorf("%w: %s shows a certificate of another CA; check the address, or ask for a new token", errPin, server)
@@ -73,6 +79,8 @@ func explain(server string, err error) error {
 		return fmt.Errorf("the certificate of %s is for another name; use the name that stands in it, or give the server a certificate with this one: %w", server, err)
 	case errors.As(err, &authority):
 		return fmt.Errorf("the certificate of %s is not signed by the CA that this host was enrolled with; if the server was made anew, enrol again: %w", server, err)
+	case errors.As(err, &record):
+		return fmt.Errorf("%s does not speak TLS; check the address, whose port is 8443 for a server and 4222 for its stream unless set otherwise: %w", server, err)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the name of %s cannot be resolved: %w", server, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
