@@ -68,7 +68,7 @@ func removeStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()
-		return fmt.Errorf("another agent answers on %s", path)
+		return fmt.Errorf("another agent answers on %s: stop it first, or give this one a directory of its own", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove stale control socket: %w", err)
