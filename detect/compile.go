@@ -100,6 +100,8 @@ type predicate struct {
 	item     *sigma.Item
 	value    *sigma.Value
 	tokens   []sigma.Token         // folded unless the pattern is cased
+	pieces   [][]byte              // what stands between the wildcards, where these are all *
+	other    FieldID               // that this one is compared with
 	needs    *literals.Requirement // of a regular expression
 	wanted   []int32               // while compiling: the literals
 	weight   float64               // likewise: of all of them
@@ -379,7 +381,7 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 		return c.regexpNode(item, v, p)
 	case sigma.OpFieldRef:
 		if key += fmt.Sprint(v.Pattern.Cased); v.Where == sigma.PlaceWhole && !v.Pattern.Cased {
-			p.kind = equalsField
+			p.kind, p.other = equalsField, c.set.Field(v.Text)
 		}
 	}
 	n := c.leaf(key, p)
@@ -422,6 +424,7 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 	p.tokens = v.Pattern.Tokens
 	if !v.Pattern.Cased {
 		p.tokens = foldTokens(p.tokens)
+		p.pieces = pieces(p.tokens)
 	}
 	best, found := int32(0), false
 	for i, t := range v.Pattern.Tokens {
@@ -437,6 +440,27 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 		return nil
 	}
 	return []int32{best}
+}
+
+// pieces returns what stands before, between and after the wildcards of a
+// pattern, or nil where it has none or one that stands for a single character.
+func pieces(tokens []sigma.Token) [][]byte {
+	all := [][]byte{nil}
+	for _, t := range tokens {
+		switch t.Wild {
+		case sigma.AnyOne:
+			return nil
+		case sigma.AnyText:
+			all = append(all, nil)
+		default:
+			last := &all[len(all)-1]
+			*last = append(*last, t.Text...)
+		}
+	}
+	if len(all) == 1 {
+		return nil
+	}
+	return all
 }
 
 // tokenPlace returns where the i-th of n tokens stands when it is a literal.

@@ -338,27 +338,53 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 	case matchesRegexp:
 		return p.needs.Possible(text) && p.value.Regexp.MatchString(text)
 	case equalsField:
-		return m.equalsField(text, d, p.value.Text)
+		return m.equalsField(p, d, v, text)
 	case matchesGlob:
 		if p.value.Pattern.Cased {
 			return matchTokens(p.tokens, text)
+		}
+		if p.pieces != nil {
+			return matchPieces(p.pieces, m.foldedOf(p.field, v, text))
 		}
 		return matchTokens(p.tokens, m.foldedOf(p.field, v, text))
 	}
 	return d.test(p.item.Op, v, text, p.value)
 }
 
-// equalsField compares a text with the values of a field.
-func (m *Matcher) equalsField(text string, d *Document, name string) bool {
-	m.folded = literals.AppendFold(m.folded[:0], text)
+// equalsField compares a text of a field with the values of another.
+func (m *Matcher) equalsField(p *predicate, d *Document, v *value, text string) bool {
+	o := d.get(p.other)
 	var buffer [1]string
-	for _, other := range d.texts(d.get(d.rules.Field(name)), &buffer) {
+	for _, other := range d.texts(o, &buffer) {
+		if v.kind != listKind && o.kind != listKind {
+			return bytes.Equal(m.foldedText(p.field, text), m.foldedText(p.other, other))
+		}
+		m.folded = literals.AppendFold(m.folded[:0], text)
 		m.other = literals.AppendFold(m.other[:0], other)
 		if bytes.Equal(m.folded, m.other) {
 			return true
 		}
 	}
 	return false
+}
+
+// matchPieces reports whether a text is made of the pieces, in order, with any
+// text between two of them. The first and the last may be empty.
+func matchPieces(pieces [][]byte, text []byte) bool {
+	text, ok := bytes.CutPrefix(text, pieces[0])
+	if !ok {
+		return false
+	}
+	last := pieces[len(pieces)-1]
+	if text, ok = bytes.CutSuffix(text, last); !ok {
+		return false
+	}
+	for _, piece := range pieces[1 : len(pieces)-1] {
+		if _, text, ok = bytes.Cut(text, piece); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // pass marks every literal of a scanner that the document holds, once.

@@ -26,7 +26,12 @@ func Weight(place sigma.Place, text string) float64 {
 			return 0.3 // one of few possible values, as a rule
 		}
 		return w / 10
-	case sigma.PlaceStart, sigma.PlaceEnd:
+	case sigma.PlaceEnd:
+		if text == ".exe" || text == ".dll" {
+			return 0.8 // of most programs and libraries
+		}
+		return w / 3
+	case sigma.PlaceStart:
 		return w / 3
 	}
 	return w

@@ -41,21 +41,20 @@ type choice struct{ id, offset int32 }
 const (
 	chosenGram = 3  // bytes
 	maxShare   = 24 // patterns that choose the same gram
-	minGrams   = 8  // patterns of a set that is searched so
 	filterBits = 24 // for each pattern, so that few other grams have a bit set
 	maxFilter  = 17 // bits of a hash: 16 KiB, half of what a processor keeps closest
 	maxApart   = 64 // patterns that chose nothing and need no automaton
 )
 
-// grammable reports whether enough patterns are long enough.
+// grammable reports whether nearly all patterns are long enough.
 func grammable(patterns []string) bool {
-	n := 0
+	long := 0
 	for _, p := range patterns {
 		if len(p) >= chosenGram {
-			n++
+			long++
 		}
 	}
-	return n >= minGrams
+	return long > 0 && len(patterns)-long <= max(maxApart, long)
 }
 
 // newGrams indexes patterns. What everyday text holds is no pattern's choice
