@@ -72,6 +72,11 @@ type Config struct {
 	// Holdfast's own. Hosts that write alerts to an output are sent them.
 	Rules []string `yaml:"rules"`
 
+	// Indicators are files, and directories with files, that list malicious
+	// addresses, networks and domain names, one a line. They are read again
+	// when they change.
+	Indicators []string `yaml:"indicators"`
+
 	// DownloadDir is the directory whose agent binaries the server offers at
 	// /download; "" means the one that its own program lies in.
 	DownloadDir string `yaml:"download_dir"`

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/internal/cleanup"
+	"github.com/holdfast-security/holdfast/rules/listfiles"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/server/backup"
@@ -265,11 +266,16 @@ func (s *Server) startIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lists, err := listfiles.Open(s.cfg.Indicators, s.log)
+	if err != nil {
+		return err
+	}
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
-		Rules: s.rules.rules, Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
+		Rules: s.rules.rules, Indicators: lists.Live(), Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
 	s.rules.use = s.pipeline.SetRules
+	s.running.Background("lists of indicators", lists.Follow)
 	s.running.Background("ingestion", s.pipeline.Run)
 	return nil
 }

@@ -52,6 +52,10 @@ type Config struct {
 	// Rules are files and directories with Sigma rules to use beside
 	// Holdfast's own and, on an enrolled host with an output, the server's.
 	Rules []string `yaml:"rules"`
+	// Indicators are files, and directories with files, that list malicious
+	// addresses, networks and domain names, one a line. They are read again
+	// when they change. On an enrolled host the server has its own.
+	Indicators []string `yaml:"indicators"`
 	// Only names the features to run; without it those that are on by
 	// default run. Disable names features not to run.
 	Only    []string `yaml:"only"`

@@ -35,6 +35,7 @@ func (o *output) useRules(files map[string][]byte) error {
 		return err
 	}
 	detector := alert.NewDetector(rules, detect.Limits{}, nil, o.raise)
+	detector.UseIndicators(o.lists.Live())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.detector = detector

@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/rules/listfiles"
 )
 
 const (
@@ -58,6 +59,9 @@ func newOutput(cfg Config, stdout io.Writer, log *slog.Logger) (*output, error) 
 		return nil, fmt.Errorf("severity: %w", err)
 	}
 	out := &output{w: stdout, log: log, paths: cfg.Rules, lowest: lowest, events: cfg.Events}
+	if out.lists, err = listfiles.Open(cfg.Indicators, log); err != nil {
+		return nil, err
+	}
 	if window := cfg.window(); cfg.Events && window > 0 {
 		out.repeats = aggregate.New(aggregate.Options{Window: window})
 	}
@@ -79,6 +83,7 @@ type output struct {
 	file   *rotating // nil when w is something else
 	log    *slog.Logger
 	paths  []string // of rules to use beside Holdfast's own
+	lists  *listfiles.Lists
 	lowest finding.Severity
 	events bool // are written too
 

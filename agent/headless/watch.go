@@ -100,6 +100,7 @@ func (w *watch) attend(ctx context.Context) {
 	var tending sync.WaitGroup
 	if w.out != nil {
 		tending.Go(func() { w.out.attend(ctx) })
+		tending.Go(func() { w.out.lists.Follow(ctx) })
 	}
 	var demands <-chan demand
 	var contents <-chan bundle.Content

@@ -22,11 +22,7 @@ func listed(m *Mapper, d *detect.Document, id detect.FieldID) {
 	case m.event.Class == event.ClassNetworkActivity:
 		setListed(d, id, set, m.network().Remote.Addr())
 	default:
-		var hits []string
-		for _, arg := range m.actor().Arguments {
-			hits = set.Scan(hits, arg)
-		}
-		d.SetStrings(id, hits)
+		d.SetStrings(id, set.Scan(nil, commandLine(m.actor())))
 	}
 }
 

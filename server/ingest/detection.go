@@ -60,7 +60,9 @@ func (p *Pipeline) detect(f *frame) {
 // newDetector returns a detector for the rules that were in force when
 // detection was prepared: the memories of hosts belong to them.
 func (p *Pipeline) newDetector() *alert.Detector {
-	return alert.NewDetector(p.inForce, detect.Limits{}, nil, p.report)
+	d := alert.NewDetector(p.inForce, detect.Limits{}, nil, p.report)
+	d.UseIndicators(p.cfg.Indicators)
+	return d
 }
 
 // forget lets go of hosts that have been silent.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
+	"github.com/holdfast-security/holdfast/detect/indicator"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
@@ -63,6 +64,9 @@ type Config struct {
 	Telemetry Telemetry
 	Rules     *detect.Ruleset
 	Log       *slog.Logger // nil discards
+
+	// Indicators is where the operator's lists stand; nil means none.
+	Indicators *indicator.Live
 
 	// Saved is called after alerts were stored, with those of them that were
 	// not there before. It must not block.
