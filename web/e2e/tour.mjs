@@ -191,6 +191,76 @@ async function settings() {
   await witness.check(page, 'audit-log');
 }
 
+// A draft that the server refuses, that somebody else overtakes, and that comes into force.
+async function policies() {
+  const dialog = page.getByRole('dialog');
+  const review = () => page.getByRole('button', { name: 'Review' }).click();
+  const enforce = () => dialog.getByRole('button', { name: 'Put in force' }).click();
+  const refusedWith = (text) => dialog.getByRole('alert').filter({ hasText: text }).waitFor();
+  const cancel = async () => {
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  await page.getByRole('link', { name: 'Policies', exact: true }).click();
+  await page.getByText('Nothing is assigned').waitFor();
+  await page.getByRole('button', { name: 'Add an assignment' }).first().click();
+  await dialog.getByRole('combobox', { name: 'With all of these labels' }).fill('env=test');
+  await page.keyboard.press('Enter');
+  await dialog.getByText('Fits 1 host, and counts for all of them.').waitFor();
+  await dialog.getByRole('textbox', { name: 'Heartbeat every' }).fill('1');
+  await witness.check(page, 'policy');
+  await dialog.getByRole('button', { name: 'Add to the draft' }).click();
+  await page.getByText('1 host would get another policy.').waitFor();
+
+  await review();
+  await witness.expecting(/status of 422/, async () => {
+    await enforce();
+    await refusedWith('not between 5 and 3600');
+  });
+  await cancel();
+  await page.getByRole('button', { name: /^Actions for 1,/ }).click();
+  await page.getByRole('menuitem', { name: 'Edit…' }).click();
+  await dialog.getByText('1 is not between 5 and 3600').waitFor();
+  await dialog.getByRole('textbox', { name: 'Heartbeat every' }).fill('5');
+  await dialog.getByRole('button', { name: 'Change the draft' }).click();
+
+  await review();
+  await dialog.getByText('1 host gets another policy').waitFor();
+  const { csrf } = await (await context.request.get(`${url}/api/v1/session`)).json();
+  const theirs = await context.request.put(`${url}/api/v1/policies`, { headers: { 'X-CSRF-Token': csrf }, data: { assignments: [{ policy: { raw_records: true } }] } });
+  assert.equal(theirs.status(), 200, 'somebody else sets policies');
+  await witness.expecting(/status of 412/, async () => {
+    await enforce();
+    await refusedWith('Somebody else put other policies in force');
+  });
+  await cancel();
+  await page.getByRole('button', { name: 'Show theirs' }).click();
+  assert.match(await dialog.getByRole('textbox', { name: 'Policies as YAML' }).inputValue(), /raw_records: true/);
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await page.getByRole('button', { name: 'Build mine on version 1' }).click();
+  await review();
+  await enforce();
+  await page.getByText('Version 2 is in force.').waitFor();
+  await page.locator('summary').filter({ hasText: '1 host' }).click();
+  await page.getByRole('table', { name: 'Policies' }).getByRole('link').waitFor();
+  await witness.check(page, 'policies');
+
+  await page.getByRole('table', { name: 'Policies' }).getByRole('link').click();
+  await page.getByRole('link', { name: 'Assignment 1' }).waitFor();
+  await page.getByText(/In force on the host: serial \d/).waitFor();
+  await page.getByRole('link', { name: 'Assignment 1' }).click();
+  await page.getByRole('button', { name: 'Edit as text' }).click();
+  await dialog.getByRole('textbox', { name: 'Policies as YAML' }).fill('assignment: []');
+  await dialog.getByRole('button', { name: 'Change the draft' }).click();
+  await refusedWith('no list “assignments”');
+  await dialog.getByRole('textbox', { name: 'Policies as YAML' }).fill('assignments: []');
+  await dialog.getByRole('button', { name: 'Change the draft' }).click();
+  await review();
+  await enforce();
+  await page.getByText('Nothing is assigned').waitFor();
+  await page.getByText('Version 3 is in force.').waitFor();
+}
+
 async function dark() {
   const dark = page.getByRole('button', { name: /Colours:.*Switch to dark/ });
   await page.getByRole('button', { name: /Colours:.*Switch to light/ }).click();
@@ -232,10 +302,14 @@ async function logOff() {
   assert.equal(await enrol.getAttribute('aria-disabled'), 'true');
   await enrol.hover();
   await page.getByText(/This needs the role approver; yours is reader/).waitFor();
+  await page.goto(`${url}/settings/policies`);
+  await page.getByRole('button', { name: 'View as text' }).waitFor();
+  const add = page.getByRole('button', { name: 'Add an assignment' }).first();
+  assert.equal(await add.getAttribute('aria-disabled'), 'true');
 }
 
 let failed;
-for (const step of [logOn, changePassword, overview, simulate, alert, alerts, keyboard, host, settings, dark, unreachable, logOff]) {
+for (const step of [logOn, changePassword, overview, simulate, alert, alerts, keyboard, host, settings, policies, dark, unreachable, logOff]) {
   try {
     await step();
     tell(step.name);

@@ -26,7 +26,7 @@ export function healthOf(host: Host, now: number): HealthReport {
 
 // A warning says more than the state that a feature gives itself.
 function reason(f: Feature): string {
-  const text = f.warnings?.[0]?.text || f.detail;
+  const text = (f.warnings?.[0]?.text || f.detail)?.replace(/\.$/, '');
   return `${f.name} ${f.state}${text ? `: ${text}` : ''}`;
 }
 

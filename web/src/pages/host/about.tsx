@@ -55,7 +55,7 @@ function Refusal({ text, todo }: { text: string | undefined; todo: string }) {
   return (
     text && (
       <span className={css.refusal}>
-        <IconAlertTriangle size={14} aria-hidden /> <span><HostText text={text} foldAt={300} /> {todo}</span>
+        <IconAlertTriangle size={14} aria-hidden /> <span><HostText text={text} foldAt={300} /><b>{todo}</b></span>
       </span>
     )
   );

@@ -53,7 +53,7 @@ function HostPage({ host }: { host: Host }) {
         <div className={css.heading}>
           <h1 className={css.title}>{name}</h1>
           <HealthBadge health={health} />
-          {why && <span className={css.why}>{visible(fold(why, 200))}</span>}
+          {why && <span className={css.why}>{visible(fold(why, 200))}{why.length > 200 && '…'}</span>}
         </div>
       }
       actions={<Actions host={host} />}

@@ -37,12 +37,13 @@ const mostEffects = 8;
 /** Effects says which hosts get another policy by a change. */
 export function Effects({ before, after, hosts, partly }: { before: readonly Assignment[]; after: readonly Assignment[]; hosts: readonly Host[]; partly: boolean }) {
   const all = effects(before, after, hosts);
+  const touched = all.reduce((n, e) => n + e.hosts.length, 0);
   if (all.length === 0) return <p>{partly ? 'None of the hosts listed here gets' : 'No host that is enrolled now gets'} another policy.</p>;
   return (
     <>
       <p>
         {partly && 'At least '}
-        {plural(all.reduce((n, e) => n + e.hosts.length, 0), 'host')} get another policy:
+        {plural(touched, 'host')} {touched === 1 ? 'gets' : 'get'} another policy:
       </p>
       <ul className={css.effects}>
         {all.slice(0, mostEffects).map((e, i) => (
