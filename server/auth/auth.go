@@ -98,7 +98,8 @@ func (p *People) Identify(r *http.Request) (account.Identity, error) {
 	if !s.proves(r) {
 		return s.identity, fmt.Errorf("%w: it lacks the session's CSRF token", account.ErrCSRF)
 	}
-	return s.identity, s.touch(r.Context())
+	s.touch(r.Context(), p.Log)
+	return s.identity, nil
 }
 
 // Check is [People.Identify] without counting as a use of the session.

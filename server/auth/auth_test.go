@@ -254,6 +254,7 @@ type memory struct {
 	user     account.User
 	hash     string
 	sessions map[string]store.Session
+	full     bool // nothing can be written
 }
 
 func (m *memory) User(_ context.Context, name string) (account.User, error) {
@@ -270,6 +271,9 @@ func (m *memory) ChangeUser(_ context.Context, _ string, _ int64, change func(*a
 }
 
 func (m *memory) SaveSession(_ context.Context, s store.Session) error {
+	if m.full {
+		return store.ErrFull
+	}
 	m.sessions[s.ID] = s
 	return nil
 }
@@ -287,17 +291,37 @@ func (m *memory) Session(_ context.Context, id string, now time.Time) (store.Ses
 	return s, nil
 }
 
+// newPeopleInMemory returns people with one user, alice.
+func newPeopleInMemory(t *testing.T) (*People, *memory) {
+	t.Helper()
+	m := &memory{user: account.User{Name: "alice", Role: account.Reader}, sessions: make(map[string]store.Session)}
+	p, err := New(Config{Accounts: m, Lifetime: func() time.Duration { return 8 * time.Hour }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.hasher = newHasher(parameters{memory: 64, time: 1, threads: 1})
+	if m.hash, err = p.hasher.hash(t.Context(), password); err != nil {
+		t.Fatal(err)
+	}
+	return p, m
+}
+
+// TestSessionsAreGoodWhereNothingCanBeWritten uses a session as on a full disk.
+func TestSessionsAreGoodWhereNothingCanBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, m := newPeopleInMemory(t)
+		cookie, _ := p.logon(t, "alice", password)
+		time.Sleep(2 * touchEvery)
+		m.full = true
+		if got, err := p.Identify(with(cookie, "GET", "")); err != nil || got.User.Name != "alice" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &memory{user: account.User{Name: "alice", Role: account.Reader}, sessions: make(map[string]store.Session)}
-		p, err := New(Config{Accounts: m, Lifetime: func() time.Duration { return 8 * time.Hour }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.hasher = newHasher(parameters{memory: 64, time: 1, threads: 1})
-		if m.hash, err = p.hasher.hash(t.Context(), password); err != nil {
-			t.Fatal(err)
-		}
+		p, _ := newPeopleInMemory(t)
 		idle, _ := p.logon(t, "alice", password)
 		time.Sleep(59 * time.Minute)
 		if _, err := p.Identify(with(idle, "GET", "")); err != nil {

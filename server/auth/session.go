@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -177,19 +178,19 @@ func (s *session) proves(r *http.Request) bool {
 	return s.identity.CSRF != "" && subtle.ConstantTimeCompare([]byte(got), []byte(s.identity.CSRF)) == 1
 }
 
-// touch notes that the session is in use, which puts off its end.
-func (s *session) touch(ctx context.Context) error {
+// touch notes that the session is in use, which puts off its end. Where that
+// cannot be kept, on a full disk for one, the session is good all the same:
+// people have to see what happens just then.
+func (s *session) touch(ctx context.Context, log *slog.Logger) {
 	last, err := time.Parse(time.RFC3339, s.manager.GetString(s.ctx, keyTouched))
 	now := time.Now().UTC()
 	if err == nil && now.Sub(last) < touchEvery {
-		return nil
+		return
 	}
 	s.manager.Put(s.ctx, keyTouched, now.Format(time.RFC3339))
-	_, _, err = s.manager.Commit(s.ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil // the client left; the next request notes it
+	if _, _, err = s.manager.Commit(s.ctx); err != nil && ctx.Err() == nil {
+		log.WarnContext(ctx, "the use of a session cannot be noted", "user", s.identity.User.Name, "error", err)
 	}
-	return err
 }
 
 // Logoff ends the session of r.

@@ -105,7 +105,9 @@ func (s *Store) AddToken(ctx context.Context, t account.Token, hash []byte) erro
 }
 
 // TokenByHash implements [store.Accounts]. It writes at most once a minute for
-// a token, so that programs which poll cost a read.
+// a token, so that programs which poll cost a read. Where the use cannot be
+// noted, on a full disk for one, the token is good all the same: people have to
+// see what happens just then.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte, now time.Time) (account.Token, error) {
 	var row tokenRow
 	err := s.read.NewSelect().Model(&row).Where("hash = ?", hash).Where("expires > ?", column.Nanos(now)).Scan(ctx)
@@ -113,10 +115,14 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte, now time.Time) (ac
 		return account.Token{}, problem(err, "find an API token")
 	}
 	if minute := column.Nanos(now.UTC().Truncate(time.Minute)); minute > row.LastUsed {
+		before := row.LastUsed
 		row.LastUsed = minute
 		_, err = s.write.NewUpdate().Model(&row).Column("last_used").WherePK().Where("last_used < ?", minute).Exec(ctx)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
 			return account.Token{}, problem(err, "note the use of token %s", row.ID)
+		case err != nil:
+			row.LastUsed = before
 		}
 	}
 	return row.token()
