@@ -256,10 +256,10 @@ func testExact(t *testing.T, k *keeper) {
 }
 
 func testRandomFilters(t *testing.T, k *keeper) {
-	k.fill(28, 60)
+	k.fill(18, 60)
 	rng := rand.New(rand.NewPCG(1, 2))
 	some := func() *event.Event { return &k.all[rng.IntN(len(k.all))] }
-	for range 120 {
+	for range 70 {
 		f := store.EventFilter{Limit: 1 + rng.IntN(200), OldestFirst: rng.IntN(2) == 0}
 		if rng.IntN(3) == 0 {
 			f.Host = some().Host

@@ -29,7 +29,7 @@ func hybrid[T byte | int32](dst []T, src []byte, width int) bool {
 		}
 		run := dst[:min(count, uint64(len(dst)))]
 		if packed {
-			unpack(run, src[:size], width)
+			unpack(run, src, width)
 		} else {
 			fillRun(run, src[:size])
 		}
@@ -52,7 +52,8 @@ func fillRun[T byte | int32](dst []T, src []byte) {
 	}
 }
 
-// unpack decodes values of so many bits, at most 32, the lowest first.
+// unpack decodes values of so many bits, at most 32, the lowest first. What is
+// behind them in src is read where that is faster, and not used.
 func unpack[T byte | int32](dst []T, src []byte, width int) {
 	if width == 0 {
 		clear(dst)
@@ -61,24 +62,29 @@ func unpack[T byte | int32](dst []T, src []byte, width int) {
 	mask := uint64(1)<<width - 1
 	i, bit := 0, 0
 	if width <= 8 { // eight at once
-		for ; i+8 <= len(dst) && len(src)-bit/8 >= 8; i, bit = i+8, bit+8*width {
-			word, group := binary.LittleEndian.Uint64(src[bit/8:]), dst[i:i+8:i+8]
+		for ; i+8 <= len(dst); i, bit = i+8, bit+8*width {
+			word, group := word64(src[bit/8:]), dst[i:i+8:i+8]
 			for j := range group {
 				group[j] = T(word & mask)
 				word >>= width
 			}
 		}
 	}
-	for ; i < len(dst) && len(src)-bit/8 >= 8; i++ {
-		dst[i] = T(binary.LittleEndian.Uint64(src[bit/8:]) >> (bit % 8) & mask)
-		bit += width
-	}
 	for ; i < len(dst); i++ {
-		var last [8]byte
-		copy(last[:], src[bit/8:])
-		dst[i] = T(binary.LittleEndian.Uint64(last[:]) >> (bit % 8) & mask)
+		dst[i] = T(word64(src[bit/8:]) >> (bit % 8) & mask)
 		bit += width
 	}
+}
+
+// word64 returns the first eight bytes as a number, with zeros for what is not
+// there.
+func word64(src []byte) uint64 {
+	if len(src) >= 8 {
+		return binary.LittleEndian.Uint64(src)
+	}
+	var last [8]byte
+	copy(last[:], src)
+	return binary.LittleEndian.Uint64(last[:])
 }
 
 // levels decodes n levels, of which none is above most.

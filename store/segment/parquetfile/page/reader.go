@@ -236,10 +236,12 @@ func (r *Reader) indexed(data []byte) error {
 	if len(data) == 0 || data[0] > 32 || !hybrid(p.Keys, data[1:], int(data[0])) {
 		return fmt.Errorf("keys: %w", ErrMalformed)
 	}
+	most := uint32(0)
 	for _, k := range p.Keys {
-		if uint32(k) >= uint32(r.dict.n) {
-			return fmt.Errorf("key %d of %d: %w", k, r.dict.n, ErrMalformed)
-		}
+		most = max(most, uint32(k))
+	}
+	if most >= uint32(r.dict.n) {
+		return fmt.Errorf("key %d of %d: %w", most, r.dict.n, ErrMalformed)
 	}
 	return nil
 }
