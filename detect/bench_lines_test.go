@@ -24,7 +24,7 @@ const (
 // mixedLines makes JSON lines of the everyday program starts that the other
 // benchmarks use, of real audit and syslog lines, and of the regression events
 // of SigmaHQ.
-func mixedLines(b *testing.B) (lines [][]byte) {
+func mixedLines(b testing.TB) (lines [][]byte) {
 	windows, linux := windowsLines(b), linuxLines(b)
 	audit := auditLines(b, hosttest.Data(b, "auditd-logs", "ait-v2", "Audit_2k.log"))
 	syslog := syslogLines(b, hosttest.Data(b, "linux-syslog", "loghub", "Linux", "Linux_2k.log"))
@@ -49,7 +49,7 @@ func mixedLines(b *testing.B) (lines [][]byte) {
 }
 
 // attackLines are the regression events, each on one line.
-func attackLines(b *testing.B) (lines [][]byte) {
+func attackLines(b testing.TB) (lines [][]byte) {
 	for _, c := range regressionCases(b) {
 		var line bytes.Buffer
 		if err := json.Compact(&line, c.event); err != nil {
@@ -60,7 +60,7 @@ func attackLines(b *testing.B) (lines [][]byte) {
 	return lines
 }
 
-func jsonLine(b *testing.B, object any) []byte {
+func jsonLine(b testing.TB, object any) []byte {
 	b.Helper()
 	line, err := json.Marshal(object)
 	if err != nil {
@@ -70,7 +70,7 @@ func jsonLine(b *testing.B, object any) []byte {
 }
 
 // windowsLines are program starts in the form of the event log's exporters.
-func windowsLines(b *testing.B) (lines [][]byte) {
+func windowsLines(b testing.TB) (lines [][]byte) {
 	type object = map[string]any
 	for n := range 1024 {
 		data := starting(windowsStarts[n%len(windowsStarts)], n)
@@ -101,7 +101,7 @@ func starting(values map[string]any, n int) map[string]any {
 	return data
 }
 
-func linuxLines(b *testing.B) (lines [][]byte) {
+func linuxLines(b testing.TB) (lines [][]byte) {
 	for n := range 1024 {
 		data := starting(linuxStarts[n%len(linuxStarts)], n)
 		data["product"], data["category"] = "linux", "process_creation"
@@ -112,7 +112,7 @@ func linuxLines(b *testing.B) (lines [][]byte) {
 }
 
 // auditLines renders a log of the audit daemon: type=SYSCALL msg=…: a0=… .
-func auditLines(b *testing.B, path string) (lines [][]byte) {
+func auditLines(b testing.TB, path string) (lines [][]byte) {
 	for _, line := range textLines(b, path) {
 		object := map[string]string{"product": "linux", "service": "auditd"}
 		for _, pair := range strings.Fields(line) {
@@ -125,14 +125,14 @@ func auditLines(b *testing.B, path string) (lines [][]byte) {
 	return lines
 }
 
-func syslogLines(b *testing.B, path string) (lines [][]byte) {
+func syslogLines(b testing.TB, path string) (lines [][]byte) {
 	for _, line := range textLines(b, path) {
 		lines = append(lines, jsonLine(b, map[string]string{"product": "linux", "service": "syslog", "message": line}))
 	}
 	return lines
 }
 
-func textLines(b *testing.B, path string) []string {
+func textLines(b testing.TB, path string) []string {
 	b.Helper()
 	data, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
