@@ -127,6 +127,10 @@ title: long patterns only
 logsource: {product: linux}
 detection: {s: {c|contains: [0123456789abcdefghij, "IMPHASH=00112233445566778899"]}, condition: s}
 ---
+title: times and places
+logsource: {product: linux}
+detection: {s: {a|hour|gte: 5}, t: {b|re|startswith: 'x|y\d'}, u: {c|fieldref|contains: b}, v: {a|minute: [0, 30]}, condition: s and not v or t or u}
+---
 title: without witness
 logsource: {product: linux}
 detection: {s: {a|endswith: z}, condition: not s}
@@ -138,6 +142,8 @@ func FuzzMatchersAgree(f *testing.F) {
 	f.Add("KAyz", "abcdefabc \n", "bär", uint8(3))
 	f.Add("äö", "12.5", "1x", uint8(1))
 	f.Add("axbüc", "A\xffb", "\u212ax", uint8(7))
+	f.Add("2026-01-02T05:06:07Z", "y1", "xy1", uint8(0))
+	f.Add("1767326460", "Xy", "ax", uint8(1))
 	f.Add("ſK", "K", "x0123456789ABCDEFGHIJ imphash=00112233445566778899", uint8(4))
 	set := compile(f, fuzzRules)
 	m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
@@ -178,6 +184,7 @@ func FuzzMatchersAgree(f *testing.F) {
 func FuzzRulesAgree(f *testing.F) {
 	f.Add("s:\n  a|re: 'x{9,}[a-c]+'\ncondition: s", "xxxxxxxxxxa")
 	f.Add("s:\n  a|contains|all: ['a*b', c]\nt: [k]\ncondition: s or not t", "axbc k")
+	f.Add("s:\n  a|hour|neq: [5, 6]\n  a|re|endswith: 'b|c'\ncondition: s", "2026-01-02 05:00:00")
 	f.Add("s:\n  a|windash: '-x'\n  b: null\ncondition: all of them", "/x")
 	f.Fuzz(func(t *testing.T, detection, text string) {
 		rules, err := sigma.Parse("f.yml", []byte(rule(detection)))

@@ -13,24 +13,25 @@ const (
 	maxConditionTerms = 10_000 // after quantifiers are written out
 )
 
-// parseCondition reads a condition over the selections with the given names.
-func parseCondition(text string, names []string) (Expr, error) {
+// parseCondition reads a condition over the selections with the given names. It
+// also returns of how many terms it is.
+func parseCondition(text string, names []string) (Expr, int, error) {
 	if len(text) > maxConditionBytes {
-		return nil, fmt.Errorf("the condition is longer than %d bytes: split the rule", maxConditionBytes)
+		return nil, 0, fmt.Errorf("the condition is longer than %d bytes: split the rule", maxConditionBytes)
 	}
 	tokens, err := tokenize(text)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p := conditionParser{tokens: tokens, names: names}
 	expr, err := p.or(0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if tok := p.peek(); tok != "" {
-		return nil, fmt.Errorf("%q in the condition is not expected here: join terms with and, or", tok)
+		return nil, 0, fmt.Errorf("%q in the condition is not expected here: join terms with and, or", tok)
 	}
-	return expr, nil
+	return expr, p.terms, nil
 }
 
 // tokenize splits a condition into words and parentheses.

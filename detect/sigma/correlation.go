@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect/sigma/document"
-	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 )
 
 // CorrelationType is how a correlation joins events.
@@ -103,7 +102,7 @@ const (
 )
 
 // parseCorrelation reads a correlation document's correlation map.
-func parseCorrelation(given *pipeline.Adaptation, n *document.Node) (*Correlation, error) {
+func parseCorrelation(given *reading, n *document.Node) (*Correlation, error) {
 	c := &Correlation{}
 	var condition *document.Node
 	err := document.EachPair(n, "correlation", func(key, value *document.Node) (err error) {
@@ -166,7 +165,7 @@ func references(key, n *document.Node) (names []string, lines []int, err error) 
 	return names, lines, err
 }
 
-func (c *Correlation) setAliases(given *pipeline.Adaptation, n *document.Node) error {
+func (c *Correlation) setAliases(given *reading, n *document.Node) error {
 	c.Aliases = map[string]map[string]string{}
 	return document.EachPair(n, "aliases", func(alias, fields *document.Node) error {
 		byRule := map[string]string{}
@@ -186,7 +185,7 @@ func (c *Correlation) setAliases(given *pipeline.Adaptation, n *document.Node) e
 }
 
 // rename gives the fields the names that the pipelines say.
-func (c *Correlation) rename(given *pipeline.Adaptation, n *document.Node) (err error) {
+func (c *Correlation) rename(given *reading, n *document.Node) (err error) {
 	for _, names := range [][]string{c.GroupBy, c.Fields} {
 		for i, name := range names {
 			if _, alias := c.Aliases[name]; alias {

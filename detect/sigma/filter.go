@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect/sigma/document"
-	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 )
 
 // Filter narrows detections: they match only where its condition holds, too.
@@ -19,7 +18,7 @@ type Filter struct {
 }
 
 // parseFilter reads a filter document's filter map.
-func parseFilter(given *pipeline.Adaptation, n *document.Node) (*Filter, error) {
+func parseFilter(given *reading, n *document.Node) (*Filter, error) {
 	f := &Filter{}
 	named := false
 	detection := &document.Node{Kind: document.Map, Line: n.Line}
@@ -117,8 +116,8 @@ func shift(x Expr, n int) Expr {
 
 // Bounds of filters.
 const (
-	maxFilters     = 64  // of one rule
-	maxOpenFilters = 256 // that name no rules
+	maxFilters     = 64 // of one rule
+	maxOpenFilters = 64 // that name no rules
 )
 
 // Narrow applies the filters among rules to the others, in whose order it

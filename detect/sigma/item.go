@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect/sigma/document"
-	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 )
 
 // Value is one value of an [Item]; the item's Op says which part is used.
@@ -32,7 +31,6 @@ type Value struct {
 const (
 	maxValues   = 50_000 // of one item, after expansion
 	maxDashes   = 4      // dashes of one value that windash varies: 5^4 patterns
-	maxRegexp   = 32 << 10
 	maxFieldLen = 256
 )
 
@@ -83,11 +81,11 @@ type itemParser struct {
 	expand    bool
 	flags     string // of the regular expression
 	encodings []encoding
-	given     *pipeline.Adaptation
+	given     *reading
 }
 
 // parseItem reads one `field|modifier: values` pair.
-func parseItem(given *pipeline.Adaptation, key, node *document.Node) (Item, error) {
+func parseItem(given *reading, key, node *document.Node) (Item, error) {
 	words := strings.Split(key.Text, "|")
 	p := itemParser{item: Item{Line: key.Line, Field: words[0], Key: key.Text}, given: given}
 	if len(words[0]) > maxFieldLen {
@@ -243,13 +241,19 @@ func (p *itemParser) expanded(n *document.Node) error {
 
 // value reads one scalar by the item's operation.
 func (p *itemParser) value(n *document.Node) error {
+	if err := p.given.pay(1); err != nil {
+		return err
+	}
 	v := Value{Line: n.Line, Text: n.Text}
 	var err error
 	switch p.item.Op {
 	case OpMatch:
 		return p.match(n, v)
 	case OpRegexp:
-		v.Regexp, err = compileRegexp(n.Text, p.flags, p.where)
+		var size int
+		if v.Regexp, size, err = compileRegexp(n.Text, p.flags, p.where); err == nil {
+			err = p.given.pay(size)
+		}
 	case OpCIDR:
 		v.Prefix, err = parsePrefix(n.Text)
 	case OpExists:
@@ -304,7 +308,7 @@ func (p *itemParser) match(n *document.Node, v Value) error {
 		}
 	}
 	p.add(v, patterns)
-	return nil
+	return p.given.pay(len(patterns) - 1)
 }
 
 // add appends the patterns of one value. With "all", the variants of one value
@@ -348,45 +352,6 @@ func number(text string, part TimePart) (float64, TimePart, error) {
 		return 0, part, fmt.Errorf("%q is not a number", text)
 	}
 	return n, part, part.check(n)
-}
-
-// compileRegexp compiles an RE2 expression, which stands at a place of the
-// value where one is given, and explains what RE2 lacks.
-func compileRegexp(text, flags string, where Place) (*regexp.Regexp, error) {
-	if len(text) > maxRegexp {
-		return nil, fmt.Errorf("the regular expression is longer than %d bytes", maxRegexp)
-	}
-	if flags != "" {
-		flags = "(?" + flags + ")"
-	}
-	re, err := regexp.Compile(flags + text)
-	if err == nil && where == PlaceStart {
-		return regexp.Compile(flags + `\A(?:` + text + ")")
-	}
-	if err == nil && where == PlaceEnd {
-		return regexp.Compile(flags + "(?:" + text + `)\z`)
-	}
-	if err == nil {
-		return re, nil
-	}
-	for _, p := range perlOnly {
-		if strings.Contains(text, p.syntax) {
-			return nil, fmt.Errorf("regular expression %q uses %s, which RE2 does not have: %s", text, p.name, p.instead)
-		}
-	}
-	return nil, fmt.Errorf("regular expression %q: %s", text, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-}
-
-// perlOnly is the syntax that rules most often take from backtracking engines.
-var perlOnly = []struct{ syntax, name, instead string }{
-	{"(?=", "lookahead", "test for each part in an item of its own"},
-	{"(?!", "negative lookahead", "exclude in a filter selection with not"},
-	{"(?<=", "lookbehind", "test for each part in an item of its own"},
-	{"(?<!", "negative lookbehind", "exclude in a filter selection with not"},
-	{"(?>", "an atomic group", "use (?:…)"},
-	{`\1`, "a back reference", "write the repeated part out"},
-	{"*+", "a possessive quantifier", "use *"},
-	{"++", "a possessive quantifier", "use +"},
 }
 
 // parsePrefix reads a network, or an address as the network of just itself.

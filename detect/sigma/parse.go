@@ -2,6 +2,7 @@ package sigma
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -21,8 +22,9 @@ func Parse(path string, data []byte, pipelines ...*pipeline.Pipeline) ([]*Rule, 
 	docs, err := document.Split(path, data)
 	errs := []error{err}
 	var rules []*Rule
+	file := reading{budget: maxCost}
 	for _, doc := range docs {
-		rule, err := parseRule(path, doc, pipelines)
+		rule, err := parseRule(path, doc, &file, pipelines)
 		if err != nil {
 			errs = append(errs, document.In(path, doc.Line, err))
 			continue
@@ -30,6 +32,25 @@ func Parse(path string, data []byte, pipelines ...*pipeline.Pipeline) ([]*Rule, 
 		rules = append(rules, rule)
 	}
 	return rules, errors.Join(errs...)
+}
+
+// maxCost bounds what the rules of one file become in memory: patterns, terms of
+// conditions and instructions of regular expressions, each of some hundred
+// bytes. A few bytes of a rule can ask for thousands.
+const maxCost = 200_000
+
+// reading is what the rules of a file share while they are read.
+type reading struct {
+	*pipeline.Adaptation // of the rule at hand, or nil
+	budget               int
+}
+
+// pay takes the cost of something from the budget.
+func (r *reading) pay(cost int) error {
+	if r.budget -= cost; r.budget < 0 {
+		return fmt.Errorf("the rules of the file take more than %d patterns, terms and instructions of regular expressions: split it", maxCost)
+	}
+	return nil
 }
 
 // Problems returns the single errors that an error of [Parse] joins.
@@ -48,7 +69,7 @@ func Problems(err error) []*Error {
 
 // parseRule reads one document: first what it is about, which pipelines look
 // at, and then what it looks for.
-func parseRule(path string, doc *document.Node, pipelines []*pipeline.Pipeline) (*Rule, error) {
+func parseRule(path string, doc *document.Node, file *reading, pipelines []*pipeline.Pipeline) (*Rule, error) {
 	r := &Rule{Path: path, Line: doc.Line}
 	if doc.Kind != document.Map {
 		return nil, document.At(doc, "a rule must be a map that begins with title:")
@@ -57,8 +78,8 @@ func parseRule(path string, doc *document.Node, pipelines []*pipeline.Pipeline) 
 	if err != nil {
 		return nil, err
 	}
-	given := r.adapt(pipelines, doc.Of("correlation") != nil)
-	err = document.EachPair(doc, "a rule", func(key, value *document.Node) error { return r.setLogic(given, key, value) })
+	file.Adaptation = r.adapt(pipelines, doc.Of("correlation") != nil)
+	err = document.EachPair(doc, "a rule", func(key, value *document.Node) error { return r.setLogic(file, key, value) })
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +130,7 @@ func (r *Rule) set(key, value *document.Node) (err error) {
 }
 
 // setLogic reads one of the keys that say what matches.
-func (r *Rule) setLogic(given *pipeline.Adaptation, key, value *document.Node) (err error) {
+func (r *Rule) setLogic(given *reading, key, value *document.Node) (err error) {
 	switch key.Text {
 	case "detection":
 		r.Detection, err = parseDetection(given, value)
@@ -218,7 +239,7 @@ func parseHoldfast(n *document.Node) (Holdfast, error) {
 }
 
 // parseDetection reads the selections first, for the condition names them.
-func parseDetection(given *pipeline.Adaptation, n *document.Node) (*Detection, error) {
+func parseDetection(given *reading, n *document.Node) (*Detection, error) {
 	d := &Detection{}
 	var condition *document.Node
 	var names []string
@@ -243,11 +264,11 @@ func parseDetection(given *pipeline.Adaptation, n *document.Node) (*Detection, e
 	case len(d.Selections) == 0:
 		return nil, document.At(n, "the detection has no selection beside its condition")
 	}
-	return d, d.setCondition(condition, names)
+	return d, d.setCondition(given, condition, names)
 }
 
 // setCondition reads a condition; of a list, one must hold.
-func (d *Detection) setCondition(n *document.Node, names []string) error {
+func (d *Detection) setCondition(given *reading, n *document.Node, names []string) error {
 	conditions := []*document.Node{n}
 	if n.Kind == document.List && len(n.Items) > 0 {
 		conditions = n.Items
@@ -258,7 +279,10 @@ func (d *Detection) setCondition(n *document.Node, names []string) error {
 		if !c.Scalar() {
 			return document.At(c, "a condition must be text")
 		}
-		expr, err := parseCondition(c.Text, names)
+		expr, terms, err := parseCondition(c.Text, names)
+		if err == nil {
+			err = given.pay(terms)
+		}
 		if err != nil {
 			return document.At(c, "%v", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/holdfast-security/holdfast/detect/sigma/document"
-	"github.com/holdfast-security/holdfast/detect/sigma/pipeline"
 )
 
 // maxGroups bounds the alternatives that a map becomes when pipelines make
@@ -13,7 +12,7 @@ import (
 const maxGroups = 256
 
 // parseSelection reads a map, a list of maps, keywords, or a mixture.
-func parseSelection(given *pipeline.Adaptation, key, n *document.Node) ([]Group, error) {
+func parseSelection(given *reading, key, n *document.Node) ([]Group, error) {
 	switch n.Kind {
 	case document.Map:
 		return parseGroup(given, n)
@@ -27,7 +26,7 @@ func parseSelection(given *pipeline.Adaptation, key, n *document.Node) ([]Group,
 
 // parseGroup reads a map, which is one group unless pipelines make several
 // fields of one of its.
-func parseGroup(given *pipeline.Adaptation, n *document.Node) ([]Group, error) {
+func parseGroup(given *reading, n *document.Node) ([]Group, error) {
 	groups := []Group{nil}
 	err := document.EachPair(n, "a selection", func(key, value *document.Node) error {
 		item, err := parseItem(given, key, value)
@@ -37,6 +36,9 @@ func parseGroup(given *pipeline.Adaptation, n *document.Node) ([]Group, error) {
 		names, err := given.Fields(item.Field)
 		if err == nil {
 			groups, err = spread(groups, item, names)
+		}
+		if err == nil {
+			err = given.pay(len(groups))
 		}
 		if err != nil {
 			return document.At(key, "%s: %v", key.Text, err)
@@ -80,7 +82,7 @@ func spread(groups []Group, item Item, names []string) ([]Group, error) {
 
 // parseAlternatives reads a list: every map is one alternative, the plain
 // texts together are another.
-func parseAlternatives(given *pipeline.Adaptation, key, n *document.Node) ([]Group, error) {
+func parseAlternatives(given *reading, key, n *document.Node) ([]Group, error) {
 	var groups []Group
 	var keywords []*document.Node
 	for _, c := range n.Items {
@@ -110,7 +112,7 @@ func parseAlternatives(given *pipeline.Adaptation, key, n *document.Node) ([]Gro
 	return groups, nil
 }
 
-func parseKeywords(given *pipeline.Adaptation, key, n *document.Node, words []*document.Node) ([]Group, error) {
+func parseKeywords(given *reading, key, n *document.Node, words []*document.Node) ([]Group, error) {
 	for _, w := range words {
 		if w.Kind == document.Null || w.Text == "" {
 			return nil, document.At(w, "selection %q has an empty keyword, which every event contains", key.Text)

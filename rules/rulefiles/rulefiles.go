@@ -25,6 +25,9 @@ import (
 // EmbeddedPrefix stands before the paths of embedded rules.
 const EmbeddedPrefix = "rules/"
 
+// maxRules bounds a set, which takes some kilobytes for each rule.
+const maxRules = 250_000
+
 // Refusal is a rule, or a whole file, that cannot be used. Its JSON form is
 // API.
 type Refusal struct {
@@ -173,6 +176,10 @@ func (s *Set) parse(path string, data []byte) {
 			s.pipelines = make(map[string][]*pipeline.Pipeline)
 		}
 		s.pipelines[dir] = append(s.pipelines[dir], p)
+		return
+	}
+	if len(s.Rules) >= maxRules {
+		s.Refused = append(s.Refused, Refusal{Path: path, Reason: fmt.Sprintf("there are %d rules already: use fewer", len(s.Rules))})
 		return
 	}
 	parsed, err := sigma.Parse(path, data, s.through(dir)...)
