@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
@@ -423,8 +424,8 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 	p.kind = matchesGlob
 	p.tokens = v.Pattern.Tokens
 	if !v.Pattern.Cased {
-		p.tokens = foldTokens(p.tokens)
-		p.pieces = pieces(p.tokens)
+		p.tokens = glob.Fold(p.tokens)
+		p.pieces = glob.Pieces(p.tokens)
 	}
 	best, found := int32(0), false
 	for i, t := range v.Pattern.Tokens {
@@ -440,27 +441,6 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 		return nil
 	}
 	return []int32{best}
-}
-
-// pieces returns what stands before, between and after the wildcards of a
-// pattern, or nil where it has none or one that stands for a single character.
-func pieces(tokens []sigma.Token) [][]byte {
-	all := [][]byte{nil}
-	for _, t := range tokens {
-		switch t.Wild {
-		case sigma.AnyOne:
-			return nil
-		case sigma.AnyText:
-			all = append(all, nil)
-		default:
-			last := &all[len(all)-1]
-			*last = append(*last, t.Text...)
-		}
-	}
-	if len(all) == 1 {
-		return nil
-	}
-	return all
 }
 
 // tokenPlace returns where the i-th of n tokens stands when it is a literal.

@@ -2,26 +2,10 @@ package detect
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/detect/wording"
 )
-
-func joinBounded(list []string) string {
-	var b strings.Builder
-	for i, s := range list {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(s)
-		if b.Len() > 1<<16 {
-			break
-		}
-	}
-	return b.String()
-}
 
 // Reason is one item of a rule that a document satisfies.
 type Reason struct {
@@ -96,7 +80,7 @@ func (d *Document) field(id FieldID) (string, bool) {
 	case absent:
 		return "", false
 	case listKind:
-		return joinBounded(v.list), true
+		return wording.Join(v.list), true
 	}
 	return d.textOf(v), true
 }
@@ -204,38 +188,5 @@ func (d *Document) explainItem(item *sigma.Item) Explanation {
 	return e
 }
 
-// Expand fills every {Field} of a template with the document's value, bounded
-// in length but not escaped, or with "?" where the document has none. Text in
-// square brackets with a field in it is left out where the document does not
-// have the field. An actor's account of which only the number is known is
-// "user 33".
-func Expand(template string, d *Document) string {
-	template = templateOption.ReplaceAllStringFunc(template, func(m string) string {
-		for _, field := range templateField.FindAllString(m, -1) {
-			if text, ok := d.Text(field[1 : len(field)-1]); !ok || text == "" {
-				return ""
-			}
-		}
-		return m[1 : len(m)-1]
-	})
-	return templateField.ReplaceAllStringFunc(template, func(m string) string {
-		name := m[1 : len(m)-1]
-		text, ok := d.Text(name)
-		switch {
-		case !ok:
-			return "?"
-		case actorAccounts[name] && isNumber(text):
-			return "user " + text
-		}
-		return wording.Bound(text)
-	})
-}
-
-// actorAccounts are the fields that tell who acted. TargetUser is none: commands
-// in remediation steps name it.
-var actorAccounts = map[string]bool{"User": true, "EffectiveUser": true, "LogonUser": true, "EntryUser": true}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 32)
-	return err == nil
-}
+// Expand fills in a template with the document's values, see [wording.Expand].
+func Expand(template string, d *Document) string { return wording.Expand(template, d.Text) }

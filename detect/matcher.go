@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect/correlation"
+	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/internal/ahocorasick"
@@ -341,12 +342,12 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 		return m.equalsField(p, d, v, text)
 	case matchesGlob:
 		if p.value.Pattern.Cased {
-			return matchTokens(p.tokens, text)
+			return glob.Match(p.tokens, text)
 		}
 		if p.pieces != nil {
-			return matchPieces(p.pieces, m.foldedOf(p.field, v, text))
+			return glob.MatchPieces(p.pieces, m.foldedOf(p.field, v, text))
 		}
-		return matchTokens(p.tokens, m.foldedOf(p.field, v, text))
+		return glob.Match(p.tokens, m.foldedOf(p.field, v, text))
 	}
 	return d.test(p.item.Op, v, text, p.value)
 }
@@ -366,25 +367,6 @@ func (m *Matcher) equalsField(p *predicate, d *Document, v *value, text string) 
 		}
 	}
 	return false
-}
-
-// matchPieces reports whether a text is made of the pieces, in order, with any
-// text between two of them. The first and the last may be empty.
-func matchPieces(pieces [][]byte, text []byte) bool {
-	text, ok := bytes.CutPrefix(text, pieces[0])
-	if !ok {
-		return false
-	}
-	last := pieces[len(pieces)-1]
-	if text, ok = bytes.CutSuffix(text, last); !ok {
-		return false
-	}
-	for _, piece := range pieces[1 : len(pieces)-1] {
-		if _, text, ok = bytes.Cut(text, piece); !ok {
-			return false
-		}
-	}
-	return true
 }
 
 // pass marks every literal of a scanner that the document holds, once.

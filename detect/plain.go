@@ -2,9 +2,8 @@ package detect
 
 import (
 	"net/netip"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
@@ -101,7 +100,7 @@ func (d *Document) satisfiesValue(item *sigma.Item, v *value, want *sigma.Value)
 func (d *Document) test(op sigma.Op, v *value, text string, want *sigma.Value) bool {
 	switch op {
 	case sigma.OpMatch:
-		return matchPattern(want.Pattern, text)
+		return glob.Covers(want.Pattern, text)
 	case sigma.OpRegexp:
 		return want.Regexp.MatchString(text)
 	case sigma.OpCIDR:
@@ -111,24 +110,10 @@ func (d *Document) test(op sigma.Op, v *value, text string, want *sigma.Value) b
 	}
 	if want.Part != sigma.WholeTime {
 		n, ok := want.Part.Of(text)
-		return ok && compare(op, n, want.Number)
+		return ok && op.Compare(n, want.Number)
 	}
 	n, ok := v.asNumber(text)
-	return ok && compare(op, n, want.Number)
-}
-
-func compare(op sigma.Op, n, bound float64) bool {
-	switch op {
-	case sigma.OpLess:
-		return n < bound
-	case sigma.OpLessEq:
-		return n <= bound
-	case sigma.OpGreater:
-		return n > bound
-	case sigma.OpEqual:
-		return n == bound
-	}
-	return n >= bound // OpGreaterEq
+	return ok && op.Compare(n, want.Number)
 }
 
 func inPrefix(prefix netip.Prefix, text string) bool {
@@ -147,94 +132,9 @@ func (d *Document) testReference(text string, want *sigma.Value) bool {
 		if !want.Pattern.Cased {
 			s = literals.Fold(s)
 		}
-		if atPlace(want.Where, text, s) {
+		if glob.At(want.Where, text, s) {
 			return true
 		}
 	}
 	return false
-}
-
-func atPlace(where sigma.Place, text, part string) bool {
-	switch where {
-	case sigma.PlaceStart:
-		return strings.HasPrefix(text, part)
-	case sigma.PlaceEnd:
-		return strings.HasSuffix(text, part)
-	case sigma.PlaceAnywhere:
-		return strings.Contains(text, part)
-	}
-	return text == part
-}
-
-// matchPattern reports whether a pattern covers the whole text.
-func matchPattern(p sigma.Pattern, text string) bool {
-	if p.Cased {
-		return matchTokens(p.Tokens, text)
-	}
-	if len(p.Tokens) == 1 && p.Tokens[0].Wild == sigma.Literal && len(p.Tokens[0].Text) != len(text) && literals.IsASCII(p.Tokens[0].Text) && literals.IsASCII(text) {
-		return false // most of the names in a list
-	}
-	return matchTokens(foldTokens(p.Tokens), literals.Fold(text))
-}
-
-// foldTokens returns the tokens with folded literals.
-func foldTokens(tokens []sigma.Token) []sigma.Token {
-	folded := make([]sigma.Token, len(tokens))
-	for i, t := range tokens {
-		folded[i] = sigma.Token{Wild: t.Wild, Text: literals.Fold(t.Text)}
-	}
-	return folded
-}
-
-// matchTokens matches in time linear in the text for each any-text wildcard:
-// only the last one met is ever moved, for what is before it matched at the
-// earliest place already.
-func matchTokens[T string | []byte](tokens []sigma.Token, text T) bool {
-	t, at := 0, 0
-	star, retry := -1, 0
-	for {
-		switch {
-		case t < len(tokens) && tokens[t].Wild == sigma.AnyText:
-			star, retry = t, at
-			t++
-			continue
-		case t < len(tokens):
-			if n := matchToken(tokens[t], text[at:]); n > 0 {
-				at += n
-				t++
-				continue
-			}
-		case at == len(text):
-			return true
-		}
-		if star < 0 || retry >= len(text) {
-			return false
-		}
-		retry++
-		t, at = star+1, retry
-	}
-}
-
-// matchToken returns how many bytes of the text a token takes, or 0.
-func matchToken[T string | []byte](t sigma.Token, text T) int {
-	if t.Wild == sigma.AnyOne {
-		return runeLen(text)
-	}
-	if len(text) < len(t.Text) || string(text[:len(t.Text)]) != t.Text {
-		return 0
-	}
-	return len(t.Text)
-}
-
-// runeLen returns the length of the first character, one for a byte that is
-// not UTF-8.
-func runeLen[T string | []byte](text T) int {
-	if len(text) == 0 {
-		return 0
-	}
-	if text[0] < utf8.RuneSelf {
-		return 1
-	}
-	_, size := utf8.DecodeRuneInString(string(text[:min(len(text), utf8.UTFMax)]))
-	return size
 }

@@ -3,12 +3,12 @@ package detect
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/detect/wording"
 )
 
 // Ruleset is a set of compiled rules. It is immutable and safe for concurrent
@@ -134,15 +134,7 @@ func FieldsOf(rule *sigma.Rule) []string {
 
 // shown returns the fields in the templates of a rule.
 func shown(rule *sigma.Rule) []string {
-	var names []string
-	for _, template := range append([]string{rule.Holdfast.Story}, rule.Holdfast.Remediation...) {
-		for _, m := range templateField.FindAllStringSubmatch(template, -1) {
-			if !slices.Contains(names, m[1]) {
-				names = append(names, m[1])
-			}
-		}
-	}
-	return names
+	return wording.Fields(append([]string{rule.Holdfast.Story}, rule.Holdfast.Remediation...)...)
 }
 
 func (r *Ruleset) addField(name string) {
@@ -256,9 +248,3 @@ func (r *Ruleset) AlwaysEvaluated() []*sigma.Rule {
 	}
 	return rules
 }
-
-// templateField is a {Field} of a story or remediation step.
-var templateField = regexp.MustCompile(`\{([A-Za-z0-9_.@-]+)\}`)
-
-// templateOption is text that stands only with the fields in it.
-var templateOption = regexp.MustCompile(`\[[^][{}]*(\{[A-Za-z0-9_.@-]+\}[^][{}]*)+\]`)

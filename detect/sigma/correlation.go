@@ -48,21 +48,7 @@ type Bound struct {
 }
 
 // Holds reports whether n satisfies the bound.
-func (b Bound) Holds(n float64) bool {
-	switch b.Op {
-	case OpLess:
-		return n < b.N
-	case OpLessEq:
-		return n <= b.N
-	case OpGreater:
-		return n > b.N
-	case OpGreaterEq:
-		return n >= b.N
-	case OpNotEqual:
-		return n != b.N
-	}
-	return n == b.N
-}
+func (b Bound) Holds(n float64) bool { return b.Op.Compare(n, b.N) }
 
 // String returns the bound in words, for example "at least 10".
 func (b Bound) String() string {

@@ -170,6 +170,24 @@ const (
 	OpNotEqual            // … is not; of bounds only
 )
 
+// Compare reports whether n stands to bound as the operation asks, which is one
+// of numbers.
+func (o Op) Compare(n, bound float64) bool {
+	switch o {
+	case OpLess:
+		return n < bound
+	case OpLessEq:
+		return n <= bound
+	case OpGreater:
+		return n > bound
+	case OpGreaterEq:
+		return n >= bound
+	case OpNotEqual:
+		return n != bound
+	}
+	return n == bound
+}
+
 // Place says where in the text another field's value is looked for.
 type Place uint8
 

@@ -1,7 +1,7 @@
 // Package wording says in plain words what the items of a detection rule ask
-// for, for people who want to know why an event matches. It is pure; rules and
-// values are hostile, and everything it returns is bounded in length but not
-// escaped.
+// for, for people who want to know why an event matches, and fills in the
+// stories that rules tell. It is pure; rules and values are hostile, and
+// everything it returns is bounded in length but not escaped.
 package wording
 
 import (
@@ -16,6 +16,7 @@ import (
 const (
 	maxShown  = 512 // bytes of a value
 	maxListed = 5   // values of an item that are named
+	maxJoined = 64 << 10
 )
 
 // Bound cuts a text that is too long to show, between characters.
@@ -28,6 +29,21 @@ func Bound(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// Join returns the texts with spaces between them, as far as some 64 KiB.
+func Join(list []string) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+		if b.Len() > maxJoined {
+			break
+		}
+	}
+	return b.String()
 }
 
 // Item says what an item asks for, for example `ends with "/sh"`. It names the

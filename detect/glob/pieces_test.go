@@ -1,8 +1,9 @@
-package detect
+package glob_test
 
 import (
 	"testing"
 
+	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
@@ -39,11 +40,11 @@ func FuzzPieces(f *testing.F) {
 				tokens = append(tokens, sigma.Token{Text: string([]byte{c})})
 			}
 		}
-		found := pieces(tokens)
+		found := glob.Pieces(tokens)
 		if found == nil {
 			return
 		}
-		if got, want := matchPieces(found, []byte(text)), matchTokens(tokens, text); got != want {
+		if got, want := glob.MatchPieces(found, []byte(text)), glob.Match(tokens, text); got != want {
 			t.Errorf("%q on %q: pieces say %t, characters %t", pattern, text, got, want)
 		}
 	})
