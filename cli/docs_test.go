@@ -173,7 +173,7 @@ func indented(t *testing.T, v any) string {
 func TestEveryListIsAnArray(t *testing.T) {
 	for name, v := range map[string]any{
 		"rule":    describeRule(&sigma.Rule{}),
-		"explain": (&app{}).explainRule(compileNothing(t), &sigma.Rule{Detection: &sigma.Detection{}}, recorded{}),
+		"explain": (&app{}).explainRule(compileNothing(t), &sigma.Rule{Detection: &sigma.Detection{}}, replay.Collected{}),
 	} {
 		data, err := json.Marshal(v)
 		if err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
-	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/spelling"
 	"github.com/holdfast-security/holdfast/internal/termtext"
 	"github.com/holdfast-security/holdfast/rules/rulefiles"
@@ -87,7 +86,7 @@ func (a *app) explain(ctx context.Context, name string, dirs []string, eventFile
 	if err != nil {
 		return err
 	}
-	var events recorded
+	var events replay.Collected
 	if eventFile != "" {
 		if events, err = a.readEvents(ctx, eventFile); err != nil {
 			return err
@@ -147,70 +146,17 @@ func usedRule(set *detect.Ruleset, r *sigma.Rule, errs []error) (*sigma.Rule, er
 	return nil, fmt.Errorf("rule %s:%d cannot be used", r.Path, r.Line)
 }
 
-// recorded is what a file with events holds: events of hosts, and objects of
-// other products.
-type recorded struct {
-	events  []*event.Event
-	objects [][]byte
-}
-
-// readEvents reads the events of a log of at most a few lines, or of a file of
-// JSON objects.
-func (a *app) readEvents(ctx context.Context, name string) (recorded, error) {
-	var found recorded
-	reader := replay.NewReader(replay.Options{
-		RawRecords: true,
-		Events:     func(list []*event.Event) { found.events = append(found.events, list...) },
-		Foreign: func(line []byte) error {
-			found.objects = append(found.objects, slices.Clone(line))
-			return nil
-		},
-	})
+// readEvents reads the events of a file of at most a few.
+func (a *app) readEvents(ctx context.Context, name string) (replay.Collected, error) {
 	file, err := input.Open(name, a.In)
 	if err != nil {
-		return found, fmt.Errorf("read the event: %w", err)
+		return replay.Collected{}, fmt.Errorf("read the event: %w", err)
 	}
 	defer file.Close()
-	reader.Open(file.Name, file.Modified)
-	var text []byte
-	err = file.Lines(func(l input.Line) error {
-		reader.Line(l)
-		if len(text) < maxEventText {
-			text = append(append(text, l.Text...), '\n')
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return found, err
-	}
-	reader.Flush()
-	if len(found.events)+len(found.objects) == 0 {
-		found.objects = objectsIn(text)
-	}
-	if len(found.events)+len(found.objects) == 0 {
-		return found, fmt.Errorf("no line of %s tells of an event", file.Name)
-	}
-	return found, nil
+	return replay.Collect(file, ctx.Err)
 }
 
-// maxEventText bounds what is read of a file of JSON objects that take several
-// lines each.
-const maxEventText = 16 << 20
-
-// objectsIn returns the JSON objects that a text begins with.
-func objectsIn(text []byte) [][]byte {
-	var objects [][]byte
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var object json.RawMessage
-		if decoder.Decode(&object) != nil || len(object) == 0 || object[0] != '{' {
-			return objects
-		}
-		objects = append(objects, object)
-	}
-}
-
-func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events recorded) explanationJSON {
+func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events replay.Collected) explanationJSON {
 	e := explanationJSON{
 		ruleJSON: describeRule(r), Description: r.Description, Fields: ruleFields(r), Events: []explainedEvent{},
 		FalsePositives: append([]string{}, r.FalsePositives...), Remediation: append([]string{}, r.Holdfast.Remediation...),
@@ -223,13 +169,13 @@ func (a *app) explainRule(set *detect.Ruleset, r *sigma.Rule, events recorded) e
 	}
 	mapper := fields.NewMapper(set)
 	style := a.style(a.Out)
-	for _, ev := range events.events {
+	for _, ev := range events.Events {
 		mapper.Each(ev, func(d *detect.Document) {
 			e.add(d.Explain(r), ev.Name(), ev.Time, render.EventLine(ev, style))
 		})
 	}
 	foreign := fields.NewJSONMapper(set, r.LogSource)
-	for _, object := range events.objects {
+	for _, object := range events.Objects {
 		d, err := foreign.Map(object, nil)
 		if err != nil {
 			continue // not one that rules could see
