@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/internal/strictyaml"
 	"github.com/holdfast-security/holdfast/server/backup"
 )
@@ -110,7 +110,7 @@ type OutsideStream struct {
 // LoadConfig reads a configuration file. Unknown settings are errors, so that
 // a slip of the pen is not taken for a wish.
 func LoadConfig(path string) (Config, error) {
-	data, err := readBounded(path, maxConfig)
+	data, err := bounded.ReadFile(path, maxConfig)
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -289,7 +289,7 @@ func (c *Config) database() (string, error) {
 	if c.DatabaseFile == "" {
 		return "", nil
 	}
-	data, err := readBounded(c.DatabaseFile, maxSecretFile)
+	data, err := bounded.ReadFile(c.DatabaseFile, maxSecretFile)
 	if err != nil {
 		return "", fmt.Errorf("database_file: %w", err)
 	}
@@ -298,21 +298,4 @@ func (c *Config) database() (string, error) {
 		return "", fmt.Errorf("database_file: %s does not hold a string that begins with postgres://", c.DatabaseFile)
 	}
 	return dsn, nil
-}
-
-// readBounded reads a file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
-	}
-	return data, nil
 }

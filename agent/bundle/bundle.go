@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -27,6 +26,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -208,16 +208,7 @@ func (s *Store) refuse(why error) {
 
 // readFile reads a file of at most limit bytes. It needs mu.
 func (s *Store) readFile(name string, limit int64) ([]byte, error) {
-	file, err := os.Open(filepath.Join(s.dir, name))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", name, limit)
-	}
-	return data, err
+	return bounded.ReadFile(filepath.Join(s.dir, name), limit)
 }
 
 // errDigest says that content is not what was announced.

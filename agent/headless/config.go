@@ -2,12 +2,11 @@ package headless
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/internal/strictyaml"
 )
 
@@ -70,12 +69,7 @@ type Config struct {
 // LoadConfig reads a configuration file. Unknown settings are errors, so that
 // a slip of the pen is not taken for a wish.
 func LoadConfig(path string) (Config, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read the configuration: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	data, err := bounded.ReadFile(path, maxConfig)
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/wire"
 )
 
@@ -66,17 +66,9 @@ func Forget(stateDir string) error {
 
 func openMemory(dir string) (*memory, error) {
 	m := &memory{path: filepath.Join(dir, memoryFile), wake: make(chan struct{}, 1)}
-	file, err := os.Open(m.path)
+	data, err := bounded.ReadFile(m.path, maxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", memoryWords, err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxMemory+1))
-	if err == nil && len(data) > maxMemory {
-		err = errors.New("too large")
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &m.kept)
@@ -137,12 +129,12 @@ func (m *memory) begin(order string) error {
 // tell keeps a part of an answer until it is acknowledged. One that cannot be
 // kept on disk is kept in memory all the same.
 func (m *memory) tell(r wire.Result) error {
-	return m.force(func(k *kept) { k.tell(bounded(r)) })
+	return m.force(func(k *kept) { k.tell(clipped(r)) })
 }
 
 // end keeps how an order ended, and tells it.
 func (m *memory) end(r wire.Result) error {
-	return m.force(func(k *kept) { k.end(bounded(r)) })
+	return m.force(func(k *kept) { k.end(clipped(r)) })
 }
 
 // first returns the first part that is not acknowledged.
@@ -169,8 +161,8 @@ func (m *memory) losses() uint64 {
 	return m.lost
 }
 
-// bounded returns a result that is as long as one may be.
-func bounded(r wire.Result) wire.Result {
+// clipped returns a result that is as long as one may be.
+func clipped(r wire.Result) wire.Result {
 	if len(r.Detail) > maxKept {
 		r.Detail = strings.ToValidUTF8(r.Detail[:maxKept], "")
 	}

@@ -290,7 +290,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	err = m.force(func(k *kept) {
 		for n := range remembered + 10 {
-			k.end(bounded(result(fmt.Sprint(n), stateDone, "", strings.Repeat("\x00", 10*maxKept))))
+			k.end(clipped(result(fmt.Sprint(n), stateDone, "", strings.Repeat("\x00", 10*maxKept))))
 		}
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/internal/strictyaml"
 )
 
@@ -83,10 +83,7 @@ func Load(path string) (*File, error) {
 	if err := private(file); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("larger than %d bytes", maxFile)
-	}
+	data, err := bounded.ReadAll(file, maxFile)
 	if err == nil {
 		err = f.parse(data)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/holdfast-security/holdfast/api/client"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 	"github.com/holdfast-security/holdfast/policy"
 )
 
@@ -131,10 +132,7 @@ func (e *Env) readPolicies(path string) (policy.Assignments, error) {
 		defer file.Close()
 		in = file
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxPolicies+1))
-	if err == nil && len(data) > maxPolicies {
-		err = fmt.Errorf("more than %d bytes", maxPolicies)
-	}
+	data, err := bounded.ReadAll(in, maxPolicies)
 	if err != nil {
 		return policy.Assignments{}, fmt.Errorf("read the policies from %s: %w", path, err)
 	}

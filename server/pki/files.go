@@ -2,12 +2,12 @@ package pki
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 )
 
 // maxFile bounds what is read of a key or certificate file, in bytes.
@@ -52,12 +52,9 @@ func readPrivate(dir, name string) ([]byte, error) {
 
 // readBounded reads a whole file that must be small.
 func readBounded(file *os.File) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	data, err := bounded.ReadAll(file, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", file.Name(), err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%q is larger than %d bytes and no key or certificate", file.Name(), maxFile)
+		return nil, fmt.Errorf("read %q, which should be a key or certificate: %w", file.Name(), err)
 	}
 	return data, nil
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/internal/bounded"
 )
 
 // Outside says how to reach a NATS cluster that others run, with JetStream and
@@ -255,18 +254,9 @@ func accountOf(path string) (string, error) {
 
 // readSmall reads a file of keys, at most 64 KiB.
 func readSmall(path string) ([]byte, error) {
-	const limit = 64 << 10
-	file, err := os.Open(path)
+	data, err := bounded.ReadFile(path, 64<<10)
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("read credentials %q: %w", path, err)
-	}
-	if len(data) > limit {
-		return nil, fmt.Errorf("%q is larger than %d bytes and no credentials file", path, limit)
 	}
 	return data, nil
 }
