@@ -10,7 +10,6 @@ import (
 	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
-	"github.com/holdfast-security/holdfast/internal/ahocorasick"
 )
 
 // Limits bound what a [Matcher] remembers for correlations. Zero fields mean
@@ -385,25 +384,6 @@ func (m *Matcher) pass(part *partition, number int32, d *Document) {
 			m.mark(part, lit)
 		}
 	}
-}
-
-// scan appends the literals of a scanner that a folded text holds. Only text
-// beyond ASCII can hold literals beyond ASCII.
-func (s *scanner) scan(text []byte, found []int32) []int32 {
-	from := len(found)
-	found = ahocorasick.Find(s.automaton, text, found)
-	for i, n := range found[from:] {
-		found[from+i] = s.literals[n]
-	}
-	if s.wide == nil || literals.IsASCII(text) {
-		return found
-	}
-	from = len(found)
-	found = ahocorasick.Find(s.wide, text, found)
-	for i, n := range found[from:] {
-		found[from+i] = s.literals[s.narrow+int(n)]
-	}
-	return found
 }
 
 // watch runs all scanners of a watched field.

@@ -137,6 +137,23 @@ func (c *compiler) enter(local int32, w witnessed) {
 	}
 }
 
+// often is from which share of documents on a rule is evaluated often.
+const often = 0.02
+
+// expect notes the literals that the evaluation of a tree asks for, unless they
+// turn up so often that it costs less to ask.
+func (c *compiler) expect(n *node) {
+	for _, lit := range n.needs {
+		c.expected[lit] = c.expected[lit] || c.weights[lit] < seldom
+	}
+	for _, part := range n.parts {
+		c.expect(part)
+	}
+}
+
+// seldom is the estimate up to which a literal is looked for beforehand.
+const seldom = 0.1
+
 // weighWhole corrects the weights of whole values. A field with many different
 // ones in rules has many others, too, and each of them is rare.
 func (c *compiler) weighWhole() {

@@ -30,8 +30,8 @@ const (
 // Options of an automaton. The zero value looks anywhere and bounds the table to [DefaultTable] bytes.
 type Options struct {
 	Mode       Mode
-	TableBytes int    // bound of the transition table; zero means [DefaultTable]
-	Everyday   string // what the texts that are searched often hold, for speed
+	TableBytes int       // bound of the transition table; zero means [DefaultTable]
+	Everyday   *Everyday // what the texts that are searched often hold, for speed; nil where that is unknown
 }
 
 // DefaultTable bounds the transition table of an automaton, in bytes.

@@ -50,7 +50,7 @@ func check(t *testing.T, patterns []string, text string) {
 // number, with and without text to avoid.
 func checkGrams(t *testing.T, patterns []string, text string, opts Options, want []int32) {
 	t.Helper()
-	for _, everyday := range []string{"", strings.Join(patterns, "")} {
+	for _, everyday := range []*Everyday{nil, NewEveryday(strings.Join(patterns, ""))} {
 		opts.Everyday = everyday
 		a := &Automaton{grams: newGrams(patterns, opts)}
 		if got := found(a, text); !slices.Equal(got, want) {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
-	"strings"
 )
 
 // grams finds patterns by three bytes that each of them chose: those that few
@@ -60,22 +59,39 @@ func grammable(patterns []string) bool {
 // newGrams indexes patterns. What everyday text holds is no pattern's choice
 // if it can be helped.
 func newGrams(patterns []string, opts Options) *grams {
+	if opts.Everyday == nil {
+		opts.Everyday = &Everyday{}
+	}
 	g := &grams{patterns: patterns}
 	chosen := make(map[uint32][]choice)
-	g.choose(commonness(g.patterns, opts.Everyday), chosen)
+	g.choose(opts.Everyday, chosen)
 	g.layOut(chosen)
 	g.keepRest(opts)
 	return g
 }
 
-// commonness counts how many patterns have a gram; everyday text counts as
-// very many.
-func commonness(patterns []string, everyday string) map[uint32]int {
-	const manyPatterns = 1 << 20
-	common := make(map[uint32]int)
-	for i := range len(everyday) - chosenGram + 1 {
-		common[hashGram(everyday[i:])] = manyPatterns
+// Everyday is text that often turns up among what is searched. Patterns are
+// better told by what is not in it. It is immutable and safe for concurrent use.
+type Everyday struct {
+	grams map[uint32]bool
+	bytes [256]int // how often it has each
+}
+
+// NewEveryday returns what there is to know of a text.
+func NewEveryday(text string) *Everyday {
+	e := &Everyday{grams: make(map[uint32]bool)}
+	for i := range len(text) {
+		e.bytes[text[i]]++
+		if i+chosenGram <= len(text) {
+			e.grams[hashGram(text[i:])] = true
+		}
 	}
+	return e
+}
+
+// commonness counts how many patterns have a gram.
+func commonness(patterns []string) map[uint32]int {
+	common := make(map[uint32]int)
 	for _, p := range patterns {
 		for i := range len(p) - chosenGram + 1 {
 			common[hashGram(p[i:])]++
@@ -86,14 +102,19 @@ func commonness(patterns []string, everyday string) map[uint32]int {
 
 // choose lets every pattern choose a gram. Patterns without any, and those all
 // of whose grams are taken by many, are left over.
-func (g *grams) choose(common map[uint32]int, chosen map[uint32][]choice) {
+func (g *grams) choose(everyday *Everyday, chosen map[uint32][]choice) {
+	common := commonness(g.patterns)
 	for i, p := range g.patterns {
 		best, found := choice{int32(i), 0}, false
 		least := 0
 		for o := range len(p) - chosenGram + 1 {
 			hash := hashGram(p[o:])
 			taken := len(chosen[hash])
-			if cost := common[hash] + taken; taken < maxShare && (!found || cost < least) {
+			cost := common[hash] + taken
+			if everyday.grams[hash] {
+				cost += len(g.patterns) // more than any other
+			}
+			if taken < maxShare && (!found || cost < least) {
 				best.offset, least, found = int32(o), cost, true
 			}
 		}
@@ -129,7 +150,7 @@ func (g *grams) keepRest(opts Options) {
 		rest[i] = p
 		if len(rest) <= maxApart {
 			rarest := slices.MinFunc([]byte(p), func(a, b byte) int {
-				return strings.Count(opts.Everyday, string(rune(a))) - strings.Count(opts.Everyday, string(rune(b)))
+				return opts.Everyday.bytes[a] - opts.Everyday.bytes[b]
 			})
 			g.tokens[rarest] |= 1 << i
 		}
