@@ -145,7 +145,7 @@ function host(next: () => number, now: number, name: string, i: number): S['Host
       resident_bytes: 41_000_000 + i * 310_000, cpu_seconds: 1200 + i * 20,
       features: [
         feature('audit', i === 0 || i === 3 ? 'degraded' : 'running', i === 0 || i === 3 ? 'auditd keeps the audit socket; records come by its dispatcher' : ''),
-        feature('perf'), feature('netsense'), feature('authlog', i === 11 ? 'failed' : 'running', i === 11 ? 'read /var/log/auth.log: permission denied' : ''), feature('procfs', 'off'), i === 0 ? refused(feature('transport', 'degraded')) : feature('transport'),
+        feature('perf'), feature('netsense'), feature('authlog', i === 11 ? 'failed' : 'running', i === 11 ? 'read /var/log/auth.log: permission denied' : ''), feature('procfs', 'off'), i === 3 ? refused(feature('transport', 'degraded')) : feature('transport'),
       ],
       ledger: {
         epoch: hex(next, 16), produced, combined, queued: waiting % 40, sequenced: produced - combined - lost, spooled: waiting, acknowledged: stored, dropped: lost ? { kernel_lost: lost } : {},

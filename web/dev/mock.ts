@@ -30,6 +30,7 @@ const trouble = !troubled ? [] : [
   { code: 'stream_filling', text: 'The stream holds 3865470566 of at most 4294967296 bytes: events come faster than they are stored. When it is full, agents keep their events.' },
 ];
 const hosts = empty ? [] : makeHosts(next, now, troubled);
+const quietFor = hosts.map((h) => [h, now - Date.parse(h.last_seen_time)] as const);
 const total = empty ? 0 : Number(process.env['HOLDFAST_MOCK_ALERTS'] ?? 8000);
 const alerts: S['Alert'][] = Array.from({ length: total }, (_, i) => makeAlert(next, hosts, now - 60_000 - next() ** 2.2 * 30 * 24 * 3600_000, i % 200 === 3));
 const comments: S['Comment'][] = [];
@@ -275,10 +276,18 @@ async function read(req: IncomingMessage): Promise<Record<string, unknown>> {
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
 }
 
+/** beat lets every host but the silent one have sent a heartbeat within seconds. */
+function beat(): void {
+  for (const [h, quiet] of quietFor) {
+    if (quiet < 60_000) h.last_seen_time = new Date(Date.now() - quiet).toISOString();
+  }
+}
+
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? '/', 'http://mock');
   const path = url.pathname.replace('/api/v1/', '');
   if (path === 'changes' && session) return stream(res);
+  beat();
   const body = await read(req);
   const open = path === 'login-options' || (path === 'session' && req.method === 'POST');
   const route = routes.find(([method, pattern]) => method === req.method && pattern.test(path));

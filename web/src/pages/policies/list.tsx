@@ -1,6 +1,7 @@
 import { ActionIcon, Menu, Tooltip } from '@mantine/core';
 import { IconArrowDown, IconArrowUp, IconDots } from '@tabler/icons-react';
 import { useMemo } from 'react';
+import { flushSync } from 'react-dom';
 import { Link } from 'react-router';
 import type { Host, Policy } from '../../api/model';
 import { type PlainColumn, PlainTable } from '../../components/plaintable';
@@ -128,9 +129,14 @@ interface ActionsProps extends Pick<Props, 'onEdit' | 'onCopy' | 'onDelete' | 'r
 
 function Actions({ line, no, last, what, reason, onMove, onEdit, onCopy, onDelete }: ActionsProps) {
   if (reason !== '') return null;
+  // The row takes its button along, which loses the focus by that.
+  const moved = (button: HTMLElement, by: number) => {
+    flushSync(() => onMove(by));
+    button.focus();
+  };
   const move = (by: number, label: string, off: boolean) => (
     <Tooltip label={label}>
-      <ActionIcon aria-label={`${label}: ${what}`} aria-disabled={off || undefined} onClick={() => !off && onMove(by)}>
+      <ActionIcon aria-label={`${label}: ${what}`} aria-disabled={off || undefined} onClick={(e) => !off && moved(e.currentTarget, by)}>
         {by < 0 ? <IconArrowUp size={16} /> : <IconArrowDown size={16} />}
       </ActionIcon>
     </Tooltip>
