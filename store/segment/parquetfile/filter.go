@@ -5,13 +5,12 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile/escape"
-	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/needle"
 )
 
 // Query is a filter made ready for columns. It may be used by several
@@ -21,13 +20,13 @@ type Query struct {
 
 	host         string // escaped
 	since, until int64
-	uid          int64  // of User where it is a number, or -1
-	text         needle // of Text
+	uid          int64         // of User where it is a number, or -1
+	text         needle.Needle // of Text
 }
 
 // NewQuery prepares a filter. Limit, order and cursor are left to the caller.
 func NewQuery(f store.EventFilter) *Query {
-	q := &Query{EventFilter: f, host: escape.Text(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: newNeedle(f.Text)}
+	q := &Query{EventFilter: f, host: escape.Text(string(f.Host)), since: math.MinInt64, until: math.MaxInt64, uid: -1, text: needle.New(f.Text)}
 	if !f.Since.IsZero() {
 		q.since = Nanoseconds(f.Since)
 	}
@@ -72,7 +71,7 @@ func (q *Query) is(u *event.User) bool {
 }
 
 func (q *Query) matchesText(e *event.Event) bool {
-	in := q.text.in
+	in := q.text.In
 	if in(e.Message) || e.User != nil && in(e.User.Name) || e.File != nil && (in(e.File.Path) || in(e.File.NewPath)) {
 		return true
 	}
@@ -86,7 +85,7 @@ func (q *Query) matchesText(e *event.Event) bool {
 }
 
 func (q *Query) imageText(p *event.Process) bool {
-	in := q.text.in
+	in := q.text.In
 	return p != nil && (in(p.CommandLine) || in(p.Path()) || in(p.User.Name) || p.Effective != nil && in(p.Effective.Name) || p.Login != nil && in(p.Login.Name))
 }
 
@@ -108,92 +107,6 @@ func indexes(paths ...string) []int {
 	return list
 }
 
-// needle finds a text ignoring case.
-type needle struct {
-	lower string
-	bytes []byte // of lower, escaped as in columns
-}
-
-func newNeedle(text string) needle {
-	lower := strings.ToLower(text)
-	return needle{lower: lower, bytes: []byte(lower)}
-}
-
-// in reports whether s, in lower case, contains the text.
-func (n needle) in(s string) bool {
-	if len(n.lower) > len(s) && isASCII(s) {
-		return false
-	}
-	return strings.Contains(strings.ToLower(s), n.lower)
-}
-
-// inColumn is in for the bytes of a column. It is made for ASCII, which nearly
-// all texts are, and turns to in for others.
-func (n needle) inColumn(s []byte) bool {
-	for i, c := range s {
-		if c >= 0x80 {
-			return n.in(escape.Undo(string(s)))
-		}
-		if len(n.bytes) > 0 && lowerASCII(c) == n.bytes[0] && len(s)-i >= len(n.bytes) && n.at(s[i:]) {
-			return true // the rest cannot change that: lower case leaves ASCII bytes their own
-		}
-	}
-	return len(n.bytes) == 0
-}
-
-func (n needle) at(s []byte) bool {
-	for i, c := range n.bytes {
-		if lowerASCII(s[i]) != c {
-			return false
-		}
-	}
-	return true
-}
-
-func lowerASCII(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// orText sets the rows of out whose value in a text column fits. Null fits
-// nothing.
-func orText(p *page.Page, rows []int32, fits func([]byte) bool, out []bool) {
-	if p.Dict == nil {
-		orRows(p, rows, out, func(at int32) bool { return fits(p.Bytes(int(at))) })
-		return
-	}
-	mask := make([]bool, p.Dict.Len())
-	some := false
-	for i := range mask {
-		mask[i] = fits(p.Dict.Bytes(i))
-		some = some || mask[i]
-	}
-	if some {
-		orRows(p, rows, out, func(at int32) bool { return mask[p.Keys[at]] })
-	}
-}
-
-// orRows sets the rows of out of which the value fits, which is given by its
-// place.
-func orRows(p *page.Page, rows []int32, out []bool, fits func(at int32) bool) {
-	for row, at := range p.Places(rows, nil) {
-		if at >= 0 && !out[row] {
-			out[row] = fits(at)
-		}
-	}
-}
-
 // allRows are the numbers of the rows of a page.
 var allRows = func() []int32 {
 	rows := make([]int32, PageRows)
@@ -213,7 +126,7 @@ func (q *Query) anyText(r *groupReader, columns []int, n int, out []bool) error 
 		if p == nil {
 			continue
 		}
-		orText(p, allRows[:len(out)], q.text.inColumn, out)
+		p.OrText(allRows[:len(out)], q.text.InColumn, out)
 	}
 	return nil
 }
@@ -230,9 +143,9 @@ func (q *Query) anyUser(r *groupReader, columns []int, n int, out []bool) error 
 		switch {
 		case p == nil:
 		case i%2 == 1:
-			orText(p, allRows[:len(out)], func(b []byte) bool { return bytes.Equal(b, name) }, out)
+			p.OrText(allRows[:len(out)], func(b []byte) bool { return bytes.Equal(b, name) }, out)
 		case q.uid >= 0:
-			orRows(p, allRows[:len(out)], out, func(at int32) bool { return uint32(p.Num(int(at))) == uint32(q.uid) })
+			p.Or(allRows[:len(out)], out, func(at int32) bool { return uint32(p.Num(int(at))) == uint32(q.uid) })
 		}
 	}
 	return nil
