@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -110,6 +111,7 @@ var table = []Field{
 	{"Status", nil, "`success` or `failure`; absent where unknown", text(status)},
 	{"Source", nil, "sensor that saw the event: `audit`, `perf`, `procfs`, `syslog`, `journal`, `sockdiag`, `conntrack`", text(func(m *Mapper) string { return string(m.event.Source) })},
 	{"AuditKey", nil, "key of the audit rule behind the event", text(func(m *Mapper) string { return m.event.Key })},
+	{"Time", nil, "when it happened, in UTC, for example `2026-03-01T12:00:00Z`; see the modifiers `hour` and the like", text(func(m *Mapper) string { return m.event.Time.UTC().Format(time.RFC3339) })},
 	{"HostName", nil, "id of the host", text(func(m *Mapper) string { return string(m.event.Host) })},
 	{"Message", nil, "text of the log line behind the event", text(func(m *Mapper) string { return m.event.Message })},
 
