@@ -187,7 +187,7 @@ func ids(rules []*sigma.Rule) []string {
 // commandLines returns some lines of each collection of command lines.
 func commandLines(t *testing.T) []string {
 	t.Helper()
-	const some = 400 // of each collection
+	const some = 200 // of each collection
 	paths, err := filepath.Glob(filepath.Join(hosttest.Data(t, "shell-commands"), "*.txt"))
 	if err != nil {
 		t.Fatal(err)
