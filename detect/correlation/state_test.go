@@ -103,3 +103,85 @@ func TestResolve(t *testing.T) {
 		}
 	}
 }
+
+// number is a match whose field is a number.
+func number(n float64) match { return match{"a", fmt.Sprint(n)} }
+
+func TestSumsAreBounded(t *testing.T) {
+	rules := parse(t, "type: value_sum, rules: [a], timespan: 1h, condition: {field: n, gt: 9999}")
+	s := correlation.NewState[string]([]correlation.Correlation{
+		{Spec: rules[2].Correlation, Members: []correlation.Member{{Counted: []int32{1}}}},
+	}, correlation.Limits{Values: 8})
+	for i := range 20_000 {
+		s.Advance(time.Unix(0, int64(i)*1e6), none(t))
+		r, complete := s.Add(0, 0, number(1))
+		if want := i == 9999; complete != want {
+			t.Fatalf("after %d: complete is %t", i+1, complete)
+		}
+		if complete {
+			if r.Count != 10_000 {
+				t.Errorf("the sum is %d", r.Count)
+			}
+			return
+		}
+	}
+}
+
+func TestMeasuresForgetOldValues(t *testing.T) {
+	rules := parse(t, "type: value_sum, rules: [a], timespan: 10s, condition: {field: n, gte: 5}")
+	s := correlation.NewState[string]([]correlation.Correlation{
+		{Spec: rules[2].Correlation, Members: []correlation.Member{{Counted: []int32{1}}}},
+	}, correlation.Limits{Values: 4})
+	for i := range 100 {
+		s.Advance(at(i*5), none(t))
+		if r, complete := s.Add(0, 0, number(1)); complete {
+			t.Fatalf("three within ten seconds are five: %+v", r)
+		}
+	}
+	s.Add(0, 0, match{"a", "none"})
+	s.Add(0, 0, match{"a", "NaN"})
+	if c := s.Counters(); c.Fill[0].Dropped != 2 {
+		t.Errorf("dropped %d texts that are no numbers, want 2", c.Fill[0].Dropped)
+	}
+}
+
+func TestPercentilesOfManyValuesAreClose(t *testing.T) {
+	rules := parse(t, "type: value_median, rules: [a], timespan: 1h, condition: {field: n, gt: 3000, lt: 7000}")
+	s := correlation.NewState[string]([]correlation.Correlation{
+		{Spec: rules[2].Correlation, Members: []correlation.Member{{Counted: []int32{1}}}},
+	}, correlation.Limits{Values: 500})
+	s.Advance(at(0), none(t))
+	for i := range 10_000 {
+		s.Add(0, 0, number(float64(i)))
+	}
+	reported := 0
+	s.Advance(at(4000), func(r correlation.Result[string]) { reported++ })
+	if reported != 1 {
+		t.Errorf("reported %d times, want once", reported)
+	}
+}
+
+// FuzzOrder plays steps in any order: what completes must have been in order by
+// its own times, and the state stays within its bounds.
+func FuzzOrder(f *testing.F) {
+	f.Add([]byte{0, 10, 1, 5, 2, 20})
+	f.Add([]byte{2, 3, 1, 2, 0, 1, 2, 4})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		rules := parse(t, "type: temporal_ordered, rules: [a, b, a], group-by: [e], timespan: 20s")
+		member := correlation.Member{GroupBy: []int32{1}}
+		s := correlation.NewState[string]([]correlation.Correlation{
+			{Spec: rules[2].Correlation, Members: []correlation.Member{member, member, member}},
+		}, correlation.Limits{Groups: 4})
+		for i := 0; i+1 < len(steps); i += 2 {
+			kind, entity := int(steps[i]%3), fmt.Sprint(steps[i]/3%8)
+			s.Advance(time.Unix(100, int64(steps[i+1])*1e8), none(t))
+			r, complete := s.Add(0, kind, match{fmt.Sprint(kind), entity})
+			if complete && (r.Count != 3 || len(r.Evidence) != 3 || r.Evidence[0][:1] != "0" || r.Evidence[1][:1] != "1" || r.Evidence[2][:1] != "2") {
+				t.Errorf("complete by %+v", r)
+			}
+		}
+		if c := s.Counters(); c.Fill[0].Groups > 4 {
+			t.Errorf("%d groups", c.Fill[0].Groups)
+		}
+	})
+}
