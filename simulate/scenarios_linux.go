@@ -32,6 +32,7 @@ func Scenarios() []Scenario {
 		listedLocation, listedDownload, listedLogon,
 		minerImage, exposedDocker, privilegedContainerCommand, privilegedContainerExec, containerSSH,
 		imageBuiltOnNode, kubernetesAPI, kubernetesDashboard, containerNamespace, kubeletConfiguration, cloudMetadata,
+		ransomware, xorgExploit, pythonDownloader, shellcode, oddKernelModule,
 		compositeTest,
 	}
 }

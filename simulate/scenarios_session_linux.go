@@ -90,16 +90,17 @@ var serviceAccountRoot = Scenario{
 	Name:      "service-account-root",
 	Title:     "a process of a service's account becomes root",
 	AlertType: "VM_SuspectProcessAccountPrivilegeCombo",
-	Summary: "Root lends a shell the number of the account nobody as its real user; from there setpriv(1) takes root " +
-		"back and runs a program. No account is changed. " + harmless,
+	Summary: "Root becomes the account nobody with setpriv(1), keeping the ability to change users; a shell of that " +
+		"account then takes root back and runs a program. No account is changed. " + harmless,
 	Needs: []Need{NeedRoot, NeedProgram("setpriv")},
 	Run: func(ctx context.Context, s *Stage) error {
 		path, err := s.StandIn("helper")
 		if err != nil {
 			return err
 		}
-		// What follows keeps the shell from becoming setpriv itself.
-		return s.Exec(ctx, "setpriv", "--ruid=65534", "sh", "-p", "-c", "setpriv --ruid=0 "+path+"; :", s.Token)
+		// What follows in the text keeps the shell from becoming setpriv itself.
+		return s.Exec(ctx, "setpriv", "--reuid=65534", "--inh-caps=+setuid", "--ambient-caps=+setuid",
+			"sh", "-c", "setpriv --reuid=0 "+path+"; :", s.Token)
 	},
 }
 
