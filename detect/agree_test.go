@@ -192,3 +192,23 @@ func TestMixedLinesAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestLongTextsAreNotKept fills all fields with long texts and lists, as a host
+// may, and looks at what stays.
+func TestLongTextsAreNotKept(t *testing.T) {
+	set := own(t)
+	m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
+	long := strings.Repeat("/usr/bin/curl -o ", 40<<10)
+	d.Reset(set.Source(sigma.LogSource{Product: "linux", Category: "process_creation"}), time.Time{}, nil, nil)
+	for i, name := range set.Fields() {
+		if i%2 == 0 {
+			d.SetString(set.Field(name), long)
+		} else {
+			d.SetStrings(set.Field(name), []string{long, long, long, long})
+		}
+	}
+	m.Match(d, func(detect.Match) {})
+	if kept := detect.KeptBytes(m); kept > 1<<20 {
+		t.Errorf("%d bytes are kept of %d fields", kept, set.FieldCount())
+	}
+}

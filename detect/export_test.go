@@ -16,3 +16,12 @@ func MatchedRules(m *Matcher) []*sigma.Rule {
 	}
 	return rules
 }
+
+// KeptBytes returns how much memory folded texts take until the next document.
+func KeptBytes(m *Matcher) (n int) {
+	m.begin()
+	for _, f := range m.folds {
+		n += cap(f.text)
+	}
+	return n
+}

@@ -36,6 +36,7 @@ type Matcher struct {
 	matched    []int32
 	seed       maphash.Seed
 	folds      []folding // by field
+	long       []FieldID // whose folded texts are too long to keep
 	folded     []byte    // scratch
 	other      []byte    // likewise
 	evaluated  uint64
@@ -135,6 +136,10 @@ func (m *Matcher) begin() {
 		m.seen[lit>>6] = 0
 	}
 	m.marked = m.marked[:0]
+	for _, id := range m.long {
+		m.folds[id] = folding{}
+	}
+	m.long = m.long[:0]
 	if m.epoch++; m.epoch < 1<<31 {
 		return
 	}
@@ -296,8 +301,21 @@ func (m *Matcher) foldedText(id FieldID, text string) []byte {
 	if f.epoch != m.epoch {
 		f.epoch = m.epoch
 		f.text = literals.AppendFold(f.text[:0], text)
+		m.bound(id)
 	}
 	return f.text
+}
+
+// maxKept is up to how many bytes the memory of a folded text is used again.
+// Hosts choose how long their texts are, and there are hundreds of fields.
+const maxKept = 64 << 10
+
+// bound has the folded text of a field forgotten with the document if it is
+// long.
+func (m *Matcher) bound(id FieldID) {
+	if cap(m.folds[id].text) > maxKept {
+		m.long = append(m.long, id)
+	}
 }
 
 // foldedOf returns the folded form of one of the texts of a field.
@@ -419,6 +437,7 @@ func (m *Matcher) listHasAny(part *partition, w *watchedField, list []string) bo
 		for _, text := range list {
 			f.text = append(literals.AppendFold(f.text, text), 0)
 		}
+		m.bound(w.field)
 	}
 	for _, number := range w.scanners {
 		if m.found = part.scanners[number].scan(f.text, m.found[:0]); len(m.found) > 0 {
