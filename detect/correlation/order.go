@@ -11,7 +11,7 @@ import (
 // Bounds of how far events may arrive out of their order. What a host's sensors
 // see of one moment comes in within some tens of milliseconds.
 const (
-	maxWaiting = 32 // steps of one correlation
+	maxWaiting = 16 // steps of one correlation
 	maxWait    = 2 * time.Second
 )
 
