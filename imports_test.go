@@ -60,7 +60,7 @@ var layers = []layer{
 	{folder: "detect/sigma/...", may: below, modules: []string{yaml}},
 	{folder: "detect/...", may: below},
 	{folder: "rules/...", may: append([]string{"detect/..."}, below...)},
-	{folder: "incident", may: types[:2]},
+	{folder: "incident/...", may: types[:2]},
 
 	// The agent's parts know the types and what the agent offers a feature,
 	// never each other; package agent and the explicit list put them together.
@@ -119,7 +119,7 @@ var layers = []layer{
 		folder: "tools/...", may: append([]string{"agent/...", "api/...", "cli/...", "detect/...", "rules/...", "server", "server/api/...", "simulate/...", "store"}, below...),
 		modules: []string{sys, cobra},
 	},
-	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "incident", "rules/...", "simulate"}, below...), modules: []string{sys, nats, nkeys}},
+	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "incident/...", "rules/...", "simulate"}, below...), modules: []string{sys, nats, nkeys}},
 	{folder: "test/...", may: append([]string{"test/...", "agent/...", "api/..."}, below...), modules: []string{sys, nats, nkeys}},
 }
 

@@ -38,6 +38,7 @@ type bench struct {
 	rounds  int
 	idle    time.Duration
 	repeats int    // of every simulation scenario
+	data    string // folder of recorded alerts and logs, which is no part of this repository
 	out     string // folder
 	dir     string // scratch
 }
@@ -58,6 +59,7 @@ var parts = []part{
 	{"paint", false, (*bench).paint},
 	{"lists", false, (*bench).lists},
 	{"fleet", false, (*bench).fleet},
+	{"incidents", false, (*bench).incidents},
 }
 
 func partNames() []string {
@@ -94,6 +96,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.idle, "idle", time.Minute, "how long the idle agent is watched")
 	flag.IntVar(&b.repeats, "repeats", 5, "runs of every simulation scenario")
 	flag.StringVar(&only, "only", "", "parts to measure, comma-separated: "+strings.Join(partNames(), ", ")+"; empty means all")
+	flag.StringVar(&b.data, "data", "../shared/data", "folder of recorded data; what needs data that is not there is left out")
 	flag.StringVar(&b.out, "out", "bench/out", "folder for the JSON rows")
 	docs := flag.String("docs", "docs/benchmarks.md", "file that receives the table of a whole run; empty for none")
 	flag.Parse()

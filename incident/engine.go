@@ -1,18 +1,15 @@
 package incident
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"slices"
-	"time"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/evidence"
+	"github.com/holdfast-security/holdfast/incident/rarity"
+	"github.com/holdfast-security/holdfast/incident/saved"
 )
-
-// retention is for how long a group of signals that nothing joins is kept.
-const retention = 30 * 24 * time.Hour
 
 // Limits bound what an [Engine] remembers. Zero fields mean the defaults.
 type Limits struct {
@@ -40,22 +37,7 @@ func orDefault[N int | int64](n, def N) N {
 }
 
 // Counters say what an [Engine] did and what it had to leave out.
-type Counters struct {
-	Signals        uint64 `json:"signals"`
-	Repeats        uint64 `json:"repeats"`         // of signals that were there
-	Duplicates     uint64 `json:"duplicates"`      // one action seen by several sensors
-	Merges         uint64 `json:"merges"`          // of incidents
-	Hubs           uint64 `json:"hubs"`            // things found to be too common to join anything
-	Splits         uint64 `json:"splits"`          // of incidents, when what joined them was a hub
-	RefusedWide    uint64 `json:"refused_wide"`    // joins refused: chain of shared evidence too long
-	RefusedLarge   uint64 `json:"refused_large"`   // joins refused: too many signals
-	Summarised     uint64 `json:"summarised"`      // signals of full incidents that are only counted
-	RefusedSignals uint64 `json:"refused_signals"` // more hosts or rules than the limits allow, or no host
-	TalliesRefused uint64 `json:"tallies_refused"` // rates not learned for one host
-	KeysForgotten  uint64 `json:"keys_forgotten"`
-	GroupsEvicted  uint64 `json:"groups_evicted"` // for lack of room
-	GroupsExpired  uint64 `json:"groups_expired"` // nothing new for 30 days
-}
+type Counters = saved.Counters
 
 // Engine joins signals into incidents. Make it with [New] or [Restore]. It is
 // for one goroutine.
@@ -71,7 +53,7 @@ type Engine struct {
 	tallies  map[pair]*tally
 	keys     map[keyID]*key
 	keyList  key // sentinel: next is the first to be forgotten
-	spreads  spreads
+	spreads  rarity.Spreads
 	repeats  map[digest]*node // the node that a repeat counts for
 	actions  map[digest]*node // the node of an action that another sensor may report too
 	groups   map[string]*group
@@ -80,8 +62,6 @@ type Engine struct {
 	changed  []*group
 	counters Counters
 }
-
-type digest [16]byte
 
 // New returns an engine that remembers nothing.
 func New(limits Limits) *Engine {
@@ -113,7 +93,7 @@ type Result struct {
 
 // Add takes a signal in. Signals may come late and in any order.
 func (e *Engine) Add(s Signal) Result {
-	s = s.clean()
+	s = s.Clean()
 	e.counters.Signals++
 	e.advance(s.Seen.UnixNano())
 	h, r := e.hostOf(&s), e.ruleOf(&s)
@@ -193,9 +173,9 @@ const (
 // known returns the node that s repeats or duplicates, counted, or nil.
 func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
 	at := s.Time.UnixNano()
-	if n = e.repeats[s.circumstances()]; n != nil && n.gap(at) <= repeatGap && max(n.last, at)-min(n.first, at) <= repeatSpan {
+	if n = e.repeats[s.Circumstances()]; n != nil && n.gap(at) <= repeatGap && max(n.last, at)-min(n.first, at) <= repeatSpan {
 		e.counters.Repeats++
-	} else if n = e.actions[s.action()]; s.Action != "" && n != nil && n.gap(at) <= duplicateGap && n.rule != r {
+	} else if n = e.actions[s.ActionDigest()]; s.Action != "" && n != nil && n.gap(at) <= duplicateGap && n.rule != r {
 		e.counters.Duplicates++
 	} else {
 		return nil, false
@@ -208,51 +188,6 @@ func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
 	n.hidden = n.hidden && s.Suppressed
 	n.confirmed = n.confirmed || s.Confirmed
 	return n, true
-}
-
-// circumstances is what makes two signals the same thing.
-func (s *Signal) circumstances() digest {
-	h := newHash("signal")
-	h.text(s.Rule).text(string(s.Host))
-	if len(s.Lineage) > 0 {
-		h.text(s.Lineage[0].UID)
-	}
-	for _, ent := range s.Entities {
-		h.text(string(ent.Kind)).text(ent.Value)
-	}
-	return h.sum()
-}
-
-// action is what makes signals of two rules one action.
-func (s *Signal) action() digest {
-	h := newHash("action")
-	h.text(s.Action).text(string(s.Host))
-	if len(s.Lineage) > 0 {
-		return h.text(s.Lineage[0].UID).sum()
-	}
-	if len(s.Entities) > 0 {
-		h.text(string(s.Entities[0].Kind)).text(s.Entities[0].Value)
-	}
-	return h.sum()
-}
-
-// hash digests texts so that no two lists of them look alike.
-type hash struct{ buf []byte }
-
-func newHash(purpose string) *hash {
-	h := &hash{make([]byte, 0, 512)}
-	return h.text(purpose)
-}
-
-func (h *hash) text(s string) *hash {
-	h.buf = binary.AppendUvarint(h.buf, uint64(len(s)))
-	h.buf = append(h.buf, s...)
-	return h
-}
-
-func (h *hash) sum() digest {
-	sum := sha256.Sum256(h.buf)
-	return digest(sum[:16])
 }
 
 // insert makes a node of a signal and joins it to what it belongs with.
@@ -277,9 +212,8 @@ const (
 // read again give the same ids.
 func (e *Engine) freeID(n *node) string {
 	for i := 0; ; i++ {
-		h := newHash("incident").text(string(n.host.id)).text(n.rule.id).text(n.reports[0].id)
-		h.buf = binary.AppendVarint(binary.AppendUvarint(h.buf, uint64(i)), n.first)
-		sum := h.sum()
+		h := evidence.NewHash("incident").Text(string(n.host.id)).Text(n.rule.id).Text(n.reports[0].id)
+		sum := h.Number(int64(i)).Number(n.first).Sum()
 		id := hex.EncodeToString(sum[:])
 		if e.groups[id] == nil && e.aliases[id] == nil {
 			return id
@@ -290,7 +224,7 @@ func (e *Engine) freeID(n *node) string {
 // attach names the things that n shares with others.
 func (e *Engine) attach(n *node, s *Signal) {
 	for i, p := range s.Lineage {
-		if p.UID == "" || hub(s.Lineage, i) {
+		if p.UID == "" || evidence.Hub(s.Lineage, i) {
 			break
 		}
 		id := keyID{kind: finding.EntityProcess, value: p.UID}
@@ -305,10 +239,10 @@ func (e *Engine) attach(n *node, s *Signal) {
 			continue
 		}
 		id := keyID{kind: ent.Kind, value: ent.Value}
-		if local(ent.Kind) {
+		if evidence.Local(ent.Kind) {
 			id.host = n.host.id
 		}
-		e.refer(n, ref{key: e.keyOf(id, ent.Name, !ent.binds()), role: ent.Role}, ent.Hosts)
+		e.refer(n, ref{key: e.keyOf(id, ent.Name, !ent.Binds()), role: ent.Role}, ent.Hosts)
 	}
 	id := keyID{kind: kindMethod, value: n.rule.id}
 	e.refer(n, ref{key: e.keyOf(id, "", false)}, 0)
@@ -390,9 +324,9 @@ func (e *Engine) shrink() {
 	}
 }
 
-// expire drops what nothing was added to within the retention.
+// expire drops what nothing was added to within the evidence.Retention.
 func (e *Engine) expire() {
-	oldest := e.now - int64(retention)
+	oldest := e.now - int64(evidence.Retention)
 	for g := e.list.next; g != &e.list && g.touched < oldest; g = e.list.next {
 		e.drop(g)
 		e.counters.GroupsExpired++

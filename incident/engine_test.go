@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/incident"
+	"github.com/holdfast-security/holdfast/incident/evidence"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -61,8 +62,8 @@ func only(t *testing.T, e *incident.Engine) finding.Incident {
 
 func TestWhatJoins(t *testing.T) {
 	address := entity(finding.EntityAddress, "203.0.113.9")
-	wrote := incident.Entity{Kind: finding.EntityFile, Value: "/tmp/x", Role: incident.RoleWrote}
-	ran := incident.Entity{Kind: finding.EntityFile, Value: "/tmp/x", Role: incident.RoleRan}
+	wrote := incident.Entity{Kind: finding.EntityFile, Value: "/tmp/x", Role: evidence.RoleWrote}
+	ran := incident.Entity{Kind: finding.EntityFile, Value: "/tmp/x", Role: evidence.RoleRan}
 	conn := entity(finding.EntityConnection, "tcp 10.0.0.1:40000 10.0.0.2:22")
 	session := func(id string) incident.Entity { return entity(finding.EntitySession, id) }
 	anna := entity(finding.EntityAccount, "anna")
@@ -332,7 +333,7 @@ func TestFromAlert(t *testing.T) {
 		Parent: &event.Process{UID: event.ProcessUID{Boot: event.BootID{1}, PID: 8, Start: 4}, PID: 8, Executable: &event.File{Path: "/bin/sh", Owned: event.OwnedYes}},
 	}
 	a := finding.Alert{ID: "1", Host: "web", Severity: finding.High, Time: noon, Raised: noon, Count: 2, Rule: finding.Rule{ID: "r"}, Process: proc}
-	s := incident.FromAlert(&a, "web.example")
+	s := evidence.FromAlert(&a, "web.example")
 	var got []string
 	for _, e := range s.Entities {
 		got = append(got, string(e.Kind)+" "+e.Value)
@@ -344,7 +345,7 @@ func TestFromAlert(t *testing.T) {
 	if len(s.Lineage) != 2 || s.Lineage[0].Name != "/tmp/x -d" || s.HostName != "web.example" || s.Count != 2 {
 		t.Errorf("signal is %+v", s)
 	}
-	if empty := incident.FromAlert(&finding.Alert{Type: "VM_X"}, ""); empty.Rule != "VM_X" || len(empty.Entities) != 0 {
+	if empty := evidence.FromAlert(&finding.Alert{Type: "VM_X"}, ""); empty.Rule != "VM_X" || len(empty.Entities) != 0 {
 		t.Errorf("signal of an empty alert is %+v", empty)
 	}
 }

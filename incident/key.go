@@ -1,11 +1,11 @@
 package incident
 
 import (
-	"math"
 	"slices"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/rarity"
 )
 
 // kindMethod is the key that signals of one rule share across hosts. It is no
@@ -14,14 +14,7 @@ const kindMethod finding.EntityKind = "method"
 
 const (
 	maxPosting  = 16 // latest nodes that a new one is compared with, for each thing they share
-	maxKeyHosts = 64 // hosts of a key that are told apart; with more it is a hub anyway
-
-	// hubHosts is on how many hosts a thing may occur and still bind, until
-	// the fleet's own distribution is known; beyond it things that most keys
-	// do not reach are hubs.
-	hubHosts    = 8
-	hubQuantile = 0.995
-	minLearned  = 1000 // keys before the distribution counts
+	maxKeyHosts = rarity.MaxHosts
 
 	// A process that is part of so many signals over so long is a service
 	// that much passes through, not one intruder's shell.
@@ -75,52 +68,6 @@ func (k *key) add(n *node) {
 	k.posting = append(k.posting, n)
 }
 
-// spreads counts keys by how many hosts they are on, to learn what is unusual.
-type spreads struct {
-	Counts [maxKeyHosts + 1]int
-	Total  int
-}
-
-// move counts a key that was on so many hosts, zero for none, as being on more.
-func (s *spreads) move(from, to int) {
-	from, to = min(from, maxKeyHosts), min(to, maxKeyHosts)
-	if from == to {
-		return
-	}
-	if from > 0 {
-		s.Counts[from]--
-		s.Total--
-	}
-	if to > 0 {
-		s.Counts[to]++
-		s.Total++
-	}
-}
-
-// limit returns on how many hosts a key may be before it is a hub.
-func (s *spreads) limit() int {
-	if s.Total < minLearned {
-		return hubHosts
-	}
-	seen, need := 0, int(math.Ceil(hubQuantile*float64(s.Total)))
-	for n, count := range s.Counts {
-		if seen += count; seen >= need {
-			return max(n, hubHosts)
-		}
-	}
-	return maxKeyHosts
-}
-
-// commonness returns 1 for a thing of a single host and tends to 0 for one
-// that all of the fleet has: log(N/df) against its largest value. In a small
-// fleet a value on every host still says something, as N counts hosts that
-// nobody has told us about.
-func commonness(spread, fleet int) float64 {
-	const unknown = 100
-	n := float64(fleet + unknown)
-	return within(math.Log(n/float64(spread))/math.Log(n), 0, 1)
-}
-
 // keyOf returns the key with an id, made where it is new.
 func (e *Engine) keyOf(id keyID, name string, generic bool) *key {
 	k := e.keys[id]
@@ -154,9 +101,9 @@ func (e *Engine) use(k *key, n *node, known int) {
 	k.touch(n.host.id, e.now)
 	k.add(n)
 	if k.id.kind != kindMethod {
-		e.spreads.move(before, k.spread())
+		e.spreads.Move(before, k.spread())
 	}
-	if !k.hub && (k.spread() > e.spreads.limit() || k.crowded()) {
+	if !k.hub && (k.spread() > e.spreads.Limit() || k.crowded()) {
 		k.hub = true
 		e.counters.Hubs++
 		e.cutKey(k)
@@ -180,7 +127,7 @@ func (e *Engine) forget(k *key) {
 	unlink(k)
 	delete(e.keys, k.id)
 	if k.id.kind != kindMethod {
-		e.spreads.move(k.spread(), 0)
+		e.spreads.Move(k.spread(), 0)
 	}
 	k.dead, k.posting = true, nil
 	e.bytes -= k.size()

@@ -6,34 +6,9 @@ import (
 	"slices"
 
 	"github.com/holdfast-security/holdfast/finding"
-)
-
-// Strengths of evidence, before commonness and distance. They are judgement,
-// not learned: a cause alone is enough, a rare shared thing alone is enough,
-// anything weaker needs a second reason.
-const (
-	threshold = 0.5 // of an edge that joins
-
-	causeProcess    = 0.9
-	causeDecay      = 0.8 // with each step of a lineage
-	causeFile       = 0.85
-	causeSession    = 0.75
-	causeConnection = 0.9
-
-	sharedHash    = 0.8
-	sharedKey     = 0.8
-	sharedDomain  = 0.7
-	sharedAddress = 0.7
-	sharedPrivate = 0.55 // addresses inside a network change hands, and gateways hide many
-	sharedAccount = 0.45
-	sharedImage   = 0.4
-	sharedFile    = 0.4
-	sharedMethod  = 0.5
-
-	sameHost    = 0.3
-	rarityScale = 0.7
-	inOrder     = 0.1
-	telling     = 0.2 // rarity that makes up for more time than hostGap
+	"github.com/holdfast-security/holdfast/incident/attack"
+	"github.com/holdfast-security/holdfast/incident/evidence"
+	"github.com/holdfast-security/holdfast/incident/rarity"
 )
 
 // Gaps in time that evidence reaches over.
@@ -42,23 +17,6 @@ const (
 	hostGap   = 30 * minute
 	methodGap = 10 * minute
 	rareGap   = 3 * day
-)
-
-// class is what kinds of evidence have a source in common: of one class only
-// the strongest counts.
-type class uint8
-
-const (
-	classCause class = iota
-	classFile
-	classNetwork
-	classAccount
-	classImage
-	classMethod
-	classHost
-	classRarity
-	classOrder
-	classes
 )
 
 // reason is one piece of evidence that two signals belong together.
@@ -109,8 +67,8 @@ func (e *Engine) between(a, b *node) *edge {
 	if cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.serial, b.serial)) > 0 {
 		a, b = b, a
 	}
-	var best [classes]reason
-	note := func(c class, r reason) {
+	var best [evidence.Classes]reason
+	note := func(c evidence.Class, r reason) {
 		if r.weight > best[c].weight {
 			best[c] = r
 		}
@@ -132,14 +90,14 @@ func (e *Engine) between(a, b *node) *edge {
 	}
 	e.circumstantial(a, b, gap, note)
 	if split {
-		best[classHost].weight /= 2
+		best[evidence.ClassHost].weight /= 2
 	}
 	return combine(a, b, best)
 }
 
 // combine makes an edge of the strongest reasons of each class, as if they
 // were independent; nil where they are too weak.
-func combine(a, b *node, best [classes]reason) *edge {
+func combine(a, b *node, best [evidence.Classes]reason) *edge {
 	doubt := 1.0
 	var reasons []reason
 	for _, r := range best {
@@ -148,7 +106,7 @@ func combine(a, b *node, best [classes]reason) *edge {
 			reasons = append(reasons, r)
 		}
 	}
-	if 1-doubt < threshold {
+	if 1-doubt < evidence.Threshold {
 		return nil
 	}
 	slices.SortStableFunc(reasons, func(x, y reason) int { return cmp.Compare(y.weight, x.weight) })
@@ -175,63 +133,41 @@ func sessionsDiffer(a, b *node) bool {
 }
 
 // evidence weighs one thing that two nodes have in common.
-func (e *Engine) evidence(ra, rb ref, a, b *node, gap int64) (class, reason) {
+func (e *Engine) evidence(ra, rb ref, a, b *node, gap int64) (evidence.Class, reason) {
 	k := ra.key
 	r := reason{kind: finding.LinkShared, key: k, hops: ra.hops + rb.hops}
 	switch k.id.kind {
 	case finding.EntityProcess:
-		r.kind, r.weight = finding.LinkProcess, causeProcess*math.Pow(causeDecay, float64(r.hops))
-		return classCause, r
+		r.kind, r.weight = finding.LinkProcess, evidence.CauseProcess*math.Pow(evidence.CauseDecay, float64(r.hops))
+		return evidence.ClassCause, r
 	case finding.EntitySession:
-		r.kind, r.weight = finding.LinkSession, causeSession
-		return classCause, r
+		r.kind, r.weight = finding.LinkSession, evidence.CauseSession
+		return evidence.ClassCause, r
 	case finding.EntityConnection:
-		r.kind, r.weight = finding.LinkConnection, causeConnection
-		return classNetwork, r
+		r.kind, r.weight = finding.LinkConnection, evidence.CauseConnection
+		return evidence.ClassNetwork, r
 	case finding.EntityFile:
-		if ra.role != rb.role && ra.role != RoleNone && rb.role != RoleNone {
-			r.kind, r.weight = finding.LinkFile, causeFile
-			return classFile, r
+		if ra.role != rb.role && ra.role != evidence.RoleNone && rb.role != evidence.RoleNone {
+			r.kind, r.weight = finding.LinkFile, evidence.CauseFile
+			return evidence.ClassFile, r
 		}
-		r.weight = e.shared(sharedFile, k, gap)
-		return classFile, r
+		r.weight = e.shared(evidence.SharedFile, k, gap)
+		return evidence.ClassFile, r
 	case kindMethod:
 		if a.host != b.host && gap <= methodGap {
-			r.kind, r.weight = finding.LinkMethod, e.shared(sharedMethod, k, gap)
+			r.kind, r.weight = finding.LinkMethod, e.shared(evidence.SharedMethod, k, gap)
 		}
-		return classMethod, r
+		return evidence.ClassMethod, r
 	}
-	c, base := shared(k.id)
+	c, base := evidence.Shared(k.id.kind, k.id.value)
 	r.weight = e.shared(base, k, gap)
 	return c, r
-}
-
-// shared returns the class and strength of a thing that may be on many hosts.
-func shared(id keyID) (class, float64) {
-	switch id.kind {
-	case finding.EntityHash:
-		return classFile, sharedHash
-	case finding.EntityKey:
-		return classAccount, sharedKey
-	case finding.EntityDomain:
-		return classNetwork, sharedDomain
-	case finding.EntityAddress:
-		if private(id.value) {
-			return classNetwork, sharedPrivate
-		}
-		return classNetwork, sharedAddress
-	case finding.EntityAccount:
-		return classAccount, sharedAccount
-	case finding.EntityImage:
-		return classImage, sharedImage
-	}
-	return classFile, 0
 }
 
 // shared weighs a thing by how common it is; the commoner, the shorter the
 // time that it reaches over.
 func (e *Engine) shared(base float64, k *key, gap int64) float64 {
-	rare := commonness(k.spread(), len(e.hosts))
+	rare := rarity.Commonness(k.spread(), len(e.hosts))
 	if float64(gap) > float64(sharedGap)*rare*rare {
 		return 0
 	}
@@ -241,18 +177,18 @@ func (e *Engine) shared(base float64, k *key, gap int64) float64 {
 // circumstantial weighs what is a reason only beside another: the same host at
 // nearly the same time, two rare things that hardly coincide, and the order of
 // an attack.
-func (e *Engine) circumstantial(a, b *node, gap int64, note func(class, reason)) {
+func (e *Engine) circumstantial(a, b *node, gap int64, note func(evidence.Class, reason)) {
 	same := a.host == b.host
 	if same && gap <= hostGap {
-		note(classHost, reason{kind: finding.LinkHost, weight: sameHost})
+		note(evidence.ClassHost, reason{kind: finding.LinkHost, weight: evidence.SameHost})
 	}
 	if weight := e.rarity(a, b, gap); weight > 0 {
-		note(classRarity, reason{kind: finding.LinkRarity, weight: weight})
-		if same && weight >= telling {
-			note(classHost, reason{kind: finding.LinkHost, weight: sameHost})
+		note(evidence.ClassRarity, reason{kind: finding.LinkRarity, weight: weight})
+		if same && weight >= evidence.Telling {
+			note(evidence.ClassHost, reason{kind: finding.LinkHost, weight: evidence.SameHost})
 		}
-		if first, second := position(a.tactics), position(b.tactics); first >= 0 && second > first {
-			note(classOrder, reason{kind: finding.LinkOrder, weight: inOrder})
+		if first, second := attack.Position(a.tactics), attack.Position(b.tactics); first >= 0 && second > first {
+			note(evidence.ClassOrder, reason{kind: finding.LinkOrder, weight: evidence.InOrder})
 		}
 	}
 }
@@ -268,13 +204,13 @@ func (e *Engine) rarity(a, b *node, gap int64) float64 {
 	default:
 		return 0
 	}
-	return rarityScale * within(math.Log10(1/chance(rate, gap))/4, 0, 1)
+	return evidence.RarityScale * evidence.Within(math.Log10(1/rarity.Chance(rate, gap))/4, 0, 1)
 }
 
 // maxCandidates bounds how many nodes a new one is compared with.
 const maxCandidates = 96
 
-// candidates returns the nodes that share something with n, most telling
+// candidates returns the nodes that share something with n, most evidence.Telling
 // things first.
 func (e *Engine) candidates(n *node) []*node {
 	var found []*node

@@ -71,12 +71,12 @@ func (e *Engine) newNode(s *Signal, r *rule, h *host) *node {
 	n := &node{
 		serial: e.serial, rule: r, host: h, severity: s.Severity, confirmed: s.Confirmed, hidden: s.Suppressed,
 		first: at, last: at, text: s.Text, tactics: s.Tactics, methods: s.Methods, steps: s.Steps,
-		repeat: s.circumstances(),
+		repeat: s.Circumstances(),
 	}
 	n.report(s)
 	e.repeats[n.repeat] = n
 	if s.Action != "" {
-		n.action = s.action()
+		n.action = s.ActionDigest()
 		e.actions[n.action] = n
 	}
 	h.nodes++

@@ -1,10 +1,9 @@
 package incident
 
 import (
-	"math"
-
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/evidence"
 )
 
 const (
@@ -97,18 +96,8 @@ func (e *Engine) rate(r *rule, h *host) float64 {
 		hours = max(0, t.hours-1)
 	}
 	own := float64(e.now-h.first) / float64(day)
-	return within((fleet*hostDays+hours)/(hostDays+own), 1e-4, 24)
+	return evidence.Within((fleet*hostDays+hours)/(hostDays+own), 1e-4, 24)
 }
-
-// chance returns how likely a signal of that rate falls within a gap by
-// accident. Rates have a resolution of an hour.
-func chance(rate float64, gap int64) float64 {
-	return within(rate*float64(max(gap, hour))/float64(day), 1e-6, 1)
-}
-
-// surprise is what a signal of a rate is worth as evidence: the logarithm of
-// how many days one has to wait for it.
-func surprise(rate float64) float64 { return within(math.Log10(1/rate), 0, 4) }
 
 // precision is how often people agreed with the rule, against what is expected
 // of one that nobody judged: 1 there, at most 2.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/evidence"
+	"github.com/holdfast-security/holdfast/incident/saved"
 )
 
 // ErrSnapshot is wrapped by the errors of [Restore]: the bytes are no
@@ -20,7 +22,7 @@ func Restore(data []byte, limits Limits) (*Engine, error) {
 	if int64(len(data)) > 8*e.limits.Bytes {
 		return nil, fmt.Errorf("%w: %d bytes are more than the limits allow", ErrSnapshot, len(data))
 	}
-	var st savedState
+	var st saved.State
 	if err := json.Unmarshal(data, &st); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
@@ -38,7 +40,7 @@ func Restore(data []byte, limits Limits) (*Engine, error) {
 // loader turns a saved state into an engine's.
 type loader struct {
 	e     *Engine
-	st    *savedState
+	st    *saved.State
 	hosts []*host
 	rules []*rule
 	keys  []*key
@@ -48,7 +50,7 @@ type loader struct {
 
 func (l *loader) load() error {
 	e, st := l.e, l.st
-	if !moment(st.Now) || !moment(st.Began) || !moment(st.Swept) {
+	if !saved.Moment(st.Now) || !saved.Moment(st.Began) || !saved.Moment(st.Swept) {
 		return errors.New("a clock is out of range")
 	}
 	e.now, e.began, e.swept, e.serial, e.counters = st.Now, st.Began, st.Swept, st.Serial, st.Counters
@@ -63,26 +65,10 @@ func (l *loader) load() error {
 	return nil
 }
 
-// moment reports whether a time is one that signals can have.
-func moment(ns int64) bool { return ns == representable(at(ns)).UnixNano() }
-
-// bounded reports whether all texts are within a length.
-func bounded[S ~string](limit int, texts ...S) bool {
-	for _, t := range texts {
-		if len(t) > limit {
-			return false
-		}
-	}
-	return true
-}
-
-// counted reports whether a number is one that counting can give.
-func counted(v float64) bool { return v >= 0 && v < 1<<53 }
-
 func (l *loader) loadHosts() error {
 	for i, s := range l.st.Hosts {
-		if s.ID == "" || l.e.hosts[s.ID] != nil || !bounded(maxID, s.ID) || !bounded(maxID, s.Name) ||
-			s.Asset <= 0 || s.Asset > 10 || !moment(s.First) || !moment(s.Last) || len(s.Rare) > maxRare {
+		if s.ID == "" || l.e.hosts[s.ID] != nil || !saved.Bounded(evidence.MaxID, s.ID) || !saved.Bounded(evidence.MaxID, s.Name) ||
+			s.Asset <= 0 || s.Asset > 10 || !saved.Moment(s.First) || !saved.Moment(s.Last) || len(s.Rare) > maxRare {
 			return fmt.Errorf("host %d is impossible", i)
 		}
 		h := &host{id: s.ID, name: s.Name, asset: s.Asset, first: s.First, last: s.Last}
@@ -94,9 +80,9 @@ func (l *loader) loadHosts() error {
 
 func (l *loader) loadRules() error {
 	for i, s := range l.st.Rules {
-		if l.e.rules[s.ID] != nil || !bounded(maxID, s.ID) || !bounded(maxTitle, s.Title) || !moment(s.Last) ||
+		if l.e.rules[s.ID] != nil || !saved.Bounded(evidence.MaxID, s.ID) || !saved.Bounded(evidence.MaxTitle, s.Title) || !saved.Moment(s.Last) ||
 			!(s.Prior > 0 && s.Prior <= 1000) || !(s.Weight > 0 && s.Weight <= knownDays) ||
-			!counted(s.Hours) || !counted(s.Right) || !counted(s.Wrong) {
+			!saved.Counted(s.Hours) || !saved.Counted(s.Right) || !saved.Counted(s.Wrong) {
 			return fmt.Errorf("rule %d is impossible", i)
 		}
 		r := &rule{id: s.ID, title: s.Title, prior: s.Prior, weight: s.Weight, hours: s.Hours, last: s.Last, right: s.Right, wrong: s.Wrong}
@@ -108,7 +94,7 @@ func (l *loader) loadRules() error {
 
 func (l *loader) loadTallies() error {
 	for i, s := range l.st.Tallies {
-		if !inside(s.Rule, l.rules) || !inside(s.Host, l.hosts) || !counted(s.Hours) || s.Last < -2 || s.Last > 1<<32 {
+		if !saved.Inside(s.Rule, l.rules) || !saved.Inside(s.Host, l.hosts) || !saved.Counted(s.Hours) || s.Last < -2 || s.Last > 1<<32 {
 			return fmt.Errorf("tally %d is impossible", i)
 		}
 		p := pair{l.rules[s.Rule], l.hosts[s.Host]}
@@ -121,14 +107,12 @@ func (l *loader) loadTallies() error {
 	return nil
 }
 
-func inside[T any](i int, list []T) bool { return i >= 0 && i < len(list) }
-
 func (l *loader) loadKeys() error {
 	for i, s := range l.st.Keys {
 		id := keyID{s.Kind, s.Value, s.Host}
-		if s.Value == "" && s.Kind != kindMethod || !bounded(maxID, s.Kind) || !bounded(maxValue, s.Value, s.Name) || !bounded(maxID, s.Host) ||
-			!bounded(maxID, s.Hosts...) || len(s.Hosts) > maxKeyHosts || len(s.Posting) > maxPosting || s.Known < 0 || s.Known > 1<<30 ||
-			s.Nodes < 1 || s.Nodes > 1<<53 || !moment(s.First) || !moment(s.Last) || !s.Dead && l.e.keys[id] != nil {
+		if s.Value == "" && s.Kind != kindMethod || !saved.Bounded(evidence.MaxID, s.Kind) || !saved.Bounded(evidence.MaxValue, s.Value, s.Name) || !saved.Bounded(evidence.MaxID, s.Host) ||
+			!saved.Bounded(evidence.MaxID, s.Hosts...) || len(s.Hosts) > maxKeyHosts || len(s.Posting) > maxPosting || s.Known < 0 || s.Known > 1<<30 ||
+			s.Nodes < 1 || s.Nodes > 1<<53 || !saved.Moment(s.First) || !saved.Moment(s.Last) || !s.Dead && l.e.keys[id] != nil {
 			return fmt.Errorf("key %d is impossible", i)
 		}
 		k := &key{
@@ -143,7 +127,7 @@ func (l *loader) loadKeys() error {
 		l.e.pushKey(k)
 		l.e.bytes += k.size()
 		if id.kind != kindMethod {
-			l.e.spreads.move(0, k.spread())
+			l.e.spreads.Move(0, k.spread())
 		}
 	}
 	return nil
@@ -151,13 +135,13 @@ func (l *loader) loadKeys() error {
 
 func (l *loader) loadGroups() error {
 	for i, s := range l.st.Groups {
-		if s.ID == "" || !bounded(maxID, s.ID) || !bounded(maxID, s.Aliases...) || len(s.Aliases) > maxAliases || l.e.find(s.ID) != nil ||
-			len(s.Related) > maxRelated || len(s.Nodes) == 0 || !moment(s.Touched) {
+		if s.ID == "" || !saved.Bounded(evidence.MaxID, s.ID) || !saved.Bounded(evidence.MaxID, s.Aliases...) || len(s.Aliases) > maxAliases || l.e.find(s.ID) != nil ||
+			len(s.Related) > maxRelated || len(s.Nodes) == 0 || !saved.Moment(s.Touched) {
 			return fmt.Errorf("group %d is impossible", i)
 		}
 		g := &group{id: s.ID, omitted: s.Omitted, touched: s.Touched, born: s.Born, told: s.Told}
 		for _, r := range s.Related {
-			if !bounded(maxText, r[0], r[1]) {
+			if !saved.Bounded(evidence.MaxText, r[0], r[1]) {
 				return fmt.Errorf("group %d has an impossible relation", i)
 			}
 			g.related = append(g.related, relation{r[0], r[1]})
@@ -180,18 +164,18 @@ func (l *loader) enlist(g *group, aliases []string) {
 	e.alias(g, aliases)
 }
 
-func (l *loader) loadNode(g *group, s *savedNode) error {
+func (l *loader) loadNode(g *group, s *saved.Node) error {
 	switch {
-	case !inside(s.Rule, l.rules) || !inside(s.Host, l.hosts):
+	case !saved.Inside(s.Rule, l.rules) || !saved.Inside(s.Host, l.hosts):
 		return errors.New("it is of no known rule and host")
-	case !moment(s.First) || !moment(s.Last) || s.First > s.Last || s.Serial == 0 || s.Serial > l.e.serial:
+	case !saved.Moment(s.First) || !saved.Moment(s.Last) || s.First > s.Last || s.Serial == 0 || s.Serial > l.e.serial:
 		return errors.New("its times are impossible")
 	case len(g.nodes) > 0 && g.nodes[len(g.nodes)-1].serial >= s.Serial:
 		return errors.New("it is out of order")
-	case !bounded(maxText, s.Text) || !bounded(maxText, s.Steps...) || !bounded(maxID, s.Tactics...) || !bounded(maxID, s.Methods...) ||
-		len(s.Steps) > maxSteps || len(s.Tactics) > maxTactics || len(s.Methods) > maxMethods:
+	case !saved.Bounded(evidence.MaxText, s.Text) || !saved.Bounded(evidence.MaxText, s.Steps...) || !saved.Bounded(evidence.MaxID, s.Tactics...) || !saved.Bounded(evidence.MaxID, s.Methods...) ||
+		len(s.Steps) > evidence.MaxSteps || len(s.Tactics) > evidence.MaxTactics || len(s.Methods) > evidence.MaxMethods:
 		return errors.New("a text is too long")
-	case len(s.Reports) == 0 || len(s.Reports) > maxReports || len(s.Refs) > maxEntities+maxLineage+1:
+	case len(s.Reports) == 0 || len(s.Reports) > maxReports || len(s.Refs) > evidence.MaxEntities+evidence.MaxLineage+1:
 		return errors.New("it has too many parts, or too few")
 	case len(s.Repeat) != len(digest{}) || len(s.Action) != 0 && len(s.Action) != len(digest{}):
 		return errors.New("a digest has the wrong length")
@@ -202,13 +186,13 @@ func (l *loader) loadNode(g *group, s *savedNode) error {
 		tactics: s.Tactics, methods: s.Methods, steps: s.Steps, repeat: digest(s.Repeat),
 	}
 	for _, r := range s.Reports {
-		if !bounded(maxID, r.ID) {
+		if !saved.Bounded(evidence.MaxID, r.ID) {
 			return errors.New("the id of an alert is too long")
 		}
 		n.reports = append(n.reports, report{r.ID, r.Count})
 	}
 	for _, r := range s.Refs {
-		if !inside(r.Key, l.keys) || r.Role > RoleRan || r.Hops > maxLineage {
+		if !saved.Inside(r.Key, l.keys) || r.Role > evidence.RoleRan || r.Hops > evidence.MaxLineage {
 			return errors.New("it refers to an impossible key")
 		}
 		n.refs = append(n.refs, ref{l.keys[r.Key], r.Role, r.Hops})
@@ -218,7 +202,7 @@ func (l *loader) loadNode(g *group, s *savedNode) error {
 }
 
 // place puts a checked node where the engine looks for it.
-func (l *loader) place(g *group, n *node, s *savedNode) {
+func (l *loader) place(g *group, n *node, s *saved.Node) {
 	e := l.e
 	g.nodes = append(g.nodes, n)
 	l.nodes = append(l.nodes, n)
@@ -244,10 +228,10 @@ func (l *loader) loadEdges() error {
 		above[i] = i
 	}
 	for i, s := range l.st.Edges {
-		if !inside(s.A, l.nodes) || !inside(s.B, l.nodes) || l.nodes[s.A].group != l.nodes[s.B].group || !(s.Strength >= threshold && s.Strength <= 1) {
+		if !saved.Inside(s.A, l.nodes) || !saved.Inside(s.B, l.nodes) || l.nodes[s.A].group != l.nodes[s.B].group || !(s.Strength >= evidence.Threshold && s.Strength <= 1) {
 			return fmt.Errorf("edge %d is impossible", i)
 		}
-		a, b := root(above, s.A), root(above, s.B)
+		a, b := saved.Root(above, s.A), saved.Root(above, s.B)
 		if a == b {
 			return fmt.Errorf("edge %d closes a circle", i)
 		}
@@ -265,16 +249,8 @@ func (l *loader) loadEdges() error {
 	return l.loadPlaces()
 }
 
-func root(above []int, i int) int {
-	for above[i] != i {
-		above[i] = above[above[i]]
-		i = above[i]
-	}
-	return i
-}
-
-func (l *loader) loadReasons(d *edge, reasons []savedReason) error {
-	if len(reasons) == 0 || len(reasons) > int(classes) {
+func (l *loader) loadReasons(d *edge, reasons []saved.Reason) error {
+	if len(reasons) == 0 || len(reasons) > int(evidence.Classes) {
 		return errors.New("it has no reason, or too many")
 	}
 	for _, s := range reasons {
@@ -283,7 +259,7 @@ func (l *loader) loadReasons(d *edge, reasons []savedReason) error {
 		if !bare && !causal(s.Kind) && s.Kind != finding.LinkShared && s.Kind != finding.LinkMethod || !(s.Weight >= 0 && s.Weight <= 1) {
 			return fmt.Errorf("a reason of kind %.40q is unknown", s.Kind)
 		}
-		if bare != (s.Key < 0) || !bare && !inside(s.Key, l.keys) {
+		if bare != (s.Key < 0) || !bare && !saved.Inside(s.Key, l.keys) {
 			return errors.New("a reason has an impossible key")
 		}
 		if !bare {
@@ -303,7 +279,7 @@ func (l *loader) loadPlaces() error {
 			n := l.nodes[i]
 			i++
 			for _, at := range s.Edges {
-				if !inside(at, l.edges) || l.edges[at].a != n && l.edges[at].b != n {
+				if !saved.Inside(at, l.edges) || l.edges[at].a != n && l.edges[at].b != n {
 					return errors.New("a node has somebody else's edge")
 				}
 				n.edges = append(n.edges, l.edges[at])
@@ -348,7 +324,7 @@ func (l *loader) loadLists() error {
 	for _, id := range l.st.Changed {
 		g := l.e.groups[id]
 		if g == nil { // it is gone, and the caller has to hear of it
-			if !bounded(maxID, id) {
+			if !saved.Bounded(evidence.MaxID, id) {
 				return errors.New("the id of a changed incident is too long")
 			}
 			g = &group{id: id, told: true}
@@ -361,7 +337,7 @@ func (l *loader) loadLists() error {
 func (l *loader) refer(places []int) ([]*node, error) {
 	var nodes []*node
 	for _, at := range places {
-		if !inside(at, l.nodes) {
+		if !saved.Inside(at, l.nodes) {
 			return nil, errors.New("a list refers to no node")
 		}
 		nodes = append(nodes, l.nodes[at])

@@ -3,14 +3,14 @@ package incident
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/attack"
+	"github.com/holdfast-security/holdfast/incident/words"
 )
 
 // Bounds of what is told of an incident.
@@ -49,7 +49,7 @@ func (e *Engine) Incident(id string) (finding.Incident, bool) {
 		}
 	}
 	for _, p := range s.steps {
-		inc.Tactics = append(inc.Tactics, killChain[p])
+		inc.Tactics = append(inc.Tactics, attack.KillChain[p])
 	}
 	inc.Links = present(e.tellLinks(nodes, line))
 	inc.Entities = present(tellEntities(nodes, line))
@@ -118,14 +118,14 @@ func (e *Engine) tellLinks(nodes []*node, line map[*node]int) []finding.Link {
 func (e *Engine) tellLink(d *edge, line map[*node]int) finding.Link {
 	from, to := line[d.a], line[d.b]
 	l := finding.Link{From: min(from, to), To: max(from, to), Strength: d.strength}
-	var words []string
+	var reasons []string
 	for _, r := range d.reasons {
 		if !slices.Contains(l.Kinds, r.kind) {
 			l.Kinds = append(l.Kinds, r.kind)
 		}
-		words = append(words, e.explain(d, r))
+		reasons = append(reasons, e.explain(d, r))
 	}
-	l.Reason = sentence(strings.Join(words, "; "))
+	l.Reason = words.Sentence(strings.Join(reasons, "; "))
 	return l
 }
 
@@ -142,12 +142,12 @@ func (e *Engine) explain(d *edge, r reason) string {
 	case finding.LinkConnection:
 		return "both are about the connection " + show(r.key)
 	case finding.LinkMethod:
-		return "the same rare thing happened on " + hostName(d.a.host) + " and " + hostName(d.b.host) + " " + soon(gap)
+		return "the same rare thing happened on " + hostName(d.a.host) + " and " + hostName(d.b.host) + " " + words.Within(gap)
 	case finding.LinkHost:
-		return "both happened on " + hostName(d.a.host) + " " + soon(gap)
+		return "both happened on " + hostName(d.a.host) + " " + words.Within(gap)
 	case finding.LinkRarity:
 		rate := max(e.rate(d.a.rule, d.a.host), e.rate(d.b.rule, d.b.host))
-		return "that is rare on each of the hosts (about " + often(rate) + " for the commoner), so that coincidence is unlikely"
+		return "that is rare on each of the hosts (about " + words.Often(rate) + " for the commoner), so that coincidence is unlikely"
 	case finding.LinkOrder:
 		return "the later one is a later step of an attack"
 	}
@@ -182,63 +182,10 @@ func noun(kind finding.EntityKind) string {
 	return show(&key{id: keyID{value: string(kind)}})
 }
 
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
-}
-
 // show quotes a value that a reader could take for words of ours.
-func show(k *key) string { return showText(cmp.Or(k.name, k.id.value)) }
+func show(k *key) string { return words.Quote(cmp.Or(k.name, k.id.value)) }
 
-func showText(s string) string {
-	const limit = 96
-	if len(s) > limit {
-		s = cut(s, limit) + "…"
-	}
-	plain := s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/._-:@+…", r)
-	})
-	if plain {
-		return s
-	}
-	return strconv.Quote(s)
-}
-
-func hostName(h *host) string { return showText(cmp.Or(h.name, string(h.id))) }
-
-// soon says how long a gap is.
-func soon(gap int64) string {
-	switch {
-	case gap < minute:
-		return "within a minute"
-	case gap < 2*hour:
-		return fmt.Sprintf("within %d minutes", gap/minute+1)
-	case gap < 2*day:
-		return fmt.Sprintf("within %d hours", gap/hour+1)
-	}
-	return fmt.Sprintf("within %d days", gap/day+1)
-}
-
-// often says how often something is expected.
-func often(rate float64) string {
-	switch days := 1 / rate; {
-	case days < 1.5:
-		return "once a day"
-	case days < 1000:
-		return fmt.Sprintf("once in %.0f days", days)
-	}
-	return "once in years"
-}
-
-// tacticWords name what an attack led to.
-var tacticWords = map[finding.Tactic]string{
-	"reconnaissance": "reconnaissance", "resource-development": "preparation", "initial-access": "a way in", "execution": "code run",
-	"persistence": "a lasting foothold", "privilege-escalation": "higher privileges", "defense-evasion": "hiding",
-	"credential-access": "credential access", "discovery": "a look around", "lateral-movement": "movement to other hosts",
-	"collection": "data gathered", "command-and-control": "remote control", "exfiltration": "data sent out", "impact": "damage",
-}
+func hostName(h *host) string { return words.Quote(cmp.Or(h.name, string(h.id))) }
 
 // title names what the best chain began with and led to, and where.
 func title(g *group, nodes []*node, s score) string {
@@ -246,7 +193,7 @@ func title(g *group, nodes []*node, s score) string {
 	begin := ""
 	switch {
 	case p != nil:
-		begin = p.name
+		begin = p.Name
 	case len(s.chain) > 0:
 		begin = s.chain[0].rule.title
 	default:
@@ -259,18 +206,11 @@ func title(g *group, nodes []*node, s score) string {
 	switch {
 	case len(s.chain) > 1:
 		last = s.chain[len(s.chain)-1]
-		begin += " led to " + tacticWords[killChain[s.steps[len(s.steps)-1]]]
+		begin += " led to " + words.Tactics[attack.KillChain[s.steps[len(s.steps)-1]]]
 	case len(nodes) > 1:
-		begin += fmt.Sprintf(" and %d related %s", len(nodes)-1, plural(len(nodes)-1, "signal"))
+		begin += fmt.Sprintf(" and %d related %s", len(nodes)-1, words.Plural(len(nodes)-1, "signal"))
 	}
 	return begin + " on " + places(nodes, last.host)
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }
 
 // places names the host where it ended and counts the others.
@@ -284,15 +224,15 @@ func places(nodes []*node, last *host) string {
 	if len(others) == 0 {
 		return hostName(last)
 	}
-	return fmt.Sprintf("%s and %d other %s", hostName(last), len(others), plural(len(others), "host"))
+	return fmt.Sprintf("%s and %d other %s", hostName(last), len(others), words.Plural(len(others), "host"))
 }
 
 // missing says what an incident of that kind has and the evidence does not.
 func missing(nodes []*node, s score) []string {
-	var words []string
-	begins := len(s.steps) > 0 && slices.ContainsFunc(nodes, func(n *node) bool { return position(n.tactics) >= 0 && position(n.tactics) <= 2 })
+	var gaps []string
+	begins := len(s.steps) > 0 && slices.ContainsFunc(nodes, func(n *node) bool { return attack.Position(n.tactics) >= 0 && attack.Position(n.tactics) <= 2 })
 	if len(s.steps) > 0 && !begins {
-		words = append(words, "Nothing shows how the attacker got in.")
+		gaps = append(gaps, "Nothing shows how the attacker got in.")
 	}
 	hosts := make(map[*host]bool)
 	crossed := false
@@ -303,18 +243,18 @@ func missing(nodes []*node, s score) []string {
 		}
 	}
 	if len(hosts) > 1 && !crossed {
-		words = append(words, fmt.Sprintf("The %d hosts are tied together by shared evidence; no connection between them was seen.", len(hosts)))
+		gaps = append(gaps, fmt.Sprintf("The %d hosts are tied together by shared evidence; no connection between them was seen.", len(hosts)))
 	}
 	reached := func(t finding.Tactic) bool {
 		return slices.ContainsFunc(nodes, func(n *node) bool { return slices.Contains(n.tactics, t) })
 	}
 	if reached("exfiltration") && !reached("collection") && !reached("credential-access") {
-		words = append(words, "Nothing shows what was gathered before data was sent out.")
+		gaps = append(gaps, "Nothing shows what was gathered before data was sent out.")
 	}
 	if reached("lateral-movement") && len(hosts) == 1 {
-		words = append(words, "Nothing is known of the host that the attacker moved to.")
+		gaps = append(gaps, "Nothing is known of the host that the attacker moved to.")
 	}
-	return words
+	return gaps
 }
 
 // tellEntities lists what the nodes have to do with, most connected first.
@@ -376,8 +316,8 @@ func actions(nodes []*node, s score, entities []finding.Entity) []string {
 		if ent.Common || len(ent.Lines) < 2 {
 			continue
 		}
-		if format := remedy(ent); format != "" && len(steps) < maxToldSteps/2 {
-			add(format, showText(cmp.Or(ent.Name, ent.Value)))
+		if format := words.Remedy(ent); format != "" && len(steps) < maxToldSteps/2 {
+			add(format, words.Quote(cmp.Or(ent.Name, ent.Value)))
 		}
 	}
 	byWorth := slices.Clone(s.chain)
@@ -388,35 +328,4 @@ func actions(nodes []*node, s score, entities []finding.Entity) []string {
 		}
 	}
 	return steps
-}
-
-// remedy returns what is done about a thing that an attack used, with a place
-// for its name; "" where there is nothing.
-func remedy(ent finding.Entity) string {
-	switch ent.Kind {
-	case finding.EntityAddress:
-		if private(ent.Value) {
-			return "Find out which host has the address %s and whether it is under attack too."
-		}
-		return "Block %s at the firewall and look for other hosts that talked to it."
-	case finding.EntityDomain:
-		return "Block the domain %s and look for other hosts that asked for it."
-	case finding.EntityAccount:
-		return "End the sessions of the account %s and change its password and keys."
-	case finding.EntityKey:
-		return "Remove the key %s wherever it may log on."
-	case finding.EntityHash, finding.EntityFile:
-		return "Quarantine %s after a copy was kept as evidence."
-	case finding.EntityImage:
-		return "Stop containers of the image %s and rebuild it from a trusted source."
-	case finding.EntityProcess:
-		return "Collect evidence of the process %s and its descendants, then end them."
-	}
-	return ""
-}
-
-// private reports whether an address is one of a network's inside.
-func private(value string) bool {
-	a, err := netip.ParseAddr(value)
-	return err == nil && a.Unmap().IsPrivate()
 }

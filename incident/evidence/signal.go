@@ -1,4 +1,4 @@
-package incident
+package evidence
 
 import (
 	"net/netip"
@@ -17,7 +17,7 @@ type Signal struct {
 	Rule     string // stable id of what raised it: rates are learned by rule
 	Title    string // of the rule, for people
 	Text     string // what happened, in words
-	Action   string // what was done, where several sensors see the same: they merge within five seconds; "" never merges
+	Action   string // what was done, where several sensors see the same: they merge Within five seconds; "" never merges
 	Severity finding.Severity
 	Tactics  []finding.Tactic
 	Methods  []finding.Technique
@@ -75,47 +75,51 @@ type Process struct {
 	Name string // for people: the command line
 }
 
+// Retention is how old a signal may be, and for how long a group of signals
+// that nothing joins is kept.
+const Retention = 30 * 24 * time.Hour
+
 // Bounds of a signal; what is beyond is cut.
 const (
-	maxID       = 128
-	maxTitle    = 160
-	maxText     = 400
-	maxValue    = 256
-	maxEntities = 32
-	maxLineage  = 8 // processes: cause fades with each step, and beyond eight nothing is left
-	maxSteps    = 6
-	maxTactics  = 4
-	maxMethods  = 8
+	MaxID       = 128
+	MaxTitle    = 160
+	MaxText     = 400
+	MaxValue    = 256
+	MaxEntities = 32
+	MaxLineage  = 8 // processes: cause fades with each step, and beyond eight nothing is left
+	MaxSteps    = 6
+	MaxTactics  = 4
+	MaxMethods  = 8
 )
 
 // How far a host's clock is believed around the server's.
 const (
 	maxAhead = 5 * time.Minute
-	maxBack  = retention
+	maxBack  = Retention
 )
 
-// clean returns s within all bounds.
-func (s Signal) clean() Signal {
-	s.ID, s.Rule, s.Action = cut(s.ID, maxID), cut(s.Rule, maxID), cut(s.Action, maxID)
-	s.Title, s.Text, s.HostName = cut(s.Title, maxTitle), cut(s.Text, maxText), cut(s.HostName, maxID)
-	s.Host = event.HostID(cut(string(s.Host), maxID))
+// Clean returns s Within all bounds.
+func (s Signal) Clean() Signal {
+	s.ID, s.Rule, s.Action = Cut(s.ID, MaxID), Cut(s.Rule, MaxID), Cut(s.Action, MaxID)
+	s.Title, s.Text, s.HostName = Cut(s.Title, MaxTitle), Cut(s.Text, MaxText), Cut(s.HostName, MaxID)
+	s.Host = event.HostID(Cut(string(s.Host), MaxID))
 	s.Severity = min(s.Severity, finding.High)
 	s.Count = max(s.Count, 1)
-	s.FalseAlarms, s.Asset = within(s.FalseAlarms, 0, 1000), within(s.Asset, 0, 10)
+	s.FalseAlarms, s.Asset = Within(s.FalseAlarms, 0, 1000), Within(s.Asset, 0, 10)
 	if s.Asset == 0 {
 		s.Asset = 1
 	}
 	if s.Seen.IsZero() {
 		s.Seen = s.Time
 	}
-	s.Seen, s.Time = representable(s.Seen), representable(s.Time)
+	s.Seen, s.Time = Representable(s.Seen), Representable(s.Time)
 	if s.Time.After(s.Seen.Add(maxAhead)) || s.Time.Before(s.Seen.Add(-maxBack)) {
 		s.Time = s.Seen
 	}
-	s.Steps = cutAll(s.Steps, maxSteps, maxText)
-	s.Tactics, s.Methods = cutAll(s.Tactics, maxTactics, maxID), cutAll(s.Methods, maxMethods, maxID)
-	s.Entities = cleanList(s.Entities[:min(len(s.Entities), maxEntities)], Entity.clean)
-	s.Lineage = cleanList(s.Lineage[:min(len(s.Lineage), maxLineage)], Process.clean)
+	s.Steps = cutAll(s.Steps, MaxSteps, MaxText)
+	s.Tactics, s.Methods = cutAll(s.Tactics, MaxTactics, MaxID), cutAll(s.Methods, MaxMethods, MaxID)
+	s.Entities = cleanList(s.Entities[:min(len(s.Entities), MaxEntities)], Entity.clean)
+	s.Lineage = cleanList(s.Lineage[:min(len(s.Lineage), MaxLineage)], Process.clean)
 	return s
 }
 
@@ -137,27 +141,27 @@ func cleanList[T comparable](list []T, clean func(T) T) []T {
 }
 
 func (e Entity) clean() Entity {
-	e.Kind = finding.EntityKind(cut(string(e.Kind), maxID))
-	e.Value, e.Name = cut(e.Value, maxValue), cut(e.Name, maxValue)
+	e.Kind = finding.EntityKind(Cut(string(e.Kind), MaxID))
+	e.Value, e.Name = Cut(e.Value, MaxValue), Cut(e.Name, MaxValue)
 	return e
 }
 
 func (p Process) clean() Process {
-	p.UID, p.Path, p.Name = cut(p.UID, maxValue), cut(p.Path, maxValue), cut(p.Name, maxValue)
+	p.UID, p.Path, p.Name = Cut(p.UID, MaxValue), Cut(p.Path, MaxValue), Cut(p.Name, MaxValue)
 	return p
 }
 
-// within holds a number to bounds; what is no number becomes the lower one.
-func within(v, low, high float64) float64 {
+// Within holds a number to bounds; what is no number becomes the lower one.
+func Within(v, low, high float64) float64 {
 	if !(v > low) { // NaN too
 		return low
 	}
 	return min(v, high)
 }
 
-// representable keeps times that nanoseconds since 1970 can hold with room for
+// Representable keeps times that nanoseconds since 1970 can hold with room for
 // sums, and makes them UTC.
-func representable(t time.Time) time.Time {
+func Representable(t time.Time) time.Time {
 	first, last := time.Unix(0, 0), time.Unix(1<<33, 0) // 1970 to 2242
 	if t.Before(first) {
 		return first.UTC()
@@ -171,15 +175,15 @@ func representable(t time.Time) time.Time {
 func cutAll[S ~string](list []S, count, length int) []S {
 	var kept []S
 	for _, s := range list[:min(len(list), count)] {
-		kept = append(kept, S(cut(string(s), length)))
+		kept = append(kept, S(Cut(string(s), length)))
 	}
 	return kept
 }
 
-// cut bounds a text in bytes, at the beginning of a character, and copies it:
+// Cut bounds a text in bytes, at the beginning of a character, and copies it:
 // what is kept must not hold on to a larger text. Invalid UTF-8 becomes
 // U+FFFD, so that a snapshot gives it back as it was.
-func cut(s string, limit int) string {
+func Cut(s string, limit int) string {
 	whole := len(s) <= limit
 	if !whole {
 		for limit > 0 && !utf8.RuneStart(s[limit]) {
@@ -188,7 +192,7 @@ func cut(s string, limit int) string {
 		s = s[:limit]
 	}
 	if !utf8.ValidString(s) {
-		return cut(strings.ToValidUTF8(s, "\uFFFD"), limit)
+		return Cut(strings.ToValidUTF8(s, "\uFFFD"), limit)
 	}
 	if whole {
 		return s
@@ -203,9 +207,9 @@ var genericAccounts = map[string]bool{
 	"guest": true, "user": true, "test": true, "localsystem": true, "nt authority\\system": true, "messagebus": true, "sshd": true,
 }
 
-// binds reports whether an entity says anything about who is behind a signal:
+// Binds reports whether an entity says anything about who is behind a signal:
 // accounts that every host has, and addresses that are no host's, do not.
-func (e Entity) binds() bool {
+func (e Entity) Binds() bool {
 	switch e.Kind {
 	case finding.EntityAccount:
 		return !genericAccounts[strings.ToLower(e.Value)]
@@ -216,13 +220,13 @@ func (e Entity) binds() bool {
 	return e.Value != ""
 }
 
-// local reports whether the same value on two hosts is two things.
-func local(kind finding.EntityKind) bool {
+// Local reports whether the same value on two hosts is two things.
+func Local(kind finding.EntityKind) bool {
 	return kind == finding.EntityFile || kind == finding.EntitySession
 }
 
 // hubPrograms start what has nothing in common: cause does not pass through
-// them. Only folders that belong to root count: a copy elsewhere is no hub, so
+// them. Only folders that belong to root count: a copy elsewhere is no Hub, so
 // that nobody cuts a trail by choosing a name.
 var hubPrograms = map[string]bool{
 	"systemd": true, "init": true, "systemd-executor": true, "runsv": true, "runit": true, "s6-svscan": true, "supervisord": true,
@@ -235,8 +239,8 @@ var hubPrograms = map[string]bool{
 // executable: only the outermost of them is the listener.
 var perSession = map[string]bool{"sshd": true, "cron": true, "crond": true, "atd": true, "dropbear": true}
 
-// hub reports whether the process at place i of a lineage is a hub.
-func hub(lineage []Process, i int) bool {
+// Hub reports whether the process at place i of a lineage is a hub.
+func Hub(lineage []Process, i int) bool {
 	base, ok := systemProgram(lineage[i].Path)
 	if !ok || !hubPrograms[base] {
 		return false
@@ -259,4 +263,10 @@ func systemProgram(path string) (string, bool) {
 		return strings.ToLower(path[i+1:]), true
 	}
 	return "", false
+}
+
+// Private reports whether an address is one of a network's inside.
+func Private(value string) bool {
+	a, err := netip.ParseAddr(value)
+	return err == nil && a.Unmap().IsPrivate()
 }

@@ -1,4 +1,4 @@
-package incident
+package evidence
 
 import (
 	"encoding/hex"
@@ -20,7 +20,7 @@ func FromAlert(a *finding.Alert, hostName string) Signal {
 	if s.Rule == "" {
 		s.Rule = string(a.Type)
 	}
-	for _, p := range firstOf(a.Process.Lineage(), maxLineage) {
+	for _, p := range firstOf(a.Process.Lineage(), MaxLineage) {
 		if !p.UID.IsZero() {
 			s.Lineage = append(s.Lineage, Process{UID: string(a.Host) + "/" + p.UID.String(), Path: p.Path(), Name: p.CommandLine})
 		}
@@ -39,7 +39,7 @@ func firstOf[T any](list []T, n int) []T { return list[:min(len(list), n)] }
 type collector struct{ s *Signal }
 
 func (c collector) add(kind finding.EntityKind, value, name string, role Role) {
-	if value == "" || len(c.s.Entities) >= maxEntities {
+	if value == "" || len(c.s.Entities) >= MaxEntities {
 		return
 	}
 	for i := range c.s.Entities {
