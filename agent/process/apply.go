@@ -211,12 +211,26 @@ func (t *Table) userName(uid uint32) string {
 func (t *Table) terminate(ev *event.Event, at int64, final bool) bool {
 	t.saw(ev.Source)
 	n := t.actor(ev, at, final)
-	if n == nil || n.exit != 0 {
+	if n == nil || n.exit != 0 || ev.Source == event.SourcePerf && t.lives(n) {
 		return false
 	}
 	ev.Process = t.view(n, ev.Source).resolve()
 	t.end(n, at)
 	return true
+}
+
+// exiting is PF_EXITING of the kernel's include/linux/sched.h.
+const exiting = 0x4
+
+// lives reports whether a process that perf calls ended is still there. perf
+// does so when a process executes a program that gives it rights, as sudo: the
+// kernel then takes it out of all monitoring for a moment.
+func (t *Table) lives(n *node) bool {
+	if t.host == nil {
+		return false
+	}
+	s, ok := t.host.stat(n.pid)
+	return ok && near(n.birth, int64(s.Start)) && s.State != 'Z' && s.State != 'X' && s.Flags&exiting == 0
 }
 
 // act completes an event of a process that keeps its image, or changes its

@@ -187,6 +187,32 @@ func TestPIDReuse(t *testing.T) {
 	}
 }
 
+// The kernel ends the monitoring of a process that gains rights by an exec,
+// which perf reports as its end.
+func TestAProcessThatGainsRightsLivesOn(t *testing.T) {
+	b := newBench(t)
+	b.fork(200, 50)
+	b.host.procs[200] = fakeProcess{ppid: 50, start: b.host.boot}
+	sudo := b.perfExec(200, "/usr/bin/sudo").Process
+	b.exit(200)
+	b.fork(201, 200)
+	if got := b.perfExec(201, "/usr/bin/id").Process; got.Parent == nil || got.Parent.UID != sudo.UID {
+		t.Errorf("what it starts is below %+v", got.Parent)
+	}
+	delete(b.host.procs, 200)
+	b.exit(200)
+	b.wait(time.Minute)
+	ends := 0
+	for _, e := range b.published {
+		if e.Activity == event.ProcessTerminate && e.Process.PID == 200 {
+			ends++
+		}
+	}
+	if got := b.table.Lookup(200, b.host.at()); got != nil || ends != 1 {
+		t.Errorf("after its end it is %v, and %d ends were published", got, ends)
+	}
+}
+
 func TestPIDReuseWithoutPerf(t *testing.T) {
 	b := newBench(t)
 	start := b.host.boot

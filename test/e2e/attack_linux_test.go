@@ -80,6 +80,49 @@ func TestTypedAttack(t *testing.T) {
 	}
 }
 
+// TestLineageBelowASetUserIDProgram runs what sudo is: a program that gives its
+// user rights, and a program below it.
+func TestLineageBelowASetUserIDProgram(t *testing.T) {
+	hosttest.Root(t)
+	p, dir := build(t), t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	shell := filepath.Join(dir, "shell")
+	text, err := os.ReadFile(hosttest.Program(t, "dash"))
+	if err == nil {
+		err = os.WriteFile(shell, text, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(shell, 0o755|os.ModeSetuid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	hosttest.LockAudit(t)
+	events := launch(t, exec.Command(p.holdfast, "events", "-o", "json", "--class", "process/launch", "--where", "CommandLine=*below-rights*"))
+	events.awaitSight(t, hosttest.Program(t, "true"), "below-rights-sight")
+	cmd := exec.Command(shell, "-p", "-c", "sleep 0.5; /bin/true below-rights-real; exit")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got := events.out.await(t, "the program below", holding(`"args":["/bin/true","below-rights-real"]`))
+	events.stop(t, syscall.SIGTERM)
+	var e event.Event
+	if err := json.Unmarshal(got.text, &e); err != nil {
+		t.Fatal(err)
+	}
+	line := e.Process.Lineage()
+	if len(line) < 3 || line[1].PID != uint32(cmd.Process.Pid) || line[1].Path() != shell || line[2].PID != uint32(os.Getpid()) {
+		for _, p := range line {
+			t.Errorf("its lineage: %d %s", p.PID, p.Path())
+		}
+	}
+}
+
 // checkExplained wants an alert that answers what, why and what now.
 func checkExplained(t *testing.T, a finding.Alert) {
 	t.Helper()
