@@ -142,7 +142,10 @@ func TestEveryScenarioRaisesItsAlert(t *testing.T) {
 	p := build(t)
 	hosttest.LockAudit(t)
 	rules, status := auditctl(t, "-l"), settings(t)
-	out, err := exec.Command(p.holdfast, "simulate", "--all", "-o", "json").Output()
+	cmd := exec.Command(p.holdfast, "simulate", "--all", "-o", "json")
+	var notes bytes.Buffer
+	cmd.Stderr = &notes
+	out, err := cmd.Output()
 	var results []struct {
 		Scenario, AlertType, Result, Reason string
 		SecondsToAlert                      float64
@@ -157,6 +160,9 @@ func TestEveryScenarioRaisesItsAlert(t *testing.T) {
 		if r.Result != "pass" {
 			t.Errorf("%s (%s): %s: %s", r.Scenario, r.AlertType, r.Result, r.Reason)
 		}
+	}
+	if t.Failed() {
+		t.Logf("simulate said:\n%s", notes.String())
 	}
 	if diff := cmp.Diff(rules+status, auditctl(t, "-l")+settings(t)); diff != "" {
 		t.Errorf("simulate changed the audit system (-before +after):\n%s", diff)
