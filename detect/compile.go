@@ -93,9 +93,7 @@ type predicateKind uint8
 const (
 	anyLiteral predicateKind = iota // one of the literals is there
 	anyOfGroup                      // one of a long list is there
-	isAbsent
 	isPresent
-	hasText // it has a value that is text, whatever it is
 	matchesGlob
 	matchesRegexp
 	equalsField  // without regard to case
@@ -345,16 +343,14 @@ func (c *compiler) value(item *sigma.Item, v *sigma.Value) *node {
 	var needs []int32
 	switch item.Op {
 	case sigma.OpExists:
-		if p.kind = isPresent; !v.Bool {
-			p.kind = isAbsent
-		}
-		key = fmt.Sprint(p.field, p.kind)
+		return c.presence(item, v.Bool)
 	case sigma.OpMatch:
-		key = fmt.Sprintf("%d glob %v %q", p.field, v.Pattern.Cased, v.Pattern.String())
-		needs = c.matchLeaf(&p, item, v)
-		if p.kind != matchesGlob {
-			key = fmt.Sprint(p.field, p.kind)
+		text, place, ok := v.Pattern.Shape()
+		if v.Null || ok && text == "" && place != sigma.PlaceWhole {
+			return c.presence(item, !v.Null)
 		}
+		key = fmt.Sprintf("%d glob %v %q", p.field, v.Pattern.Cased, v.Pattern.String())
+		needs = c.globLeaf(&p, item, v)
 	case sigma.OpRegexp:
 		return c.regexpNode(item, v, p)
 	case sigma.OpFieldRef:
@@ -387,17 +383,18 @@ func (c *compiler) regexpNode(item *sigma.Item, v *sigma.Value, p predicate) *no
 	return c.join(andNode, len(parts), func(i int) *node { return parts[i] })
 }
 
-// matchLeaf completes the predicate of null, *, or a pattern with wildcards,
-// and returns the literals that the pattern needs.
-func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []int32 {
-	if v.Null {
-		p.kind = isAbsent
-		return nil
-	}
-	if text, place, ok := v.Pattern.Shape(); ok && text == "" && place != sigma.PlaceWhole {
-		p.kind = hasText
-		return nil
-	}
+// presence builds the leaf that a field has a value, or that it has none. Every
+// value begins with the empty literal, which makes a witness of it.
+func (c *compiler) presence(item *sigma.Item, wanted bool) *node {
+	field := c.field(item)
+	n := c.leaf(fmt.Sprint(field, " present"), predicate{kind: isPresent, field: field})
+	n.negated, n.needs = !wanted, []int32{c.literal(item, sigma.PlaceStart, "")}
+	return n
+}
+
+// globLeaf completes the predicate of a pattern with wildcards and returns the
+// literals that the pattern needs.
+func (c *compiler) globLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []int32 {
 	p.kind = matchesGlob
 	p.tokens = v.Pattern.Tokens
 	if !v.Pattern.Cased {
@@ -409,7 +406,7 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 		if t.Wild != sigma.Literal {
 			continue
 		}
-		lit := c.literal(item, tokenPlace(i, len(v.Pattern.Tokens)), t.Text)
+		lit := c.literal(item, literals.PlaceOf(i, len(v.Pattern.Tokens)), t.Text)
 		if !found || c.weights[lit] < c.weights[best] {
 			best, found = lit, true
 		}
@@ -418,19 +415,6 @@ func (c *compiler) matchLeaf(p *predicate, item *sigma.Item, v *sigma.Value) []i
 		return nil
 	}
 	return []int32{best}
-}
-
-// tokenPlace returns where the i-th of n tokens stands when it is a literal.
-func tokenPlace(i, n int) sigma.Place {
-	switch {
-	case n == 1:
-		return sigma.PlaceWhole
-	case i == 0:
-		return sigma.PlaceStart
-	case i == n-1:
-		return sigma.PlaceEnd
-	}
-	return sigma.PlaceAnywhere
 }
 
 // bindPredicates says of each predicate which scanners answer it.

@@ -1,6 +1,8 @@
 package detect_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +161,41 @@ func TestItems(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPresence holds the index against the plain evaluation of rules that ask
+// whether a field has a value, of which none is evaluated without one.
+func TestPresence(t *testing.T) {
+	set := compile(
+		t,
+		rule("s: {a|exists: true}\ncondition: s"), rule("s: {a: '*'}\ncondition: s"),
+		rule("s: {a|exists: true}\nn: {b|exists: true}\ncondition: s and not n"),
+		rule("s: {a|exists: false}\nn: {b: null}\ncondition: not s and not n"),
+		rule("s: {a|exists: true, a|startswith: x}\ncondition: s"), rule("s: [{a|exists: true}, {b|contains: seldom}]\ncondition: s"),
+	)
+	if always := set.Stats().Always; always != 0 {
+		t.Errorf("%d rules are evaluated for every event", always)
+	}
+	m, d := set.NewMatcher(detect.Limits{}), set.NewDocument()
+	long := strings.Repeat("x", 300)
+	values := []any{nil, "", "x", "é", long, 7, []string{"", "y"}, []string{"a", "b", "c", "d", "x", long}}
+	for _, a := range values {
+		for _, b := range values {
+			fields := make(map[string]any)
+			for name, v := range map[string]any{"a": a, "b": b} {
+				if v != nil {
+					fields[name] = v
+				}
+			}
+			fill(d, set, fields)
+			m.Match(d, func(detect.Match) {})
+			got := detect.MatchedRules(m)
+			for _, r := range set.Rules() {
+				if want := detect.HoldsPlainly(d, r); slices.Contains(got, r) != want {
+					t.Errorf("line %d on %.40q: the index says %t, the rule %t", r.Line, fmt.Sprint(fields), !want, want)
+				}
+			}
+		}
 	}
 }

@@ -222,9 +222,7 @@ func (m *Matcher) test(part *partition, number int32, d *Document) bool {
 			}
 		}
 		return m.groups[part.base.groups+int(p.group)] == m.epoch
-	case isAbsent:
-		return d.get(p.field).kind == absent
-	case isPresent, hasText:
+	case isPresent:
 		return d.get(p.field).kind != absent
 	}
 	memo := &m.memo[part.base.predicates+int(number)]
@@ -280,7 +278,7 @@ func (m *Matcher) ask(part *partition, set *literalSet, d *Document) (held, ok b
 	}
 	text := m.foldedText(s.field, d.textOf(v))
 	for _, lit := range set.literals {
-		if hasAt(s.place, text, part.texts[lit]) {
+		if literals.At(s.place, text, part.texts[lit]) {
 			return true, true
 		}
 	}
@@ -325,18 +323,6 @@ func (m *Matcher) foldedOf(id FieldID, v *value, text string) []byte {
 	}
 	m.folded = literals.AppendFold(m.folded[:0], text)
 	return m.folded
-}
-
-func hasAt(place sigma.Place, text, part []byte) bool {
-	switch place {
-	case sigma.PlaceStart:
-		return bytes.HasPrefix(text, part)
-	case sigma.PlaceEnd:
-		return bytes.HasSuffix(text, part)
-	case sigma.PlaceAnywhere:
-		return bytes.Contains(text, part)
-	}
-	return bytes.Equal(text, part)
 }
 
 // testSlowly evaluates what the passes do not answer.

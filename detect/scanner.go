@@ -19,6 +19,7 @@ type scanner struct {
 	wide      *ahocorasick.Automaton // of the literals beyond ASCII, or nil
 	narrow    int                    // how many literals are ASCII
 	literals  []int32                // by the automata's pattern numbers, ASCII first
+	empty     []int32                // the empty literal where it is a witness: every text has it
 }
 
 type scannerKey struct {
@@ -53,6 +54,9 @@ func (c *compiler) makeScanners() {
 	c.scannerOf = make([]int32, len(c.literals))
 	numbers := make(map[scannerKey]int32)
 	for i, lit := range c.literals {
+		if lit.text == "" && !c.witnesses[i] {
+			continue // nobody asks for it
+		}
 		key := scannerKey{lit.field, lit.place, c.tierOf(i, inUse, serves)}
 		number, ok := numbers[key]
 		if !ok {
@@ -65,7 +69,11 @@ func (c *compiler) makeScanners() {
 		}
 		c.scannerOf[i] = number
 		s := &c.part.scanners[number]
-		s.literals = append(s.literals, int32(i))
+		if lit.text == "" {
+			s.empty = []int32{int32(i)}
+		} else {
+			s.literals = append(s.literals, int32(i))
+		}
 	}
 	for i := range c.part.scanners {
 		c.build(&c.part.scanners[i])
@@ -150,6 +158,7 @@ func (c *compiler) automaton(place sigma.Place, lits []int32) *ahocorasick.Autom
 // scan appends the literals of a scanner that a folded text holds. Only text
 // beyond ASCII can hold literals beyond ASCII.
 func (s *scanner) scan(text []byte, found []int32) []int32 {
+	found = append(found, s.empty...)
 	from := len(found)
 	found = ahocorasick.Find(s.automaton, text, found)
 	for i, n := range found[from:] {

@@ -7,8 +7,12 @@ import (
 )
 
 // Weight estimates how often a literal turns up in events that no rule
-// matches. Only the order of estimates matters, and only for speed.
+// matches. Only the order of estimates matters, and only for speed. The empty
+// literal is that there is a value at all.
 func Weight(place sigma.Place, text string) float64 {
+	if text == "" {
+		return 0.6
+	}
 	w := 0.0005
 	switch n := len(text); {
 	case !IsASCII(text), strings.ContainsAny(text, "\t\n\r\f\v"):
