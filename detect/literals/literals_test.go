@@ -60,11 +60,32 @@ func holds(r *literals.Requirement, text string) bool {
 	})
 }
 
+func TestPossible(t *testing.T) {
+	for _, c := range []struct {
+		expr, text string
+		want       bool
+	}{
+		{`[a-z][A-Z]`, "aB", true},
+		{`[a-z][A-Z]`, "/Usr/Bin -A", false},
+		{`[a-z][A-Z]`, "", false},
+		{`([a-z][A-Z])+x`, "ab-X", false},
+		{`([a-z][A-Z])*x`, "x", true},
+		{`[é-ü][A-Z]`, "éA", true},
+		{`[0-9a-f]{8}`, "0123abc", false},
+		{`[0-9a-f]{8}`, "x0123abcd", true},
+	} {
+		if got := literals.RequirementOf(c.expr).Possible(c.text); got != c.want {
+			t.Errorf("%s on %q: got %t, want %t", c.expr, c.text, got, c.want)
+		}
+	}
+}
+
 // FuzzRequirementOf checks that every match has what is required.
 func FuzzRequirementOf(f *testing.F) {
 	f.Add(`^(\S*/)?(ba|da)?sh\s+(-\S+\s+)*-c`, "/bin/BASH -x -c")
 	f.Add(`(?i)k{2}[sS]$`, "K\u212a\u017f")
 	f.Add(`[\x{fffd}b]x|y{9,}`, "\xffx")
+	f.Add(`x([a-z][A-Z])+|(?i)[kx][sy]`, "xaB\u212a\u017f")
 	f.Fuzz(func(t *testing.T, expr, text string) {
 		re, err := regexp.Compile(expr)
 		if err != nil {

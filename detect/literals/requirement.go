@@ -39,6 +39,7 @@ type Requirement struct {
 	length int   // at least so many bytes
 	run    int   // so many bytes of class in a row; 0 where none are known
 	class  [256]bool
+	pair   *[2][256]bool // a byte of one class before one of another, or nil
 }
 
 // Set is folded texts, see [Fold], of which one is at a place of the text.
@@ -55,6 +56,7 @@ func RequirementOf(expr string) *Requirement {
 	}
 	r := &Requirement{length: leastLength(re)}
 	r.findRun(re)
+	r.findPair(re)
 	re = re.Simplify()
 	f := (&analyst{steps: maxSteps}).factsOf(re)
 	r.Sets = f.sets()
@@ -63,9 +65,9 @@ func RequirementOf(expr string) *Requirement {
 }
 
 // Possible reports whether a text is long enough and has what an expression
-// repeats. Sets are left to the caller.
+// repeats or has side by side. Sets are left to the caller.
 func (r *Requirement) Possible(text string) bool {
-	if len(text) < r.length {
+	if len(text) < r.length || !r.hasPair(text) {
 		return false
 	}
 	if r.run == 0 {
@@ -125,6 +127,37 @@ func (r *Requirement) findRun(re *syntax.Regexp) {
 			r.findRun(re.Sub[0])
 		}
 	}
+}
+
+// findPair notes the first two classes that stand side by side in a match.
+func (r *Requirement) findPair(re *syntax.Regexp) {
+	switch re.Op {
+	case syntax.OpCapture, syntax.OpPlus:
+		r.findPair(re.Sub[0])
+	case syntax.OpConcat:
+		for i, sub := range re.Sub {
+			switch {
+			case r.pair != nil:
+				return
+			case i > 0 && sub.Op == syntax.OpCharClass && re.Sub[i-1].Op == syntax.OpCharClass:
+				r.pair = &[2][256]bool{bytesOf(re.Sub[i-1].Rune), bytesOf(sub.Rune)}
+			default:
+				r.findPair(sub)
+			}
+		}
+	}
+}
+
+func (r *Requirement) hasPair(text string) bool {
+	if r.pair == nil {
+		return true
+	}
+	for i := 1; i < len(text); i++ {
+		if r.pair[1][text[i]] && r.pair[0][text[i-1]] {
+			return true
+		}
+	}
+	return false
 }
 
 // bytesOf returns the bytes that the runes of a class, given as ranges, may
