@@ -28,16 +28,7 @@ func (noEvents) Wake() <-chan struct{}              { return nil }
 // enrolAgent makes the identity of an agent at the server.
 func enrolAgent(t *testing.T, b *browser, state string) identity.Identity {
 	t.Helper()
-	var made struct {
-		Secret string `json:"secret"`
-	}
-	if status := b.do("POST", "/api/v1/enroll-tokens", map[string]any{"note": "test", "expires_in_seconds": 3600}, &made); status >= 300 {
-		t.Fatalf("a token: status %d", status)
-	}
-	token, err := wire.ParseToken(made.Secret)
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := enrolToken(t, b)
 	id, err := transport.Enroll(t.Context(), transport.Enrollment{Token: token, Hostname: "web-1", Agent: "test"})
 	if err != nil {
 		t.Fatal(err)

@@ -162,8 +162,8 @@ type agent struct {
 	encoder *wire.Encoder
 }
 
-// enrol makes a host.
-func enrol(t *testing.T, b *browser) *agent {
+// enrolToken makes a token by which a host may join.
+func enrolToken(t *testing.T, b *browser) wire.Token {
 	t.Helper()
 	var made struct {
 		Secret string `json:"secret"`
@@ -175,6 +175,13 @@ func enrol(t *testing.T, b *browser) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return token
+}
+
+// enrol makes a host.
+func enrol(t *testing.T, b *browser) *agent {
+	t.Helper()
+	token := enrolToken(t, b)
 	pair, err := nkeys.CreateUser()
 	if err != nil {
 		t.Fatal(err)
