@@ -99,9 +99,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// warm loads the facets, so that the first list need not wait for all of them.
+// warm loads the facets and what is known of texts, so that the first list and
+// the first search need not wait for them.
 func (s *Store) warm(ctx context.Context) {
-	if err := s.withFacets(ctx, func(*facet.Index) {}); err != nil && ctx.Err() == nil {
+	err := s.withFacets(ctx, func(*facet.Index) {})
+	if err == nil {
+		err = s.texts.Warm(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("reading alerts ahead; the first list will try again", "error", err)
 	}
 }

@@ -24,9 +24,11 @@ const (
 	// texts in the order of the list until a page is full.
 	commonText = 0.02
 	// sampledTexts and sampleAge are the size of the sample of texts and how
-	// long it is used.
+	// long it is used. One that is smaller is of few texts, to which others
+	// come soon, and is quickly taken.
 	sampledTexts = 1000
 	sampleAge    = 10 * time.Minute
+	smallAge     = 10 * time.Second
 )
 
 // TextsPerStatement is how many texts [Index.Matching] reads at once.
@@ -57,11 +59,20 @@ type Index struct {
 
 	mu     sync.Mutex // guards the rest
 	sample *trigram.Sample
-	taken  time.Time
+	until  time.Time // is it used
 }
 
 // New returns the index that is in a database.
 func New(read bun.IDB, postgres bool) *Index { return &Index{read: read, postgres: postgres} }
+
+// Warm takes the sample, so that the first search need not.
+func (x *Index) Warm(ctx context.Context) error {
+	if x.postgres {
+		return nil
+	}
+	_, err := x.known(ctx)
+	return err
+}
 
 // Insert adds the texts of alerts.
 func (x *Index) Insert(ctx context.Context, tx bun.Tx, rows []Row) error {
@@ -140,14 +151,18 @@ func (x *Index) match(ctx context.Context, sequences []string) ([]int64, error) 
 func (x *Index) known(ctx context.Context) (*trigram.Sample, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.sample != nil && time.Since(x.taken) < sampleAge {
+	if x.sample != nil && time.Now().Before(x.until) {
 		return x.sample, nil
 	}
 	texts, err := x.someTexts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	x.sample, x.taken = trigram.NewSample(texts), time.Now()
+	age := smallAge
+	if len(texts) == sampledTexts {
+		age = sampleAge
+	}
+	x.sample, x.until = trigram.NewSample(texts), time.Now().Add(age)
 	return x.sample, nil
 }
 
