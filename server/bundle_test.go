@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -31,32 +30,6 @@ func writeFile(t *testing.T, path string, data []byte) {
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestBundleOfRules(t *testing.T) {
-	dir := t.TempDir()
-	first, second, single := filepath.Join(dir, "a", "rules"), filepath.Join(dir, "b", "rules"), filepath.Join(dir, "one.yml")
-	writeFile(t, filepath.Join(first, "linux", "x.yml"), testRule("X"))
-	writeFile(t, filepath.Join(first, "readme.txt"), []byte("no rule"))
-	writeFile(t, filepath.Join(second, "linux", "x.yml"), testRule("Y"))
-	writeFile(t, single, testRule("Z"))
-	d := &detection{paths: []string{first, second, single}}
-	_, files, err := d.load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string][]byte{"rules/linux/x.yml": testRule("X"), "rules-2/linux/x.yml": testRule("Y"), "one.yml": testRule("Z")}
-	if len(files) != len(want) {
-		t.Errorf("got %d files, want %d", len(files), len(want))
-	}
-	for path, data := range want {
-		if string(files[path]) != string(data) {
-			t.Errorf("%s holds %q", path, files[path])
-		}
-	}
-	if names := bundleNames([]string{"/", ".", "..", "x/"}); !slices.Equal([]string{names["/"], names["."], names[".."], names["x/"]}, []string{"rules", "rules-2", "rules-3", "x"}) {
-		t.Errorf("names: %v", names)
 	}
 }
 

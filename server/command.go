@@ -23,6 +23,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/datadir"
 	"github.com/holdfast-security/holdfast/server/pki"
+	"github.com/holdfast-security/holdfast/server/rulebook"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 )
@@ -258,8 +259,7 @@ func checkCommand(args []string, stdout io.Writer) error {
 			return usageProblem{err}
 		}
 	}
-	d := &detection{paths: cfg.Rules}
-	rules, _, err := d.load()
+	rules, _, err := rulebook.Load(cfg.Rules)
 	if err != nil {
 		return usageProblem{err}
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	apitypes "github.com/holdfast-security/holdfast/api"
-	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/atomicfile"
 	"github.com/holdfast-security/holdfast/internal/cleanup"
@@ -24,12 +23,12 @@ import (
 	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
+	"github.com/holdfast-security/holdfast/server/rulebook"
 	"github.com/holdfast-security/holdfast/server/simulation"
 	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store/segment"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
-	"github.com/holdfast-security/holdfast/wire"
 )
 
 // Server is a Holdfast server. Make it with [New]; its methods are for one
@@ -53,7 +52,7 @@ type Server struct {
 	beats     *hosts.Heartbeats
 	speaker   *statement.Speaker
 	simulator *simulation.Simulator
-	rules     *detection
+	rules     *rulebook.Book
 	upkeep    *maintenance
 	settings  settings
 	refusals  refusals
@@ -103,9 +102,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 		return nil, err
 	}
 	s.opened.Add("the lock", func(context.Context) error { return lock.Close() })
-	s.rules = &detection{paths: cfg.Rules, use: func(*detect.Ruleset) {}, share: s.shareRules, refused: s.rulesRefused}
-	var files ruleFiles
-	if s.rules.rules, files, err = s.rules.load(); err != nil {
+	if s.rules, err = rulebook.Open(rulebook.Config{Paths: cfg.Rules, Log: s.log, Refused: s.rulesRefused}); err != nil {
 		return nil, err
 	}
 	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{
@@ -123,23 +120,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if err := s.assemble(ctx); err != nil {
 		return nil, err
 	}
-	s.shareRules(ctx, files)
+	s.rules.ShareBy(ctx, s.speaker)
 	return s, nil
-}
-
-// shareRules makes the operator's rules the bundle that hosts fetch, and tells
-// those that know another. Rules that cannot be shared are in force here all
-// the same, and hosts keep those that they have.
-func (s *Server) shareRules(ctx context.Context, files ruleFiles) {
-	content, err := wire.EncodeBundle(files)
-	if err == nil {
-		err = s.speaker.SetBundle(wire.BundleRules, content)
-	}
-	if err != nil {
-		s.log.Error("the rules of the configuration cannot be handed on to hosts", "error", err)
-		return
-	}
-	s.speaker.Announce(ctx, wire.BundleRules)
 }
 
 // openStores opens database and telemetry.
@@ -272,9 +254,9 @@ func (s *Server) startIngest(ctx context.Context) error {
 	}
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
-		Rules: s.rules.rules, Indicators: lists.Live(), Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
+		Rules: s.rules.InForce(), Indicators: lists.Live(), Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
-	s.rules.use = s.pipeline.SetRules
+	s.rules.Use(s.pipeline.SetRules)
 	s.running.Background("lists of indicators", lists.Follow)
 	s.running.Background("ingestion", s.pipeline.Run)
 	return nil

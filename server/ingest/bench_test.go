@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/cputime"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
+	"github.com/holdfast-security/holdfast/rules/rulefiles"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
@@ -68,10 +69,7 @@ func (s *listSource) Purge(context.Context, string, uint64) error { return nil }
 // BenchmarkDetect is the path of a frame up to the store: decoding, checks,
 // and Holdfast's own rules. Run it with -cpu 1.
 func BenchmarkDetect(b *testing.B) {
-	rules, err := LoadRules(nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	rules := rulefiles.Embedded().Compile()
 	const size = 500
 	messages := frames(b, 200, size)
 	b.ReportAllocs()
@@ -92,10 +90,7 @@ func BenchmarkDetect(b *testing.B) {
 // BenchmarkIngest is the whole path of frames: decoding, checks, Holdfast's own
 // rules, segments on disk and their commit to the database. Run it with -cpu 1.
 func BenchmarkIngest(b *testing.B) {
-	rules, err := LoadRules(nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	rules := rulefiles.Embedded().Compile()
 	const size = 500
 	messages := frames(b, 1000, size)
 	b.ReportAllocs()
@@ -214,10 +209,7 @@ func probe(b *testing.B, n int) Message {
 // its alert is saved, while 20,000 events a second are stored: the longest
 // shows what a commit costs.
 func BenchmarkAlertDelay(b *testing.B) {
-	rules, err := LoadRules(nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	rules := rulefiles.Embedded().Compile()
 	const size, every = 500, 5
 	var messages []Message
 	for i, m := range frames(b, 600, size) {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -387,31 +385,6 @@ func TestAlertsAreSavedAtOnce(t *testing.T) {
 			t.Errorf("after 300 ms %d alerts are saved, position %d is committed", len(saved), r.disk.at())
 		}
 	})
-}
-
-func TestLoadRules(t *testing.T) {
-	if _, err := LoadRules(nil, nil); err != nil {
-		t.Errorf("our own rules: %v", err)
-	}
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("good.yml", testRules)
-	if set, err := LoadRules([]string{dir}, nil); err != nil || len(set.Rules()) < 4 {
-		t.Errorf("with three more: %v", err)
-	}
-	write("bad.yml", "title: x\n")
-	write("worse.yml", "{")
-	var refused *RulesError
-	if _, err := LoadRules([]string{dir}, nil); !errors.As(err, &refused) || len(refused.Refused) != 2 {
-		t.Errorf("with two broken ones: %v", err)
-	}
-	if _, err := LoadRules([]string{filepath.Join(dir, "none")}, nil); err == nil {
-		t.Error("a path that is not there is taken")
-	}
 }
 
 func TestPanicsDoNotEndIt(t *testing.T) {
