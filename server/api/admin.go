@@ -21,7 +21,7 @@ import (
 )
 
 func (s *Server) listScenarios(context.Context, *empty) (*body[api.Scenarios], error) {
-	return &body[api.Scenarios]{api.Scenarios{Items: s.Simulator.Scenarios()}}, nil
+	return &body[api.Scenarios]{Body: api.Scenarios{Items: s.Simulator.Scenarios()}}, nil
 }
 
 func (s *Server) simulate(ctx context.Context, in *simulationInput) (*body[store.Order], error) {
@@ -44,12 +44,12 @@ func (s *Server) simulate(ctx context.Context, in *simulationInput) (*body[store
 	if err := s.note(ctx, "host.simulate", in.ID, map[string]any{"order": order.ID, "scenarios": in.Body.Scenarios}); err != nil {
 		return nil, err
 	}
-	return &body[store.Order]{order}, nil
+	return &body[store.Order]{Body: order}, nil
 }
 
 func (s *Server) listSimulations(ctx context.Context, in *simulationQuery) (*pageOf[store.Order], error) {
 	list, err := s.State.Orders(ctx, event.HostID(in.Host), in.Store())
-	return &pageOf[store.Order]{list}, err
+	return &pageOf[store.Order]{Body: list}, err
 }
 
 func (s *Server) getSimulation(ctx context.Context, in *input.ByID) (*body[store.Order], error) {
@@ -57,11 +57,11 @@ func (s *Server) getSimulation(ctx context.Context, in *input.ByID) (*body[store
 	if err != nil {
 		return nil, front.About("simulation", in.ID, err)
 	}
-	return &body[store.Order]{order}, nil
+	return &body[store.Order]{Body: order}, nil
 }
 
 func (s *Server) listRules(context.Context, *empty) (*body[api.Rules], error) {
-	return &body[api.Rules]{api.Rules{Items: s.Rules.List()}}, nil
+	return &body[api.Rules]{Body: api.Rules{Items: s.Rules.List()}}, nil
 }
 
 func (s *Server) reloadRules(ctx context.Context, _ *empty) (*body[api.Reloaded], error) {
@@ -69,12 +69,12 @@ func (s *Server) reloadRules(ctx context.Context, _ *empty) (*body[api.Reloaded]
 	if err != nil {
 		return nil, err
 	}
-	return &body[api.Reloaded]{api.Reloaded{Rules: n}}, s.note(ctx, "rules.reload", "", map[string]int{"rules": n})
+	return &body[api.Reloaded]{Body: api.Reloaded{Rules: n}}, s.note(ctx, "rules.reload", "", map[string]int{"rules": n})
 }
 
 func (s *Server) getLedger(ctx context.Context, _ *empty) (*body[api.LedgerReport], error) {
 	report, err := s.Fleet.Ledger(ctx)
-	return &body[api.LedgerReport]{report}, err
+	return &body[api.LedgerReport]{Body: report}, err
 }
 
 func (s *Server) getOverview(ctx context.Context, _ *empty) (*body[api.Overview], error) {
@@ -90,7 +90,7 @@ func (s *Server) getOverview(ctx context.Context, _ *empty) (*body[api.Overview]
 	if err != nil {
 		return nil, err
 	}
-	return &body[api.Overview]{api.Overview{
+	return &body[api.Overview]{Body: api.Overview{
 		Version: s.Version, Started: s.started, Hosts: hosts, OpenAlerts: alerts.BySeverity, Ledger: report.Total,
 		Conditions: s.Fleet.Conditions(ctx),
 	}}, nil
@@ -138,7 +138,7 @@ func (s *Server) listAuditLog(ctx context.Context, in *auditQuery) (*pageOf[acco
 	list, err := s.State.Entries(ctx, store.AuditFilter{
 		Actor: in.Actor, Action: in.Action, Object: in.Object, Since: in.Since, Until: in.Until,
 	}, in.Store())
-	return &pageOf[account.Entry]{list}, err
+	return &pageOf[account.Entry]{Body: list}, err
 }
 
 func (s *Server) createBackup(ctx context.Context, _ *empty) (*stream, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 // Outcomes of audit log entries.
@@ -46,20 +47,20 @@ func (s *Server) record(ctx context.Context, action, object string, detail any, 
 }
 
 // noteRead notes that evidence is about to be shown.
-func (s *Server) noteRead(ctx context.Context, op operation, in any) error {
-	return s.note(ctx, op.evidence, objectOf(in), queryOf(ctx))
+func (s *Server) noteRead(ctx context.Context, op route.Operation, in any) error {
+	return s.note(ctx, op.Evidence, objectOf(in), queryOf(ctx))
 }
 
 // noteRefusal notes that somebody known asked for what they may not have, or
 // that another site did so with their session. What strangers ask for is not
 // noted: they could fill the log. There is nothing to be done when noting fails
 // but to say so.
-func (s *Server) noteRefusal(ctx context.Context, op operation, cause error) {
+func (s *Server) noteRefusal(ctx context.Context, op route.Operation, cause error) {
 	if !refused(cause) || !s.recognise(front.Of(ctx)) {
 		return
 	}
-	if err := s.record(ctx, "request.refused", op.id, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
-		s.log.ErrorContext(ctx, "refusal not noted in the audit log", "operation", op.id, "error", err)
+	if err := s.record(ctx, "request.refused", op.ID, map[string]string{"reason": cause.Error()}, forbidden); err != nil {
+		s.log.ErrorContext(ctx, "refusal not noted in the audit log", "operation", op.ID, "error", err)
 	}
 }
 

@@ -13,11 +13,13 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/store"
+
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 // target returns a path of op with things that exist.
-func target(op operation) string {
-	path := strings.ReplaceAll(op.path, "{name}", "nobody")
+func target(op route.Operation) string {
+	path := strings.ReplaceAll(op.Path, "{name}", "nobody")
 	if strings.HasPrefix(path, "/hosts/") {
 		path = strings.ReplaceAll(path, "{uid}", testHost)
 	}
@@ -30,8 +32,8 @@ func entered(status int) bool {
 	return status != http.StatusUnauthorized && status != http.StatusForbidden
 }
 
-func body0(op operation) string {
-	if op.method == http.MethodGet || op.method == http.MethodDelete {
+func body0(op route.Operation) string {
+	if op.Method == http.MethodGet || op.Method == http.MethodDelete {
 		return ""
 	}
 	return "{}"
@@ -63,15 +65,15 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	add("token of a disabled user", f.disabledUser(t), "")
 	for name, v := range visitors {
 		t.Run(name, func(t *testing.T) {
-			for _, op := range f.operations {
-				w := v.visitor.send(op.method, target(op), body0(op))
-				least := op.least(account.Identity{Token: "one"})
-				may := op.role == public || (v.role.Includes(least) && !op.person)
-				if got := entered(w.Code); got != may && op.id != "createSession" {
-					t.Errorf("%s %s (%s): status %d, may enter: %v", op.method, op.path, op.role, w.Code, may)
+			for _, op := range f.router.Operations {
+				w := v.visitor.send(op.Method, target(op), body0(op))
+				least := op.Least(account.Identity{Token: "one"})
+				may := op.Role == route.Public || (v.role.Includes(least) && !op.Person)
+				if got := entered(w.Code); got != may && op.ID != "createSession" {
+					t.Errorf("%s %s (%s): status %d, may enter: %v", op.Method, op.Path, op.Role, w.Code, may)
 				}
-				if !may && op.role != public && v.role == "" && w.Code != http.StatusUnauthorized {
-					t.Errorf("%s %s: status %d, want 401", op.method, op.path, w.Code)
+				if !may && op.Role != route.Public && v.role == "" && w.Code != http.StatusUnauthorized {
+					t.Errorf("%s %s: status %d, want 401", op.Method, op.Path, w.Code)
 				}
 			}
 		})
@@ -171,19 +173,19 @@ func TestChangesNeedTheSessionsToken(t *testing.T) {
 	null := *good
 	null.origin = "null"
 	last := []string{"deleteSession"} // ends the session that the others use
-	for _, op := range f.operations {
-		if op.method == http.MethodGet || slices.Contains(last, op.id) || op.role == public {
+	for _, op := range f.router.Operations {
+		if op.Method == http.MethodGet || slices.Contains(last, op.ID) || op.Role == route.Public {
 			continue
 		}
 		for name, v := range map[string]*visitor{"no CSRF token": &forged, "wrong CSRF token": &guessed, "other origin": &elsewhere, "null origin": &null} {
-			if w := v.send(op.method, target(op), body0(op)); w.Code != http.StatusForbidden {
-				t.Errorf("%s, %s %s: status %d, want 403", name, op.method, op.path, w.Code)
+			if w := v.send(op.Method, target(op), body0(op)); w.Code != http.StatusForbidden {
+				t.Errorf("%s, %s %s: status %d, want 403", name, op.Method, op.Path, w.Code)
 			}
 		}
 		here := *good
 		here.origin = origin
-		if w := here.send(op.method, target(op), body0(op)); !entered(w.Code) {
-			t.Errorf("%s %s of the session itself: status %d: %s", op.method, op.path, w.Code, w.Body)
+		if w := here.send(op.Method, target(op), body0(op)); !entered(w.Code) {
+			t.Errorf("%s %s of the session itself: status %d: %s", op.Method, op.Path, w.Code, w.Body)
 		}
 	}
 	r := good.request("DELETE", "/api/v1/session", "")

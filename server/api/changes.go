@@ -21,7 +21,7 @@ const heartbeat = 15 * time.Second
 func (s *Server) changesSchema() *huma.Schema {
 	kinds := &huma.Schema{Description: "Data of the events, by name."}
 	for _, v := range []any{api.AlertChange{}, api.HostChange{}, api.SimulationChange{}} {
-		kinds.OneOf = append(kinds.OneOf, schemaOf(s.huma, v))
+		kinds.OneOf = append(kinds.OneOf, schemaOf(s.router.API, v))
 	}
 	return kinds
 }

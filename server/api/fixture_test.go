@@ -24,6 +24,8 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 	"github.com/holdfast-security/holdfast/wire"
+
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 const (
@@ -102,7 +104,7 @@ func (o *others) SetPolicies(_ context.Context, all policy.Assignments, expected
 func (o *others) Scenarios() []api.Scenario { return []api.Scenario{{Name: "reverse-shell"}} }
 
 func (o *others) Simulate(ctx context.Context, host event.HostID, scenarios []string, by string) (store.Order, error) {
-	order := store.Order{ID: newID(), Host: host, Action: "simulate", Argument: scenarios, By: by, Created: time.Now().UTC(), State: "sent"}
+	order := store.Order{ID: route.NewID(), Host: host, Action: "simulate", Argument: scenarios, By: by, Created: time.Now().UTC(), State: "sent"}
 	return order, o.state.AddOrder(ctx, order)
 }
 

@@ -10,15 +10,16 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 // authorise lets those through who may use the operation, before parameters
 // and body are read.
-func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) {
+func (s *Server) authorise(op route.Operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		err := s.front.FromHere(r)
-		if err == nil && op.role != public {
+		if err == nil && op.Role != route.Public {
 			err = s.admit(front.Of(r.Context()), op)
 		}
 		if err != nil {
@@ -30,7 +31,7 @@ func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) 
 			s.front.Refuse(w, r, err)
 			return
 		}
-		if op.long {
+		if op.Long {
 			next(ctx)
 			return
 		}
@@ -41,18 +42,18 @@ func (s *Server) authorise(op operation) func(huma.Context, func(huma.Context)) 
 }
 
 // admit finds out who sends the request and whether they may use op.
-func (s *Server) admit(q *front.Request, op operation) error {
+func (s *Server) admit(q *front.Request, op route.Operation) error {
 	identity, err := s.People.Identify(q.R)
 	if err != nil {
 		return err
 	}
 	q.Identity, q.Known = identity, true
-	least := op.least(identity)
+	least := op.Least(identity)
 	switch {
 	case !identity.Role.Includes(least):
-		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.id, least, identity.Role)
-	case op.person && identity.Token != "":
-		return fmt.Errorf("%w: %s is for people who are logged on, not for tokens", account.ErrForbidden, op.id)
+		return fmt.Errorf("%w: %s needs the role %s, this is %s", account.ErrForbidden, op.ID, least, identity.Role)
+	case op.Person && identity.Token != "":
+		return fmt.Errorf("%w: %s is for people who are logged on, not for tokens", account.ErrForbidden, op.ID)
 	}
 	return nil
 }

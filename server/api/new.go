@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 // New returns a server that answers by what the configuration connects it to.
@@ -26,7 +27,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.started = s.now()
 	s.register(c.Version)
-	document, err := s.document()
+	document, err := s.router.Document()
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
@@ -41,11 +42,19 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// Document returns the OpenAPI document of the API as indented JSON. It is
+// the same for the same version and needs no running server.
+func Document(version string) ([]byte, error) {
+	s := &Server{mux: http.NewServeMux()}
+	s.register(version)
+	return s.router.Document()
+}
+
 // mayRead returns nil for requests of readers.
 func (s *Server) mayRead(r *http.Request) error {
 	q := front.Of(r.Context())
 	q.R = r
-	return s.admit(q, operation{id: "metrics", role: account.Reader})
+	return s.admit(q, route.Operation{ID: "metrics", Role: account.Reader})
 }
 
 // ServeHTTP answers a request. It never panics but with

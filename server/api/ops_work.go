@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/input"
+	"github.com/holdfast-security/holdfast/server/api/route"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -24,159 +25,159 @@ const (
 )
 
 func (s *Server) registerHosts() {
-	add(s, operation{
-		id: "listHosts", method: http.MethodGet, path: "/hosts", role: account.Reader, tag: tagHosts,
-		summary: "List hosts", text: "By name, then uid.",
+	route.Add(s.router, route.Operation{
+		ID: "listHosts", Method: http.MethodGet, Path: "/hosts", Role: account.Reader, Tag: route.TagHosts,
+		Summary: "List hosts", Text: "By name, then uid.",
 	}, s.listHosts)
-	add(s, operation{
-		id: "getHost", method: http.MethodGet, path: "/hosts/{uid}", role: account.Reader, tag: tagHosts,
-		summary: "Show a host",
+	route.Add(s.router, route.Operation{
+		ID: "getHost", Method: http.MethodGet, Path: "/hosts/{uid}", Role: account.Reader, Tag: route.TagHosts,
+		Summary: "Show a host",
 	}, s.getHost)
-	add(s, operation{
-		id: "updateHost", method: http.MethodPatch, path: "/hosts/{uid}", role: account.Approver, tag: tagHosts,
-		summary: "Change a host's name or labels",
+	route.Add(s.router, route.Operation{
+		ID: "updateHost", Method: http.MethodPatch, Path: "/hosts/{uid}", Role: account.Approver, Tag: route.TagHosts,
+		Summary: "Change a host's name or labels",
 	}, s.updateHost)
-	add(s, operation{
-		id: "revokeHost", method: http.MethodPost, path: "/hosts/{uid}/revoke", role: account.Admin, tag: tagHosts, status: http.StatusOK,
-		summary: "Revoke a host", text: "Its agent is cut off at once and told so; its history stays.",
+	route.Add(s.router, route.Operation{
+		ID: "revokeHost", Method: http.MethodPost, Path: "/hosts/{uid}/revoke", Role: account.Admin, Tag: route.TagHosts, Status: http.StatusOK,
+		Summary: "Revoke a host", Text: "Its agent is cut off at once and told so; its history stays.",
 	}, s.revokeHost)
-	add(s, operation{
-		id: "allowHost", method: http.MethodPost, path: "/hosts/{uid}/allow", role: account.Admin, tag: tagHosts, status: http.StatusOK,
-		summary: "Allow a revoked host again",
+	route.Add(s.router, route.Operation{
+		ID: "allowHost", Method: http.MethodPost, Path: "/hosts/{uid}/allow", Role: account.Admin, Tag: route.TagHosts, Status: http.StatusOK,
+		Summary: "Allow a revoked host again",
 	}, s.allowHost)
-	add(s, operation{
-		id: "listHostProcesses", method: http.MethodGet, path: "/hosts/{uid}/processes", role: account.Reader, tag: tagHosts, evidence: readProcesses,
-		summary: "List a host's processes", text: "As the telemetry last told of them: running ones first, then newest.",
+	route.Add(s.router, route.Operation{
+		ID: "listHostProcesses", Method: http.MethodGet, Path: "/hosts/{uid}/processes", Role: account.Reader, Tag: route.TagHosts, Evidence: readProcesses,
+		Summary: "List a host's processes", Text: "As the telemetry last told of them: running ones first, then newest.",
 	}, s.listHostProcesses)
-	add(s, operation{
-		id: "listHostEvents", method: http.MethodGet, path: "/hosts/{uid}/events", role: account.Reader, tag: tagHosts, evidence: readEvents,
-		summary: "List a host's events",
+	route.Add(s.router, route.Operation{
+		ID: "listHostEvents", Method: http.MethodGet, Path: "/hosts/{uid}/events", Role: account.Reader, Tag: route.TagHosts, Evidence: readEvents,
+		Summary: "List a host's events",
 	}, s.listHostEvents)
-	add(s, operation{
-		id: "listEvents", method: http.MethodGet, path: "/events", role: account.Reader, tag: tagEvents, evidence: readEvents,
-		summary: "List events", text: "Newest first unless order says otherwise.",
+	route.Add(s.router, route.Operation{
+		ID: "listEvents", Method: http.MethodGet, Path: "/events", Role: account.Reader, Tag: route.TagEvents, Evidence: readEvents,
+		Summary: "List events", Text: "Newest first unless order says otherwise.",
 	}, s.listEvents)
 }
 
 func (s *Server) registerAlerts() {
-	add(s, operation{
-		id: "listAlerts", method: http.MethodGet, path: "/alerts", role: account.Reader, tag: tagAlerts,
-		summary: "List alerts", text: "A filter that is given several times means any of its values.",
+	route.Add(s.router, route.Operation{
+		ID: "listAlerts", Method: http.MethodGet, Path: "/alerts", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "List alerts", Text: "A filter that is given several times means any of its values.",
 	}, s.listAlerts)
-	add(s, operation{
-		id: "countAlerts", method: http.MethodGet, path: "/alerts/counts", role: account.Reader, tag: tagAlerts,
-		summary: "Count alerts", text: "Over the alerts of a filter, for charts. With bucket, since has to be given.",
+	route.Add(s.router, route.Operation{
+		ID: "countAlerts", Method: http.MethodGet, Path: "/alerts/counts", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "Count alerts", Text: "Over the alerts of a filter, for charts. With bucket, since has to be given.",
 	}, s.countAlerts)
-	add(s, operation{
-		id: "getAlert", method: http.MethodGet, path: "/alerts/{uid}", role: account.Reader, tag: tagAlerts, evidence: readAlert,
-		summary: "Show an alert", text: "With its evidence.",
+	route.Add(s.router, route.Operation{
+		ID: "getAlert", Method: http.MethodGet, Path: "/alerts/{uid}", Role: account.Reader, Tag: route.TagAlerts, Evidence: readAlert,
+		Summary: "Show an alert", Text: "With its evidence.",
 	}, s.getAlert)
-	add(s, operation{
-		id: "updateAlert", method: http.MethodPatch, path: "/alerts/{uid}", role: account.Responder, tag: tagAlerts,
-		summary: "Change an alert's status or assignee",
+	route.Add(s.router, route.Operation{
+		ID: "updateAlert", Method: http.MethodPatch, Path: "/alerts/{uid}", Role: account.Responder, Tag: route.TagAlerts,
+		Summary: "Change an alert's status or assignee",
 	}, s.updateAlert)
-	add(s, operation{
-		id: "updateAlerts", method: http.MethodPost, path: "/alerts/bulk", role: account.Responder, tag: tagAlerts, status: http.StatusOK,
-		summary: "Change many alerts",
+	route.Add(s.router, route.Operation{
+		ID: "updateAlerts", Method: http.MethodPost, Path: "/alerts/bulk", Role: account.Responder, Tag: route.TagAlerts, Status: http.StatusOK,
+		Summary: "Change many alerts",
 	}, s.updateAlerts)
-	add(s, operation{
-		id: "listAlertComments", method: http.MethodGet, path: "/alerts/{uid}/comments", role: account.Reader, tag: tagAlerts,
-		summary: "List an alert's comments and changes", text: "Oldest first.",
+	route.Add(s.router, route.Operation{
+		ID: "listAlertComments", Method: http.MethodGet, Path: "/alerts/{uid}/comments", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "List an alert's comments and changes", Text: "Oldest first.",
 	}, s.listAlertComments)
-	add(s, operation{
-		id: "addAlertComment", method: http.MethodPost, path: "/alerts/{uid}/comments", role: account.Responder, tag: tagAlerts, status: http.StatusCreated,
-		summary: "Comment on an alert",
+	route.Add(s.router, route.Operation{
+		ID: "addAlertComment", Method: http.MethodPost, Path: "/alerts/{uid}/comments", Role: account.Responder, Tag: route.TagAlerts, Status: http.StatusCreated,
+		Summary: "Comment on an alert",
 	}, s.addAlertComment)
-	add(s, operation{
-		id: "listAlertTimeline", method: http.MethodGet, path: "/alerts/{uid}/timeline", role: account.Reader, tag: tagAlerts, evidence: readTimeline,
-		summary: "List what happened on the host around an alert", text: "Oldest first.",
+	route.Add(s.router, route.Operation{
+		ID: "listAlertTimeline", Method: http.MethodGet, Path: "/alerts/{uid}/timeline", Role: account.Reader, Tag: route.TagAlerts, Evidence: readTimeline,
+		Summary: "List what happened on the host around an alert", Text: "Oldest first.",
 	}, s.listAlertTimeline)
-	add(s, operation{
-		id: "listSimilarAlerts", method: http.MethodGet, path: "/alerts/{uid}/similar", role: account.Reader, tag: tagAlerts,
-		summary: "List alerts of the same type", text: "Newest first, without the alert itself.",
+	route.Add(s.router, route.Operation{
+		ID: "listSimilarAlerts", Method: http.MethodGet, Path: "/alerts/{uid}/similar", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "List alerts of the same type", Text: "Newest first, without the alert itself.",
 	}, s.listSimilarAlerts)
-	add(s, operation{
-		id: "listViews", method: http.MethodGet, path: "/views", role: account.Reader, tag: tagAlerts,
-		summary: "List saved views", text: "The user's own and shared ones.",
+	route.Add(s.router, route.Operation{
+		ID: "listViews", Method: http.MethodGet, Path: "/views", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "List saved views", Text: "The user's own and shared ones.",
 	}, s.listViews)
-	add(s, operation{
-		id: "createView", method: http.MethodPost, path: "/views", role: account.Reader, tag: tagAlerts, status: http.StatusCreated,
-		summary: "Save a view",
+	route.Add(s.router, route.Operation{
+		ID: "createView", Method: http.MethodPost, Path: "/views", Role: account.Reader, Tag: route.TagAlerts, Status: http.StatusCreated,
+		Summary: "Save a view",
 	}, s.createView)
-	add(s, operation{
-		id: "deleteView", method: http.MethodDelete, path: "/views/{uid}", role: account.Reader, tag: tagAlerts,
-		summary: "Delete a saved view", text: "One's own; administrators may delete any.",
+	route.Add(s.router, route.Operation{
+		ID: "deleteView", Method: http.MethodDelete, Path: "/views/{uid}", Role: account.Reader, Tag: route.TagAlerts,
+		Summary: "Delete a saved view", Text: "One's own; administrators may delete any.",
 	}, s.deleteView)
 }
 
 func (s *Server) registerSimulations() {
-	add(s, operation{
-		id: "listScenarios", method: http.MethodGet, path: "/scenarios", role: account.Reader, tag: tagSimulations,
-		summary: "List attacks that can be simulated",
+	route.Add(s.router, route.Operation{
+		ID: "listScenarios", Method: http.MethodGet, Path: "/scenarios", Role: account.Reader, Tag: route.TagSimulations,
+		Summary: "List attacks that can be simulated",
 	}, s.listScenarios)
-	add(s, operation{
-		id: "simulate", method: http.MethodPost, path: "/hosts/{uid}/simulations", role: account.Responder, tag: tagSimulations, status: http.StatusCreated,
-		summary: "Simulate attacks on a host", text: "The answer comes at once; how it goes is told by getSimulation and the stream of changes.",
+	route.Add(s.router, route.Operation{
+		ID: "simulate", Method: http.MethodPost, Path: "/hosts/{uid}/simulations", Role: account.Responder, Tag: route.TagSimulations, Status: http.StatusCreated,
+		Summary: "Simulate attacks on a host", Text: "The answer comes at once; how it goes is told by getSimulation and the stream of changes.",
 	}, s.simulate)
-	add(s, operation{
-		id: "listSimulations", method: http.MethodGet, path: "/simulations", role: account.Reader, tag: tagSimulations,
-		summary: "List simulations", text: "Newest first.",
+	route.Add(s.router, route.Operation{
+		ID: "listSimulations", Method: http.MethodGet, Path: "/simulations", Role: account.Reader, Tag: route.TagSimulations,
+		Summary: "List simulations", Text: "Newest first.",
 	}, s.listSimulations)
-	add(s, operation{
-		id: "getSimulation", method: http.MethodGet, path: "/simulations/{uid}", role: account.Reader, tag: tagSimulations,
-		summary: "Show a simulation",
+	route.Add(s.router, route.Operation{
+		ID: "getSimulation", Method: http.MethodGet, Path: "/simulations/{uid}", Role: account.Reader, Tag: route.TagSimulations,
+		Summary: "Show a simulation",
 	}, s.getSimulation)
-	add(s, operation{
-		id: "listRules", method: http.MethodGet, path: "/rules", role: account.Reader, tag: tagRules,
-		summary: "List detection rules in force",
+	route.Add(s.router, route.Operation{
+		ID: "listRules", Method: http.MethodGet, Path: "/rules", Role: account.Reader, Tag: route.TagRules,
+		Summary: "List detection rules in force",
 	}, s.listRules)
-	add(s, operation{
-		id: "reloadRules", method: http.MethodPost, path: "/rules/reload", role: account.Admin, tag: tagRules, status: http.StatusOK,
-		summary: "Read the detection rules again", text: "All of them come into force, or none and the answer says why.",
+	route.Add(s.router, route.Operation{
+		ID: "reloadRules", Method: http.MethodPost, Path: "/rules/reload", Role: account.Admin, Tag: route.TagRules, Status: http.StatusOK,
+		Summary: "Read the detection rules again", Text: "All of them come into force, or none and the answer says why.",
 	}, s.reloadRules)
 }
 
 func (s *Server) registerPolicies() {
-	add(s, operation{
-		id: "getPolicies", method: http.MethodGet, path: "/policies", role: account.Reader, tag: tagPolicies,
-		summary: "Show the policies of hosts",
+	route.Add(s.router, route.Operation{
+		ID: "getPolicies", Method: http.MethodGet, Path: "/policies", Role: account.Reader, Tag: route.TagPolicies,
+		Summary: "Show the policies of hosts",
 	}, s.getPolicies)
-	add(s, operation{
-		id: "setPolicies", method: http.MethodPut, path: "/policies", role: account.Admin, tag: tagPolicies, status: http.StatusOK,
-		summary: "Replace the policies of hosts", text: "All of them come into force, or none and the answer says why. " +
+	route.Add(s.router, route.Operation{
+		ID: "setPolicies", Method: http.MethodPut, Path: "/policies", Role: account.Admin, Tag: route.TagPolicies, Status: http.StatusOK,
+		Summary: "Replace the policies of hosts", Text: "All of them come into force, or none and the answer says why. " +
 			"Connected hosts whose policy changes are sent it at once, others fetch it when they connect.",
 	}, s.setPolicies)
 }
 
 func (s *Server) registerServer() {
-	add(s, operation{
-		id: "getOverview", method: http.MethodGet, path: "/overview", role: account.Reader, tag: tagServer,
-		summary: "Show how things stand",
+	route.Add(s.router, route.Operation{
+		ID: "getOverview", Method: http.MethodGet, Path: "/overview", Role: account.Reader, Tag: route.TagServer,
+		Summary: "Show how things stand",
 	}, s.getOverview)
-	add(s, operation{
-		id: "getLedger", method: http.MethodGet, path: "/ledger", role: account.Reader, tag: tagServer,
-		summary: "Show the ledger of losses", text: "produced = combined + stored + waiting + dropped + unaccounted, for each host and in sum.",
+	route.Add(s.router, route.Operation{
+		ID: "getLedger", Method: http.MethodGet, Path: "/ledger", Role: account.Reader, Tag: route.TagServer,
+		Summary: "Show the ledger of losses", Text: "produced = combined + stored + waiting + dropped + unaccounted, for each host and in sum.",
 	}, s.getLedger)
-	add(s, operation{
-		id: "getSettings", method: http.MethodGet, path: "/settings", role: account.Admin, tag: tagServer,
-		summary: "Show settings",
+	route.Add(s.router, route.Operation{
+		ID: "getSettings", Method: http.MethodGet, Path: "/settings", Role: account.Admin, Tag: route.TagServer,
+		Summary: "Show settings",
 	}, s.getSettings)
-	add(s, operation{
-		id: "updateSettings", method: http.MethodPatch, path: "/settings", role: account.Admin, tag: tagServer,
-		summary: "Change settings",
+	route.Add(s.router, route.Operation{
+		ID: "updateSettings", Method: http.MethodPatch, Path: "/settings", Role: account.Admin, Tag: route.TagServer,
+		Summary: "Change settings",
 	}, s.updateSettings)
-	add(s, operation{
-		id: "listAuditLog", method: http.MethodGet, path: "/audit-log", role: account.Admin, tag: tagServer,
-		summary: "List the audit log", text: "Newest first.",
+	route.Add(s.router, route.Operation{
+		ID: "listAuditLog", Method: http.MethodGet, Path: "/audit-log", Role: account.Admin, Tag: route.TagServer,
+		Summary: "List the audit log", Text: "Newest first.",
 	}, s.listAuditLog)
-	add(s, operation{
-		id: "createBackup", method: http.MethodPost, path: "/backup", role: account.Admin, tag: tagServer, long: true,
-		summary: "Take a backup", text: "The answer is a tar archive for `holdfast-server restore`.",
-		produces: "application/x-tar", schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}, status: http.StatusOK,
+	route.Add(s.router, route.Operation{
+		ID: "createBackup", Method: http.MethodPost, Path: "/backup", Role: account.Admin, Tag: route.TagServer, Long: true,
+		Summary: "Take a backup", Text: "The answer is a tar archive for `holdfast-server restore`.",
+		Produces: "application/x-tar", Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}, Status: http.StatusOK,
 	}, s.createBackup)
-	add(s, operation{
-		id: "streamChanges", method: http.MethodGet, path: "/changes", role: account.Reader, tag: tagServer, long: true,
-		summary: "Follow changes", text: changesText, produces: "text/event-stream", schema: s.changesSchema(),
+	route.Add(s.router, route.Operation{
+		ID: "streamChanges", Method: http.MethodGet, Path: "/changes", Role: account.Reader, Tag: route.TagServer, Long: true,
+		Summary: "Follow changes", Text: changesText, Produces: "text/event-stream", Schema: s.changesSchema(),
 	}, s.streamChanges)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/input"
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 func (s *Server) createSession(ctx context.Context, in *body[api.Credentials]) (*sessionBody, error) {
@@ -66,7 +67,7 @@ func (s *Server) changePassword(ctx context.Context, in *body[api.PasswordChange
 
 func (s *Server) getLoginOptions(ctx context.Context, _ *empty) (*body[api.LoginOptions], error) {
 	name, ok := s.People.ProviderName(ctx)
-	return &body[api.LoginOptions]{api.LoginOptions{Local: true, OIDC: ok, OIDCName: name, Version: s.Version}}, nil
+	return &body[api.LoginOptions]{Body: api.LoginOptions{Local: true, OIDC: ok, OIDCName: name, Version: s.Version}}, nil
 }
 
 func (s *Server) startOIDC(ctx context.Context, _ *empty) (*redirectBody, error) {
@@ -123,7 +124,7 @@ func (s *Server) failedProvider(ctx context.Context, cause error) (*redirectBody
 
 func (s *Server) listUsers(ctx context.Context, in *input.Page) (*userPage, error) {
 	list, err := s.State.Users(ctx, in.Store())
-	return &userPage{list}, err
+	return &userPage{Body: list}, err
 }
 
 func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versioned[account.User], error) {
@@ -135,7 +136,7 @@ func (s *Server) createUser(ctx context.Context, in *body[api.NewUser]) (*versio
 	if err := s.note(ctx, "user.create", u.Name, map[string]any{"role": u.Role}); err != nil {
 		return nil, err
 	}
-	return tagged(u, u.Version), nil
+	return route.Tagged(u, u.Version), nil
 }
 
 func (s *Server) getUser(ctx context.Context, in *input.ByName) (*versioned[account.User], error) {
@@ -143,7 +144,7 @@ func (s *Server) getUser(ctx context.Context, in *input.ByName) (*versioned[acco
 	if err != nil {
 		return nil, front.About("user", in.Name, err)
 	}
-	return tagged(u, u.Version), nil
+	return route.Tagged(u, u.Version), nil
 }
 
 func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[account.User], error) {
@@ -163,7 +164,7 @@ func (s *Server) updateUser(ctx context.Context, in *userUpdate) (*versioned[acc
 	if err := s.note(ctx, "user.update", u.Name, in.Body); err != nil {
 		return nil, err
 	}
-	return tagged(u, u.Version), nil
+	return route.Tagged(u, u.Version), nil
 }
 
 // set changes field to value, if there is one.
@@ -189,7 +190,7 @@ func (s *Server) setUserPassword(ctx context.Context, in *passwordUpdate) (*empt
 
 func (s *Server) listTokens(ctx context.Context, in *input.Page) (*tokenPage, error) {
 	list, err := s.State.Tokens(ctx, in.Store())
-	return &tokenPage{list}, err
+	return &tokenPage{Body: list}, err
 }
 
 func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body[api.CreatedToken], error) {
@@ -200,7 +201,7 @@ func (s *Server) createToken(ctx context.Context, in *body[api.NewToken]) (*body
 	if err := s.note(ctx, "token.create", t.ID, map[string]any{"note": t.Note, "role": t.Role, "expires": t.Expires}); err != nil {
 		return nil, err
 	}
-	return &body[api.CreatedToken]{api.CreatedToken{Token: t, Secret: secret}}, nil
+	return &body[api.CreatedToken]{Body: api.CreatedToken{Token: t, Secret: secret}}, nil
 }
 
 func (s *Server) deleteToken(ctx context.Context, in *input.ByID) (*empty, error) {
@@ -212,7 +213,7 @@ func (s *Server) deleteToken(ctx context.Context, in *input.ByID) (*empty, error
 
 func (s *Server) listEnrollTokens(ctx context.Context, in *input.Page) (*enrollPage, error) {
 	list, err := s.State.EnrolTokens(ctx, in.Store())
-	return &enrollPage{list}, err
+	return &enrollPage{Body: list}, err
 }
 
 func (s *Server) createEnrollToken(ctx context.Context, in *body[api.NewEnrollToken]) (*body[api.CreatedEnrollToken], error) {
@@ -234,7 +235,7 @@ func (s *Server) createEnrollToken(ctx context.Context, in *body[api.NewEnrollTo
 	if err := s.note(ctx, "enroll_token.create", t.ID, map[string]any{"note": t.Note, "labels": t.Labels, "expires": t.Expires, "max_uses": t.MaxUses}); err != nil {
 		return nil, err
 	}
-	return &body[api.CreatedEnrollToken]{api.CreatedEnrollToken{Token: t, Secret: secret, Commands: s.front.EnrollCommands(secret)}}, nil
+	return &body[api.CreatedEnrollToken]{Body: api.CreatedEnrollToken{Token: t, Secret: secret, Commands: s.front.EnrollCommands(secret)}}, nil
 }
 
 // checkLabels says what is wrong with labels that people set.
@@ -258,5 +259,5 @@ func (s *Server) deleteEnrollToken(ctx context.Context, in *input.ByID) (*empty,
 // knows the token.
 func (s *Server) enrollHost(ctx context.Context, in *enrollRequest) (*enrollReply, error) {
 	reply, err := s.Enroller.Enroll(ctx, front.Of(ctx).From, in.Body)
-	return &enrollReply{reply}, err
+	return &enrollReply{Body: reply}, err
 }

@@ -15,12 +15,10 @@ import (
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/server/api/input"
+	"github.com/holdfast-security/holdfast/server/api/route"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
-
-// schemaPrefix is where the document keeps its schemas.
-const schemaPrefix = "#/components/schemas/"
 
 // schemaNames are the names of schemas that are not those of their Go types,
 // because two packages use one word.
@@ -156,7 +154,7 @@ func (r *registry) named(t reflect.Type, allowRef bool, hint string, build func(
 		panic("two types are named " + name + ": " + known.String() + " and " + t.String())
 	}
 	if allowRef {
-		return &huma.Schema{Ref: schemaPrefix + name}
+		return &huma.Schema{Ref: route.SchemaPrefix + name}
 	}
 	return r.schemas[name]
 }
@@ -229,7 +227,7 @@ func schemaOf(h huma.API, v any) *huma.Schema {
 
 // SchemaFromRef returns the schema that a reference names, or nil.
 func (r *registry) SchemaFromRef(ref string) *huma.Schema {
-	name, ok := strings.CutPrefix(ref, schemaPrefix)
+	name, ok := strings.CutPrefix(ref, route.SchemaPrefix)
 	if !ok {
 		return nil
 	}
@@ -238,7 +236,7 @@ func (r *registry) SchemaFromRef(ref string) *huma.Schema {
 
 // TypeFromRef returns the Go type that a reference names, or nil.
 func (r *registry) TypeFromRef(ref string) reflect.Type {
-	return r.types[strings.TrimPrefix(ref, schemaPrefix)]
+	return r.types[strings.TrimPrefix(ref, route.SchemaPrefix)]
 }
 
 // Map returns all schemas by name.

@@ -19,26 +19,26 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 // Server answers HTTP requests. It is made by [New] and safe for concurrent
 // use.
 type Server struct {
 	Config
-	log        *slog.Logger
-	mux        *http.ServeMux
-	huma       huma.API
-	operations []operation
-	front      *front.Front
-	started    time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+	router  *route.Router
+	front   *front.Front
+	started time.Time
 }
 
 // register registers every operation.
 func (s *Server) register(version string) {
-	s.huma = newHuma(s.mux, version)
+	s.router = route.New(s.mux, version, newRegistry(), route.Hooks{
+		Authorise: s.authorise, NoteRead: s.noteRead, Problem: s.problem, Note: s.note, Now: s.now,
+	})
 	s.registerSession()
 	s.registerAccounts()
 	s.registerEnrolment()

@@ -240,7 +240,7 @@ func TestListsAreNeverNull(t *testing.T) {
 // TestEventsAreAsDescribed holds eventBody to what event.Event writes.
 func TestEventsAreAsDescribed(t *testing.T) {
 	f := newFixture(t)
-	schema := f.huma.OpenAPI().Components.Schemas.Map()["Event"]
+	schema := f.router.API.OpenAPI().Components.Schemas.Map()["Event"]
 	p := &event.Process{}
 	full := event.Event{
 		Time: time.Now(), Class: event.ClassFileActivity, Activity: event.FileCreate, Source: event.SourceAudit, Host: "h", Serial: 1,

@@ -12,11 +12,13 @@ import (
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/setting"
 	"github.com/holdfast-security/holdfast/store"
+
+	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
 func (s *Server) getSettings(ctx context.Context, _ *empty) (*versioned[api.Settings], error) {
 	settings, version, err := setting.Read(ctx, s.State)
-	return tagged(setting.Shown(settings), version), err
+	return route.Tagged(setting.Shown(settings), version), err
 }
 
 func (s *Server) updateSettings(ctx context.Context, in *settingsUpdate) (*versioned[api.Settings], error) {
@@ -34,12 +36,12 @@ func (s *Server) updateSettings(ctx context.Context, in *settingsUpdate) (*versi
 	if s.SettingsChanged != nil {
 		s.SettingsChanged(settings)
 	}
-	return tagged(setting.Shown(settings), version), nil
+	return route.Tagged(setting.Shown(settings), version), nil
 }
 
 func (s *Server) getPolicies(ctx context.Context, _ *empty) (*versioned[policy.Assignments], error) {
 	all, version, err := s.Policies.Policies(ctx)
-	return tagged(all, version), err
+	return route.Tagged(all, version), err
 }
 
 func (s *Server) setPolicies(ctx context.Context, in *policiesUpdate) (*versioned[policy.Assignments], error) {
@@ -54,7 +56,7 @@ func (s *Server) setPolicies(ctx context.Context, in *policiesUpdate) (*versione
 	if err != nil {
 		return nil, err
 	}
-	return tagged(in.Body, version), s.note(ctx, "policies.update", "", noted(in.Body, version))
+	return route.Tagged(in.Body, version), s.note(ctx, "policies.update", "", noted(in.Body, version))
 }
 
 // maxNoted bounds the policies that an entry of the audit log repeats.

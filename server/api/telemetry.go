@@ -30,7 +30,7 @@ func (s *Server) events(ctx context.Context, host event.HostID, q input.EventCho
 	}
 	filter.Host = host
 	list, err := s.Events.Events(ctx, filter)
-	return &eventPage{list}, err
+	return &eventPage{Body: list}, err
 }
 
 // Bounds of what is read to find a host's processes.
@@ -56,7 +56,7 @@ func (s *Server) listHostProcesses(ctx context.Context, in *hostProcessQuery) (*
 		answer.Since = list.Items[len(list.Items)-1].Time
 	}
 	answer.Items = processes[:min(len(processes), in.Limit)]
-	return &body[api.HostProcesses]{answer}, nil
+	return &body[api.HostProcesses]{Body: answer}, nil
 }
 
 // latest returns what the latest events, newest first, tell of each process:

@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,20 +13,9 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/input"
+	"github.com/holdfast-security/holdfast/server/api/route"
 	"github.com/holdfast-security/holdfast/store"
 )
-
-// tagged returns an answer with its version as the ETag.
-func tagged[T any](v T, version int64) *versioned[T] {
-	return &versioned[T]{ETag: strconv.Quote(strconv.FormatInt(version, 10)), Body: v}
-}
-
-// newID returns a random id for what the API itself makes.
-func newID() string {
-	var b [12]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
 
 func (s *Server) listAlerts(ctx context.Context, in *alertQuery) (*alertPage, error) {
 	filter, err := in.Filter()
@@ -37,7 +23,7 @@ func (s *Server) listAlerts(ctx context.Context, in *alertQuery) (*alertPage, er
 		return nil, err
 	}
 	list, err := s.State.Alerts(ctx, filter, in.Order, in.Store())
-	return &alertPage{list}, err
+	return &alertPage{Body: list}, err
 }
 
 // Bounds of the buckets of counts.
@@ -56,7 +42,7 @@ func (s *Server) countAlerts(ctx context.Context, in *countQuery) (*body[store.A
 		return nil, err
 	}
 	counts, err := s.State.CountAlerts(ctx, filter, width)
-	return &body[store.AlertCounts]{counts}, err
+	return &body[store.AlertCounts]{Body: counts}, err
 }
 
 // bucket reads the width of buckets, zero for none, and makes sure that there
@@ -86,7 +72,7 @@ func (s *Server) getAlert(ctx context.Context, in *input.ByID) (*alertBody, erro
 	if err != nil {
 		return nil, err
 	}
-	return tagged(c, c.Version), nil
+	return route.Tagged(c, c.Version), nil
 }
 
 func (s *Server) alert(ctx context.Context, id string) (finding.Case, error) {
@@ -114,7 +100,7 @@ func (s *Server) updateAlert(ctx context.Context, in *alertUpdate) (*alertBody, 
 		return nil, err
 	}
 	s.Changes.Alert(api.AlertChange{ID: c.ID, Severity: c.Severity, Status: c.Status})
-	return tagged(c, c.Version), nil
+	return route.Tagged(c, c.Version), nil
 }
 
 // alertChange returns the change that a person asks for, whose assignee has
@@ -145,7 +131,7 @@ func (s *Server) updateAlerts(ctx context.Context, in *body[api.BulkAlertUpdate]
 		return nil, err
 	}
 	s.Changes.Lost()
-	return &body[api.Changed]{api.Changed{Changed: n}}, nil
+	return &body[api.Changed]{Body: api.Changed{Changed: n}}, nil
 }
 
 func (s *Server) listAlertComments(ctx context.Context, in *input.ByID) (*body[api.Comments], error) {
@@ -153,7 +139,7 @@ func (s *Server) listAlertComments(ctx context.Context, in *input.ByID) (*body[a
 	if err != nil {
 		return nil, front.About("alert", in.ID, err)
 	}
-	return &body[api.Comments]{api.Comments{Items: comments}}, nil
+	return &body[api.Comments]{Body: api.Comments{Items: comments}}, nil
 }
 
 func (s *Server) addAlertComment(ctx context.Context, in *commentInput) (*alertBody, error) {
@@ -173,7 +159,7 @@ func (s *Server) listAlertTimeline(ctx context.Context, in *timelineQuery) (*eve
 		Host: c.Host, Since: at.Add(-time.Duration(in.Before) * time.Second), Until: at.Add(time.Duration(in.After) * time.Second),
 		Limit: in.Limit, OldestFirst: true, After: in.Cursor,
 	})
-	return &eventPage{list}, err
+	return &eventPage{Body: list}, err
 }
 
 func (s *Server) listSimilarAlerts(ctx context.Context, in *similarQuery) (*alertPage, error) {
@@ -184,23 +170,23 @@ func (s *Server) listSimilarAlerts(ctx context.Context, in *similarQuery) (*aler
 	list, err := s.State.Alerts(ctx, store.AlertFilter{Type: []finding.AlertType{c.Type}, ExcludeIDs: []string{c.ID}},
 		store.NewestFirst, store.Page{Limit: in.Limit})
 	list.Next = ""
-	return &alertPage{list}, err
+	return &alertPage{Body: list}, err
 }
 
 func (s *Server) listViews(ctx context.Context, _ *empty) (*body[api.Views], error) {
 	views, err := s.State.Views(ctx, front.Of(ctx).Identity.User.Name)
-	return &body[api.Views]{api.Views{Items: views}}, err
+	return &body[api.Views]{Body: api.Views{Items: views}}, err
 }
 
 func (s *Server) createView(ctx context.Context, in *body[api.NewView]) (*body[store.View], error) {
 	v := store.View{
-		ID: newID(), Owner: front.Of(ctx).Identity.User.Name, Shared: in.Body.Shared,
+		ID: route.NewID(), Owner: front.Of(ctx).Identity.User.Name, Shared: in.Body.Shared,
 		Page: in.Body.Page, Name: in.Body.Name, Query: in.Body.Query, Created: s.now(),
 	}
 	if err := s.State.AddView(ctx, v); err != nil {
 		return nil, err
 	}
-	return &body[store.View]{v}, s.note(ctx, "view.create", v.ID, in.Body)
+	return &body[store.View]{Body: v}, s.note(ctx, "view.create", v.ID, in.Body)
 }
 
 func (s *Server) deleteView(ctx context.Context, in *input.ByID) (*empty, error) {
@@ -228,7 +214,7 @@ func (s *Server) listHosts(ctx context.Context, in *hostQuery) (*hostPage, error
 		filter.Labels[key] = value
 	}
 	list, err := s.State.Hosts(ctx, filter, in.Store())
-	return &hostPage{list}, err
+	return &hostPage{Body: list}, err
 }
 
 func (s *Server) getHost(ctx context.Context, in *input.ByID) (*hostBody, error) {
@@ -236,7 +222,7 @@ func (s *Server) getHost(ctx context.Context, in *input.ByID) (*hostBody, error)
 	if err != nil {
 		return nil, front.About("host", in.ID, err)
 	}
-	return tagged(h, h.Version), nil
+	return route.Tagged(h, h.Version), nil
 }
 
 func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, error) {
@@ -261,7 +247,7 @@ func (s *Server) updateHost(ctx context.Context, in *hostUpdate) (*hostBody, err
 		return nil, err
 	}
 	s.Changes.Host(h.ID)
-	return tagged(h, h.Version), nil
+	return route.Tagged(h, h.Version), nil
 }
 
 func (s *Server) revokeHost(ctx context.Context, in *input.ByID) (*hostBody, error) {
