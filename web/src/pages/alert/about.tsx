@@ -1,9 +1,9 @@
 import { Link } from 'react-router';
 import type { Alert } from '../../api/model';
+import { TacticTags, TechniqueTags } from '../../components/attack';
 import { CopyButton } from '../../components/copy';
 import { KeyValue } from '../../components/keyvalue';
 import { Panel } from '../../components/page';
-import { tacticID, tacticLabel, techniquePath } from '../../text/attack';
 import { fold, visible } from '../../text/safe';
 import { exactTime } from '../../text/time';
 import css from './alert.module.css';
@@ -16,28 +16,8 @@ export function About({ alert }: { alert: Alert }) {
       <p className={css.meaning}>{visible(fold(alert.meaning, 4000))}</p>
       <KeyValue
         items={[
-          [
-            'Tactics',
-            alert.tactics.length > 0 && (
-              <span className={css.tags}>
-                {alert.tactics.map((t) => (
-                  <Link key={t} to={`/alerts?tactic=${encodeURIComponent(t)}`} className={css.tag} title={`${tacticID(t)}: all alerts of this tactic`}>
-                    {tacticLabel(visible(t))}
-                  </Link>
-                ))}
-              </span>
-            ),
-          ],
-          [
-            'Techniques',
-            alert.techniques.length > 0 && (
-              <span className={css.tags}>
-                {alert.techniques.map((t) => (
-                  <Technique key={t} id={t} />
-                ))}
-              </span>
-            ),
-          ],
+          ['Tactics', alert.tactics.length > 0 && <TacticTags key="tactics" tactics={alert.tactics} page="/alerts" of="alerts" />],
+          ['Techniques', alert.techniques.length > 0 && <TechniqueTags key="techniques" techniques={alert.techniques} />],
           ['Rule', <Link key="rule" to={`/alerts?rule=${encodeURIComponent(rule.uid)}`}>{visible(fold(rule.title, 200))}</Link>],
           ['Read from', rule.path && <code>{visible(fold(rule.path, 300))}</code>],
           ['Author', rule.author && visible(fold(rule.author, 200))],
@@ -48,16 +28,5 @@ export function About({ alert }: { alert: Alert }) {
         ]}
       />
     </Panel>
-  );
-}
-
-function Technique({ id }: { id: string }) {
-  const path = techniquePath(id);
-  return path ? (
-    <a className={css.tag} href={`https://attack.mitre.org${path}`} target="_blank" rel="noreferrer noopener" title="Opens attack.mitre.org in a new tab">
-      {id}
-    </a>
-  ) : (
-    <span className={css.tag}>{visible(id)}</span>
   );
 }

@@ -10,6 +10,7 @@ import { DataTable, type TableHandle } from '../../components/datatable';
 import { type Choice, FilterBar } from '../../components/filterbar';
 import { useKeys } from '../../components/keyboard';
 import { Page } from '../../components/page';
+import { SavedViews } from '../../components/savedviews';
 import { EmptyState, ErrorState } from '../../components/states';
 import { useToast } from '../../components/toast';
 import { tacticLabel, tacticNames } from '../../text/attack';
@@ -21,7 +22,6 @@ import { BulkBar } from './bulk';
 import { columns } from './columns';
 import { type Change, useAlertCounts, useAlertList, useLive, useTriage } from './data';
 import { KeyHelp } from './keyhelp';
-import { SavedViews } from './views';
 
 /** Component is the page of alerts: filter, sort, triage one or many, without the mouse if one likes. */
 export function Component() {
@@ -33,6 +33,12 @@ export function Component() {
   const set = useCallback((next: AlertView) => setSearch(new URLSearchParams(queryString(next)), { replace: true }), [setSearch]);
   return <Alerts key={view.order} view={view} query={query} set={set} />;
 }
+
+const readyViews = [
+  { name: 'Open, worst first', query: 'status=open,acknowledged&order=-severity' },
+  { name: 'High and nobody’s', query: 'status=open&severity=high&assignee=-' },
+  { name: 'Last 24 hours', query: 'since=24h' },
+];
 
 // Where somebody was in the list before opening an alert, to come back to.
 const place = { query: '', cursor: null as string | null };
@@ -128,7 +134,7 @@ function Alerts({ view, query, set }: Props) {
       fill
       actions={
         <>
-          <SavedViews query={address} onOpen={(q) => set(parse(new URLSearchParams(q)))} />
+          <SavedViews page="alerts" ready={readyViews} query={address} onOpen={(q) => set(parse(new URLSearchParams(q)))} />
           <Tooltip label="Keyboard: ?">
             <ActionIcon aria-label="Keyboard shortcuts" size="lg" onClick={() => setHelp(true)}>
               <IconKeyboard size={19} stroke={1.6} />

@@ -2,15 +2,11 @@ import { Button, Drawer, Select, Switch } from '@mantine/core';
 import { IconFile, IconKey, IconNetwork, IconSettings2, IconTerminal2, IconUser, IconX } from '@tabler/icons-react';
 import { useCallback, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import type { Event } from '../../api/model';
-import { CopyButton } from '../../components/copy';
 import { type Column, DataTable } from '../../components/datatable';
+import { EventDetail } from '../../components/eventdetail';
 import { FilterBar } from '../../components/filterbar';
-import { HostText } from '../../components/hosttext';
-import { KeyValue } from '../../components/keyvalue';
-import { ProcessTree } from '../../components/processtree';
 import { EmptyState, ErrorState } from '../../components/states';
-import { rows as rowsOf, sentence } from '../../text/events';
+import { sentence } from '../../text/events';
 import { fold, visible } from '../../text/safe';
 import { clock, date, exactTime, lookBacks, since, zone } from '../../text/time';
 import { type Named, named, useEvents } from './data';
@@ -127,32 +123,8 @@ export function Events({ host }: { host: string }) {
         />
       )}
       <Drawer opened={shown !== null} onClose={() => setShown(null)} position="right" size="xl" title={shown ? exactTime(shown.event.time) : ''} closeButtonProps={{ 'aria-label': 'Close' }}>
-        {shown && <Detail event={shown.event} />}
+        {shown && <EventDetail event={shown.event} />}
       </Drawer>
     </div>
-  );
-}
-
-function Detail({ event }: { event: Event }) {
-  const { actor, verb, object } = sentence(event);
-  return (
-    <>
-      <p className={css.story}>
-        <b>
-          <HostText text={actor} foldAt={100} />
-        </b>{' '}
-        {verb} <HostText text={object} mono foldAt={400} />
-      </p>
-      <KeyValue items={rowsOf(event).map((r) => [r.label, <HostText key={r.label} text={r.value} mono />] as const)} />
-      {event.process && (
-        <>
-          <h3 className={css.sub}>Who did it</h3>
-          <ProcessTree process={event.process} />
-        </>
-      )}
-      <p className={css.more}>
-        <CopyButton text={() => JSON.stringify(event, null, 2)} label="Copy this event as JSON" words="Copy as JSON" />
-      </p>
-    </>
   );
 }

@@ -2,23 +2,33 @@ import { ActionIcon, Button, Checkbox, Menu, Modal, TextInput } from '@mantine/c
 import { IconBookmark, IconChevronDown, IconTrash, IconUsers } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { client, must } from '../../api/client';
-import { keys } from '../../api/keys';
-import { useMay, useSession } from '../../api/queries';
-import { useToast } from '../../components/toast';
-import { visible } from '../../text/safe';
-import css from './views.module.css';
+import { client, must } from '../api/client';
+import { keys } from '../api/keys';
+import { useMay, useSession } from '../api/queries';
+import { useToast } from './toast';
+import { first } from '../text/numbers';
+import { visible } from '../text/safe';
+import css from './savedviews.module.css';
 
-const page = 'alerts';
+/** ReadyView is a view that comes with a page. */
+export interface ReadyView {
+  name: string;
+  query: string;
+}
 
-const ready = [
-  { name: 'Open, worst first', query: 'status=open,acknowledged&order=-severity' },
-  { name: 'High and nobody’s', query: 'status=open&severity=high&assignee=-' },
-  { name: 'Last 24 hours', query: 'since=24h' },
-];
+interface Props {
+  /** The page whose views they are, as they are stored: "alerts". */
+  page: string;
+  ready: readonly ReadyView[];
+  /** What is shown now, as the query of the page's URL. */
+  query: string;
+  onOpen: (query: string) => void;
+  /** What a view is called on this page, where that is not "view". */
+  noun?: string;
+}
 
 /** SavedViews opens, saves and deletes views: queries of the page under a name. */
-export function SavedViews({ query, onOpen }: { query: string; onOpen: (query: string) => void }) {
+export function SavedViews({ page, ready, query, onOpen, noun = 'view' }: Props) {
   const [saving, setSaving] = useState(false);
   const queries = useQueryClient();
   const toast = useToast();
@@ -28,7 +38,7 @@ export function SavedViews({ query, onOpen }: { query: string; onOpen: (query: s
   const mine = views.data?.items.filter((v) => v.page === page) ?? [];
   const drop = useMutation({
     mutationFn: (uid: string) => must(client.DELETE('/views/{uid}', { params: { path: { uid } } })),
-    onSuccess: () => toast.say('The view is deleted.'),
+    onSuccess: () => toast.say(`The ${noun} is deleted.`),
     onError: (error) => toast.complain(error),
     onSettled: () => void queries.invalidateQueries({ queryKey: keys.views }),
   });
@@ -37,7 +47,7 @@ export function SavedViews({ query, onOpen }: { query: string; onOpen: (query: s
       <Menu position="bottom-end" width={290}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />} rightSection={<IconChevronDown size={14} aria-hidden />}>
-            Views
+            {first(noun)}s
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
@@ -53,24 +63,24 @@ export function SavedViews({ query, onOpen }: { query: string; onOpen: (query: s
                 {visible(v.name)}
               </Menu.Item>
               {(v.owner === me || admin) && (
-                <ActionIcon size="sm" aria-label={`Delete view ${v.name}`} onClick={() => drop.mutate(v.uid)}>
+                <ActionIcon size="sm" aria-label={`Delete ${noun} ${visible(v.name)}`} onClick={() => drop.mutate(v.uid)}>
                   <IconTrash size={14} />
                 </ActionIcon>
               )}
             </div>
           ))}
           <Menu.Divider />
-          <Menu.Item onClick={() => setSaving(true)}>Save this view…</Menu.Item>
+          <Menu.Item onClick={() => setSaving(true)}>Save this {noun}…</Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <Modal opened={saving} onClose={() => setSaving(false)} title="Save this view" size="sm" closeButtonProps={{ 'aria-label': 'Close' }}>
-        <SaveForm query={query} onDone={() => setSaving(false)} />
+      <Modal opened={saving} onClose={() => setSaving(false)} title={`Save this ${noun}`} size="sm" closeButtonProps={{ 'aria-label': 'Close' }}>
+        <SaveForm page={page} noun={noun} query={query} onDone={() => setSaving(false)} />
       </Modal>
     </>
   );
 }
 
-function SaveForm({ query, onDone }: { query: string; onDone: () => void }) {
+function SaveForm({ page, noun, query, onDone }: { page: string; noun: string; query: string; onDone: () => void }) {
   const queries = useQueryClient();
   const toast = useToast();
   const [name, setName] = useState('');
@@ -78,7 +88,7 @@ function SaveForm({ query, onDone }: { query: string; onDone: () => void }) {
   const save = useMutation({
     mutationFn: () => must(client.POST('/views', { body: { page, name: name.trim(), query, shared } })),
     onSuccess: () => {
-      toast.say('The view is saved.');
+      toast.say(`The ${noun} is saved.`);
       void queries.invalidateQueries({ queryKey: keys.views });
       onDone();
     },
