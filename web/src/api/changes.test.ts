@@ -91,3 +91,17 @@ it('stops for good', () => {
   vi.advanceTimersByTime(60_000);
   expect(sources).toHaveLength(1);
 });
+
+it('tells alerts and incidents apart', () => {
+  const { first, keys, changes } = set();
+  const [alert, incident] = [vi.fn(), vi.fn()];
+  changes.onAlert(alert);
+  const stop = changes.onIncident(incident);
+  first.tell('incident', { uid: 'i1', status: 'open' });
+  expect(incident).toHaveBeenCalledWith({ uid: 'i1', status: 'open' });
+  expect(alert).not.toHaveBeenCalled();
+  expect(keys()).toContain('["incident","i1"]');
+  stop();
+  first.tell('incident', { uid: 'i2' });
+  expect(incident).toHaveBeenCalledTimes(1);
+});

@@ -7,8 +7,8 @@ import type { components } from './schema';
 
 export type Connection = 'connecting' | 'live' | 'lost';
 
-/** AlertChange is what the stream tells of an alert. */
-export type AlertChange = Pick<components['schemas']['AlertChange'], 'uid'> & Partial<components['schemas']['AlertChange']>;
+/** RowChange is what the stream tells of an alert or an incident. */
+export type RowChange = Pick<components['schemas']['AlertChange'], 'uid'> & Partial<Record<'severity' | 'status', string>> & { new?: boolean };
 
 /** The parts of EventSource that are used; tests pass their own. */
 export interface Source {
@@ -23,6 +23,10 @@ const closed = 2; // EventSource.CLOSED
 const gap = 1000; // milliseconds between two invalidations of one key
 const longestWait = 30_000;
 
+type RowListener = (c: RowChange) => void;
+const rowKinds = ['alert', 'incident'] as const;
+type RowKind = (typeof rowKinds)[number];
+
 /** Changes keeps the stream open and says how it is. */
 export class Changes {
   private state: Connection = 'connecting';
@@ -30,7 +34,7 @@ export class Changes {
   private wait = 1000;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly listeners = new Set<() => void>();
-  private readonly alertListeners = new Set<(c: AlertChange) => void>();
+  private readonly rowListeners = { alert: new Set<RowListener>(), incident: new Set<RowListener>() };
   private readonly pending = new Map<string, ReturnType<typeof setTimeout>>();
   private readonly last = new Map<string, number>();
   private everLive = false;
@@ -63,9 +67,15 @@ export class Changes {
   snapshot = (): Connection => this.state;
 
   /** onAlert calls f for each change of an alert, with an empty uid where any may have changed, until the result is called. */
-  onAlert(f: (c: AlertChange) => void): () => void {
-    this.alertListeners.add(f);
-    return () => this.alertListeners.delete(f);
+  onAlert = (f: RowListener): (() => void) => this.on('alert', f);
+
+  /** onIncident does the same for incidents. */
+  onIncident = (f: RowListener): (() => void) => this.on('incident', f);
+
+  private on(kind: RowKind, f: RowListener): () => void {
+    const listeners = this.rowListeners[kind];
+    listeners.add(f);
+    return () => listeners.delete(f);
   }
 
   private connect(): void {
@@ -80,7 +90,7 @@ export class Changes {
       this.set('live');
     };
     source.onerror = () => this.failed(source);
-    source.addEventListener('alert', (e) => this.alert(e.data));
+    for (const kind of rowKinds) source.addEventListener(kind, (e) => this.row(kind, e.data));
     source.addEventListener('host', () => {
       this.stale(keys.hosts);
       this.stale(keys.overview);
@@ -94,11 +104,12 @@ export class Changes {
     source.addEventListener('lost', () => this.everything());
   }
 
-  // All is stale but the list of alerts, whose many parts would move rows: it
-  // is told that something happened and looks for itself.
+  // All is stale but the lists of many parts, which would move rows: they are
+  // told that something happened and look for themselves.
   private everything(): void {
-    void this.queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'alerts' || q.queryKey[1] !== 'list' });
-    for (const f of this.alertListeners) f({ uid: '' });
+    const list = ([first, second]: readonly unknown[]) => rowKinds.some((kind) => first === `${kind}s`) && second === 'list';
+    void this.queries.invalidateQueries({ predicate: (q) => !list(q.queryKey) });
+    for (const kind of rowKinds) for (const f of this.rowListeners[kind]) f({ uid: '' });
   }
 
   // EventSource tries again by itself after a broken connection, and gives up
@@ -116,17 +127,18 @@ export class Changes {
     }, wait);
   }
 
-  private alert(data: string): void {
-    let change: AlertChange;
+  private row(kind: RowKind, data: string): void {
+    let change: RowChange;
     try {
-      change = JSON.parse(data) as AlertChange;
+      change = JSON.parse(data) as RowChange;
     } catch {
       return; // not for us to repair; the next change or reload tells
     }
-    for (const f of this.alertListeners) f(change);
-    this.stale(['alerts', 'counts']);
-    this.stale(keys.overview);
-    this.stale(keys.alert(change.uid));
+    for (const f of this.rowListeners[kind]) f(change);
+    this.stale([`${kind}s`, 'counts']);
+    this.stale([kind, change.uid]);
+    if (kind === 'alert') this.stale(keys.overview);
+    else this.stale(keys.incidentsOf);
   }
 
   // The first change shows at once, those that follow within the gap together.

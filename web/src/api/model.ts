@@ -1,7 +1,9 @@
 // The names under which the console knows the types of the interface.
+import type { components as contract, operations as contractOperations } from './contract';
 import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
+type Contract = contract['schemas'];
 
 export type Session = Schemas['Session'];
 export type User = Schemas['User'];
@@ -37,13 +39,32 @@ export type SettingsUpdate = Schemas['SettingsUpdate'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Policy = Schemas['Policy'];
 export type Assignment = Schemas['Assignment'];
+export type Incident = Contract['Incident'];
+export type IncidentSummary = Contract['IncidentSummary'];
+export type IncidentCounts = Contract['IncidentCounts'];
+export type IncidentUpdate = Contract['IncidentUpdate'];
+export type StoryLine = Contract['StoryLine'];
+export type Link = Contract['Link'];
+export type LinkKind = Contract['LinkKind'];
+export type Entity = Contract['Entity'];
+export type EntityKind = Contract['EntityKind'];
+export type Verdict = Contract['Verdict'];
+export type Exception = Contract['Exception'];
+export type ExceptionBody = Contract['ExceptionBody'];
+export type ExceptionScope = Contract['ExceptionScope'];
+export type ExceptionPreview = Contract['ExceptionPreview'];
+export type Condition = Contract['Condition'];
 
 /** Severities from the worst down. */
 export const severities = ['high', 'medium', 'low', 'informational'] as const;
 export type Severity = (typeof severities)[number];
 
-/** Statuses in the order of work. */
-export const statuses = ['open', 'acknowledged', 'resolved', 'dismissed'] as const;
+/** Statuses that people give, in the order of work. */
+export const givenStatuses = ['open', 'acknowledged', 'resolved', 'dismissed'] as const;
+export type GivenStatus = (typeof givenStatuses)[number];
+
+/** All statuses; the last one is given by an exception. */
+export const statuses = [...givenStatuses, 'suppressed'] as const;
 export type Status = (typeof statuses)[number];
 
 /** Roles in ascending order; each may do what the ones before it may. */
@@ -52,3 +73,9 @@ export type Role = (typeof roles)[number];
 
 /** AlertQuery chooses alerts, as lists and counts of them are asked for. */
 export type AlertQuery = Omit<NonNullable<operations['listAlerts']['parameters']['query']>, 'limit' | 'after' | 'order'>;
+
+/** IncidentQuery chooses incidents, as lists and counts of them are asked for. */
+export type IncidentQuery = Omit<NonNullable<contractOperations['listIncidents']['parameters']['query']>, 'limit' | 'after' | 'order'>;
+
+/** ExceptionQuery chooses exceptions. */
+export type ExceptionQuery = Omit<NonNullable<contractOperations['listExceptions']['parameters']['query']>, 'limit' | 'after'>;

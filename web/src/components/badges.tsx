@@ -1,4 +1,4 @@
-import { IconCircleCheck, IconCircleDashed, IconCircleDotFilled, IconCircleX } from '@tabler/icons-react';
+import { IconCircleCheck, IconCircleDashed, IconCircleDotFilled, IconCircleX, IconEyeOff } from '@tabler/icons-react';
 import { type Severity, type Status, severities, statuses } from '../api/model';
 import css from './badges.module.css';
 
@@ -14,6 +14,7 @@ export const statusNames: Record<Status, string> = {
   acknowledged: 'Acknowledged',
   resolved: 'Resolved',
   dismissed: 'Dismissed',
+  suppressed: 'Suppressed',
 };
 
 /** SeverityMark is the severity as bars: four for high, one for informational. */
@@ -45,6 +46,7 @@ const statusIcons = {
   acknowledged: IconCircleDotFilled,
   resolved: IconCircleCheck,
   dismissed: IconCircleX,
+  suppressed: IconEyeOff,
 };
 
 /** StatusBadge shows how far people are with an alert. */

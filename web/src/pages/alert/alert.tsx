@@ -6,23 +6,23 @@ import { ApiError } from '../../api/errors';
 import type { Alert } from '../../api/model';
 import { SeverityBadge } from '../../components/badges';
 import { CopyButton } from '../../components/copy';
+import { Discussion } from '../../components/discussion';
 import { HostText } from '../../components/hosttext';
 import { Page, Panel } from '../../components/page';
 import { ProcessTree } from '../../components/processtree';
 import { EmptyState, ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
+import { TriageBar } from '../../components/triagebar';
 import { matchRanges, merged } from '../../text/matches';
 import { exact } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import { About } from './about';
 import css from './alert.module.css';
-import { useAlert } from './data';
+import { useAlert, useChange, useComment, useComments } from './data';
 import { Evidence } from './evidence';
-import { History } from './history';
 import { Remediation } from './remediation';
 import { Similar } from './similar';
 import { Timeline } from './timeline';
-import { TriageBar } from './triage';
 import { Why } from './why';
 
 /** Component is the page of one alert: what happened, why it fired, who did it, what to do. */
@@ -51,6 +51,9 @@ export function Component() {
 }
 
 function Loaded({ alert }: { alert: Alert }) {
+  const change = useChange(alert);
+  const comments = useComments(alert.uid);
+  const say = useComment(alert.uid);
   const marks = useMemo(() => {
     const command = alert.process?.cmd_line ?? '';
     return merged(alert.matches.filter((m) => m.field === 'CommandLine' && m.value === command).flatMap((m) => matchRanges(command, m.condition)));
@@ -61,7 +64,7 @@ function Loaded({ alert }: { alert: Alert }) {
       heading={<Heading alert={alert} />}
       actions={<CopyButton text={() => JSON.stringify(alert, null, 2)} label="Copy the whole alert as JSON" words="Copy as JSON" />}
     >
-      <TriageBar alert={alert} />
+      <TriageBar of={alert} noun="alerts" by={{ name: alert.triage_by, time: alert.triage_time }} change={change} />
       <div className={css.grid}>
         <div className={css.main}>
           <Panel title="What happened">
@@ -87,7 +90,7 @@ function Loaded({ alert }: { alert: Alert }) {
           <Remediation alert={alert} />
           <About alert={alert} />
           <Similar uid={alert.uid} />
-          <History uid={alert.uid} />
+          <Discussion comments={comments} say={say} />
         </div>
       </div>
     </Page>

@@ -1,7 +1,7 @@
 import { type InfiniteData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { client, must } from '../../api/client';
 import { keys } from '../../api/keys';
-import type { Alert, AlertSummary, Event, Status } from '../../api/model';
+import type { Alert, AlertSummary, Event } from '../../api/model';
 
 /** useAlert is one alert with its evidence. Reading it is written into the audit log, so it is not polled. */
 export function useAlert(uid: string) {
@@ -55,7 +55,7 @@ export function useSimilar(uid: string) {
 
 /** Change is what a person makes of the alert. */
 export interface Change {
-  status?: Status;
+  status?: Alert['status'];
   assignee?: string;
   comment?: string;
 }

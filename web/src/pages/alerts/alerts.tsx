@@ -20,7 +20,7 @@ import { lookBacks } from '../../text/time';
 import css from './alerts.module.css';
 import { BulkBar } from './bulk';
 import { columns } from './columns';
-import { type Change, useAlertCounts, useAlertList, useLive, useTriage } from './data';
+import { type Change, useAlertCounts, useAlertList, useTriage } from './data';
 import { KeyHelp } from './keyhelp';
 
 /** Component is the page of alerts: filter, sort, triage one or many, without the mouse if one likes. */
@@ -50,16 +50,19 @@ interface Props {
 }
 
 function Alerts({ view, query, set }: Props) {
-  const { list, rows, key } = useAlertList(query, view.order);
-  const counts = useAlertCounts(query);
   const table = useRef<TableHandle>(null);
+  const chosen = useRef(0);
+  const calm = () => chosen.current === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
+  const { list, rows, key, live } = useAlertList(query, view.order, calm);
+  const counts = useAlertCounts(query);
   const searchBox = useRef<HTMLInputElement>(null);
   const address = queryString(view);
   const [cursor, setCursor] = useState<string | null>(place.query === address ? place.cursor : null);
   const [help, setHelp] = useState(false);
   const selection = useSelection(rows);
-  const calm = () => selection.chosen.size === 0 && (table.current?.atTop() ?? true) && !document.querySelector('[role="dialog"]');
-  const live = useLive(key, query, view.order, calm);
+  useEffect(() => {
+    chosen.current = selection.chosen.size;
+  }, [selection.chosen]);
   const toast = useToast();
   const reload = () => {
     live.reload().then(() => table.current?.top(), toast.complain);

@@ -1,6 +1,6 @@
 import { Button, Menu } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
-import { statuses } from '../../api/model';
+import { givenStatuses } from '../../api/model';
 import { useUsers } from '../../api/queries';
 import { StatusBadge } from '../../components/badges';
 import { exact, plural } from '../../text/numbers';
@@ -41,7 +41,7 @@ export function BulkBar({ count, loaded, total, onAll, onClear, onChange, pendin
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {statuses.map((s) => (
+          {givenStatuses.map((s) => (
             <Menu.Item key={s} onClick={() => onChange({ status: s })}>
               <StatusBadge status={s} />
             </Menu.Item>

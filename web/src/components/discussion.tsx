@@ -1,17 +1,23 @@
 import { Button, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
-import { useMay } from '../../api/queries';
-import { Panel } from '../../components/page';
-import { ErrorState } from '../../components/states';
-import { TimeAgo } from '../../components/timeago';
-import { useToast } from '../../components/toast';
-import { visible } from '../../text/safe';
-import css from './alert.module.css';
-import { useComment, useComments } from './data';
+import type { Comment } from '../api/model';
+import { useMay } from '../api/queries';
+import { visible } from '../text/safe';
+import css from './discussion.module.css';
+import { Panel } from './page';
+import { ErrorState } from './states';
+import { TimeAgo } from './timeago';
+import { useToast } from './toast';
 
-/** History is what people said and did about the alert, and where to say more. */
-export function History({ uid }: { uid: string }) {
-  const comments = useComments(uid);
+interface Props {
+  /** What people said, oldest first, as it was asked for. */
+  comments: { data?: { items: readonly Comment[] } | undefined; isError: boolean; error: unknown; refetch: () => unknown };
+  /** Adds a comment. */
+  say: { mutate: (text: string, then: { onSuccess: () => void; onError: (error: Error) => void }) => void; isPending: boolean };
+}
+
+/** Discussion is what people said and did about something, and where to say more. */
+export function Discussion({ comments, say }: Props) {
   const may = useMay('responder');
   return (
     <Panel title="Comments and history">
@@ -33,24 +39,23 @@ export function History({ uid }: { uid: string }) {
           </li>
         ))}
       </ul>
-      {may && <CommentForm uid={uid} />}
+      {may && <CommentForm say={say} />}
     </Panel>
   );
 }
 
-function CommentForm({ uid }: { uid: string }) {
+function CommentForm({ say }: Pick<Props, 'say'>) {
   const [text, setText] = useState('');
   const toast = useToast();
-  const comment = useComment(uid);
   const send = () => {
-    if (text.trim() !== '') comment.mutate(text.trim(), { onSuccess: () => setText(''), onError: (error) => toast.complain(error) });
+    if (text.trim() !== '') say.mutate(text.trim(), { onSuccess: () => setText(''), onError: (error) => toast.complain(error) });
   };
   const submit = (e: FormEvent) => {
     e.preventDefault();
     send();
   };
   return (
-    <form className={css.commentForm} onSubmit={submit}>
+    <form className={css.form} onSubmit={submit}>
       <Textarea
         aria-label="Comment"
         placeholder="Add a comment"
@@ -64,7 +69,7 @@ function CommentForm({ uid }: { uid: string }) {
           if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) send();
         }}
       />
-      <Button type="submit" variant="default" loading={comment.isPending} disabled={text.trim() === ''}>
+      <Button type="submit" variant="default" loading={say.isPending} disabled={text.trim() === ''}>
         Comment
       </Button>
     </form>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AlertSummary } from '../../api/model';
+import type { AlertSummary } from './model';
 import { merge, patched } from './merge';
 
 const row = (uid: string, count = 1) => ({ uid, count, status: 'open', severity: 'low' }) as AlertSummary;
