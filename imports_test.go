@@ -61,6 +61,7 @@ var layers = []layer{
 	{folder: "detect/...", may: below},
 	{folder: "rules/...", may: append([]string{"detect/..."}, below...)},
 	{folder: "incident/...", may: types[:2]},
+	{folder: "hunt/...", may: below}, // nor where events are stored
 
 	// The agent's parts know the types and what the agent offers a feature,
 	// never each other; package agent and the explicit list put them together.
@@ -100,7 +101,7 @@ var layers = []layer{
 	{folder: "server/enroll/...", may: append([]string{"store"}, below...), modules: []string{nkeys, natsJWT}},
 	{folder: "server/*/...", may: append([]string{"api", "detect/...", "rules/...", "store"}, below...), modules: []string{prometheus}},
 	{
-		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "rules/...", "api/...", "simulate", "web"}, below...),
+		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "hunt/...", "rules/...", "api/...", "simulate", "web"}, below...),
 		modules: []string{yaml, prometheus, nkeys},
 	},
 	{folder: "web"},
@@ -116,10 +117,10 @@ var layers = []layer{
 
 	// What is never shipped: generators, measurements, end-to-end runs.
 	{
-		folder: "tools/...", may: append([]string{"agent/...", "api/...", "cli/...", "detect/...", "rules/...", "server", "server/api/...", "simulate/...", "store"}, below...),
+		folder: "tools/...", may: append([]string{"agent/...", "api/...", "cli/...", "detect/...", "hunt/...", "rules/...", "server", "server/api/...", "simulate/...", "store"}, below...),
 		modules: []string{sys, cobra},
 	},
-	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "incident/...", "rules/...", "simulate"}, below...), modules: []string{sys, nats, nkeys}},
+	{folder: "bench/...", may: append([]string{"bench/...", "agent/...", "api/...", "server/...", "store/...", "detect/...", "hunt/...", "incident/...", "rules/...", "simulate"}, below...), modules: []string{sys, nats, nkeys}},
 	{folder: "test/...", may: append([]string{"test/...", "agent/...", "api/..."}, below...), modules: []string{sys, nats, nkeys}},
 }
 
