@@ -40,6 +40,9 @@ const (
 	// run.
 	stopTime    = 5 * time.Second
 	stopPerRule = 50 * time.Millisecond
+	// lastReading bounds for how long a run that ends goes on reading what
+	// came before its end: in a storm it would never come to an end of it.
+	lastReading = 2 * time.Second
 )
 
 // Run watches until ctx ends, then takes out its rules and puts the audit
@@ -402,18 +405,41 @@ func (r *runner) position() string {
 	return fmt.Sprintf("beside %q (pid %d), %d rules", strings.TrimSpace(string(name)), r.ownerPID, r.loaded)
 }
 
-// stop undoes what the run changed, whatever ended it. The records are given
-// up last: while rules are in the kernel, their records need an owner.
+// stop reads what has come and undoes what the run changed, whatever ended it.
+// The records are given up last: while rules are in the kernel, their records
+// need an owner.
 func (r *runner) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime+time.Duration(r.loaded)*stopPerRule)
 	defer cancel()
 	if r.stream == nil {
 		return r.keep.close(ctx)
 	}
+	err := r.readLast(ctx)
 	r.pipe.close()
-	err := r.keep.close(ctx)
+	err = errors.Join(err, r.keep.close(ctx))
 	if r.owner {
 		err = errors.Join(err, r.client.Release(ctx))
 	}
 	return errors.Join(err, r.stream.Close())
+}
+
+// readLast reads what came before the run's end: a host that is short of
+// processor time may be seconds ahead of its reader.
+func (r *runner) readLast(ctx context.Context) error {
+	for deadline := time.Now().Add(lastReading); time.Now().Before(deadline); {
+		n, err := r.stream.Poll(r.pipe.push)
+		if err != nil {
+			return err
+		}
+		r.pipe.flush()
+		if n > 0 {
+			continue
+		}
+		status, err := r.client.Status(ctx)
+		if err != nil || !r.owner || status.Backlog == 0 {
+			return err
+		}
+		time.Sleep(time.Millisecond) // the kernel is about to hand on what it holds
+	}
+	return nil
 }
