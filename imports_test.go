@@ -62,6 +62,7 @@ var layers = []layer{
 	{folder: "rules/...", may: append([]string{"detect/..."}, below...)},
 	{folder: "incident/...", may: types[:2]},
 	{folder: "hunt/...", may: below}, // nor where events are stored
+	{folder: "exception/...", may: append([]string{"internal/strictyaml", "internal/spelling"}, types[:2]...)},
 
 	// The agent's parts know the types and what the agent offers a feature,
 	// never each other; package agent and the explicit list put them together.
@@ -99,7 +100,7 @@ var layers = []layer{
 	{folder: "server/stream/...", may: append([]string{"store"}, below...), modules: []string{nats, natsServer, nkeys, natsJWT, sys}},
 	{folder: "server/pki/...", may: below, modules: []string{nkeys}},
 	{folder: "server/enroll/...", may: append([]string{"store"}, below...), modules: []string{nkeys, natsJWT}},
-	{folder: "server/*/...", may: append([]string{"api", "detect/...", "rules/...", "store"}, below...), modules: []string{prometheus}},
+	{folder: "server/*/...", may: append([]string{"api", "detect/...", "exception", "rules/...", "store"}, below...), modules: []string{prometheus}},
 	{
 		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "hunt/...", "rules/...", "api/...", "simulate", "web"}, below...),
 		modules: []string{yaml, prometheus, nkeys},

@@ -16,19 +16,20 @@ const (
 	Acknowledged Status = "acknowledged" // somebody is at work on it
 	Resolved     Status = "resolved"     // it was real and is dealt with
 	Dismissed    Status = "dismissed"    // it was no threat
+	Suppressed   Status = "suppressed"   // an exception covers it; people never set this
 )
 
 // Statuses returns all statuses in the order of work.
-func Statuses() []Status { return []Status{Open, Acknowledged, Resolved, Dismissed} }
+func Statuses() []Status { return []Status{Open, Acknowledged, Resolved, Dismissed, Suppressed} }
 
 // UnmarshalText accepts the names of the statuses.
 func (s *Status) UnmarshalText(text []byte) error {
 	switch Status(text) {
-	case Open, Acknowledged, Resolved, Dismissed:
+	case Open, Acknowledged, Resolved, Dismissed, Suppressed:
 		*s = Status(text)
 		return nil
 	}
-	return fmt.Errorf("status %q is not one of open, acknowledged, resolved, dismissed", text)
+	return fmt.Errorf("status %q is not one of open, acknowledged, resolved, dismissed, suppressed", text)
 }
 
 // Triage is what people made of an alert.
@@ -44,8 +45,9 @@ type Triage struct {
 type Case struct {
 	Alert
 	Triage
-	HostName string    `json:"host_name"`
-	Received time.Time `json:"received_time"` // by the server's clock, when the alert was first stored
+	HostName  string    `json:"host_name"`
+	Received  time.Time `json:"received_time"`       // by the server's clock, when the alert was first stored
+	Exception string    `json:"exception,omitempty"` // uid of the exception that hides it; only while it is suppressed
 }
 
 // Summary is a line of a list of alerts.
@@ -62,6 +64,9 @@ type Summary struct {
 	Story    string       `json:"description"`
 	Tactics  []Tactic     `json:"tactics"`
 	RuleID   string       `json:"rule_uid"`
+	// Exception is the uid of the exception that hides the alert; only while it
+	// is suppressed.
+	Exception string `json:"exception,omitempty"`
 	Triage
 }
 
