@@ -330,6 +330,8 @@ type State interface {
 	Settings
 	Segments
 	Orders
+	Incidents
+	Correlations
 
 	Ping(ctx context.Context) error
 	// Backup writes a consistent copy of the whole state to the file path,

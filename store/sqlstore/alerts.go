@@ -30,6 +30,7 @@ type alertRow struct {
 	Count     uint32
 	LastTime  int64
 	Changed   int64
+	Reported  int64 // the latest change by detection
 }
 
 // docRow is a row of alert_docs: the rest of an alert.

@@ -166,7 +166,7 @@ func (v *saving) reopen(ctx context.Context, row *caseRow, last time.Time) error
 // write stores what was taken.
 func (v *saving) write(ctx context.Context) error {
 	for _, row := range v.changed {
-		row.Changed = v.change
+		row.Changed, row.Reported = v.change, v.change
 		if err := updateCase(ctx, v.tx, row, "doc"); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (v *saving) write(ctx context.Context) error {
 	}
 	first := last - int64(len(v.added)) + 1
 	for i, row := range v.added {
-		row.Seq, row.Changed = first+int64(i), change
+		row.Seq, row.Changed, row.Reported = first+int64(i), change, change
 	}
 	for chunk := range slices.Chunk(v.added, docsPerStatement) {
 		if err := v.store.insertCases(ctx, v.tx, chunk); err != nil {
@@ -193,7 +193,7 @@ func (v *saving) write(ctx context.Context) error {
 // updateCase writes the triage and the numbers of an alert, and the named
 // columns of its document.
 func updateCase(ctx context.Context, tx bun.Tx, row *caseRow, columns ...string) error {
-	_, err := tx.NewUpdate().Model(&row.alertRow).Column("status", "assignee", "count", "last_time", "changed").WherePK().Exec(ctx)
+	_, err := tx.NewUpdate().Model(&row.alertRow).Column("status", "assignee", "count", "last_time", "changed", "reported").WherePK().Exec(ctx)
 	if err != nil {
 		return err
 	}

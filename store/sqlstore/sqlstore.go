@@ -30,6 +30,7 @@ import (
 	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/conn"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
+	"github.com/holdfast-security/holdfast/store/sqlstore/incidents"
 )
 
 // Config says where the state is. Exactly one of Path and DSN is set.
@@ -63,7 +64,12 @@ type Store struct {
 	seenChange int64 // the change of alert_clock that facets stand at; -1 before they are loaded
 
 	texts *alerttext.Index
+
+	incidentTable
 }
+
+// incidentTable is the part of the store that keeps incidents.
+type incidentTable = incidents.Table
 
 var _ store.State = (*Store)(nil)
 
@@ -94,6 +100,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.write, s.read = bun.NewDB(databases.Write, dialect), bun.NewDB(databases.Read, dialect)
 	s.texts = alerttext.New(s.read, s.postgres)
+	s.incidentTable = incidents.New(s.write, s.read, s.postgres)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.warm(ctx) })
 	return s, nil
