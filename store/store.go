@@ -330,6 +330,7 @@ type State interface {
 	Settings
 	Segments
 	Orders
+	RuleDocs
 	Incidents
 	Correlations
 

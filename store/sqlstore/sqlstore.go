@@ -31,6 +31,7 @@ import (
 	"github.com/holdfast-security/holdfast/store/sqlstore/conn"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 	"github.com/holdfast-security/holdfast/store/sqlstore/incidents"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rulebook"
 )
 
 // Config says where the state is. Exactly one of Path and DSN is set.
@@ -65,11 +66,16 @@ type Store struct {
 
 	texts *alerttext.Index
 
+	ruleTable
+
 	incidentTable
 }
 
 // incidentTable is the part of the store that keeps incidents.
 type incidentTable = incidents.Table
+
+// ruleTable is the part of the store that keeps rule documents.
+type ruleTable = rulebook.Table
 
 var _ store.State = (*Store)(nil)
 
@@ -100,6 +106,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.write, s.read = bun.NewDB(databases.Write, dialect), bun.NewDB(databases.Read, dialect)
 	s.texts = alerttext.New(s.read, s.postgres)
+	s.ruleTable = rulebook.New(s.write, s.read, s.postgres)
 	s.incidentTable = incidents.New(s.write, s.read, s.postgres)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.warm(ctx) })
