@@ -233,6 +233,10 @@ func (s *Stream) own(ctx context.Context) error {
 	answered := false
 	for !answered {
 		n, err := s.batch.Wait(ctx, 0)
+		if errors.Is(err, unix.ENOBUFS) { // what a dead owner left comes at once
+			s.counts.Overflows++
+			continue
+		}
 		if err != nil {
 			return explain(err)
 		}
