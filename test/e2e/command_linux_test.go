@@ -23,7 +23,7 @@ import (
 
 // patience is how long a test waits for what takes a moment. Promises about
 // time have limits of their own.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // runDir is where a command that runs as root has its control socket, stateDir
 // what it keeps between runs.
