@@ -21,8 +21,8 @@ import (
 	"github.com/holdfast-security/holdfast/internal/hosttest"
 )
 
-// patience is how long a test waits for what takes a moment. Promises about
-// time have limits of their own.
+// patience is how long a test waits for what takes a moment, however slow the
+// machine. How fast it is, the benchmarks say.
 const patience = time.Minute
 
 // runDir is where a command that runs as root has its control socket, stateDir
