@@ -86,6 +86,7 @@ type AlertFilter struct {
 	Tactic     []finding.Tactic
 	Assignee   []string // "" in the list means nobody
 	Rule       []string
+	Exception  []string  // hidden by these exceptions
 	Text       string    // in title, description or host name, ignoring case
 	Since      time.Time // last time at or after
 	Until      time.Time // last time before
@@ -331,6 +332,7 @@ type State interface {
 	Segments
 	Orders
 	RuleDocs
+	Exceptions
 	Incidents
 	Correlations
 

@@ -9,6 +9,7 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rows"
 )
 
 // userRow is a row of users.
@@ -115,7 +116,7 @@ func (s *Store) ChangeUser(ctx context.Context, name string, version int64, chan
 func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
 	res, err := s.write.NewUpdate().Model((*userRow)(nil)).Set("password = ?", hash).Set("version = version + 1").
 		Where("name = ?", column.Clean(name)).Exec(ctx)
-	return problem(oneRow(res, err), "set the password of user %s", name)
+	return problem(rows.One(res, err), "set the password of user %s", name)
 }
 
 // DropUser implements [store.Accounts]. The user's own saved views go as well;
@@ -123,10 +124,10 @@ func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
 func (s *Store) DropUser(ctx context.Context, name string) error {
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewDelete().Model((*userRow)(nil)).Where("name = ?", column.Clean(name)).Exec(ctx)
-		if err := oneRow(res, err); err != nil {
+		if err := rows.One(res, err); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Model((*viewRow)(nil)).Where("owner = ?", column.Clean(name)).Where("NOT shared").Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().Table("views").Where("owner = ?", column.Clean(name)).Where("NOT shared").Exec(ctx); err != nil {
 			return err
 		}
 		return dropSessions(ctx, tx, name)

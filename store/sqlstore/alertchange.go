@@ -99,7 +99,7 @@ func apply(row *caseRow, c store.AlertChange) string {
 	var words []string
 	if c.Status != nil && string(*c.Status) != row.Status {
 		words = append(words, "status changed from "+row.Status+" to "+string(*c.Status))
-		row.Status = string(*c.Status)
+		row.Status, row.Exception = string(*c.Status), ""
 	}
 	if c.Assignee != nil && column.Clean(*c.Assignee) != row.Assignee {
 		to := column.Clean(*c.Assignee)

@@ -103,6 +103,7 @@ func (s *Store) facetFilter(ctx context.Context, f store.AlertFilter) (filter fa
 func cleanFilter(f store.AlertFilter) store.AlertFilter {
 	f.Type, f.Host, f.Tactic = cleanAll(f.Type), cleanAll(f.Host), cleanAll(f.Tactic)
 	f.Assignee, f.Rule = cleanAll(f.Assignee), cleanAll(f.Rule)
+	f.Exception = cleanAll(f.Exception)
 	f.Since, f.Until = fit(f.Since), fit(f.Until)
 	return f
 }
@@ -167,28 +168,77 @@ func (s *Store) choose(ctx context.Context, f facet.Filter, o store.AlertOrder, 
 	return hits, err
 }
 
-// summaries reads the lines of a list, in the order of the hits. An alert that
-// was dropped meanwhile is left out.
+// summaries reads the lines of a list, in the order of the hits.
 func (s *Store) summaries(ctx context.Context, hits []facet.Hit) ([]finding.Summary, error) {
 	lines := make([]finding.Summary, 0, len(hits))
 	if len(hits) == 0 {
 		return lines, nil
 	}
-	seqs := seqsOf(hits)
-	var rows []caseRow
-	if err := selectCases(s.read, &rows).Where("a.seq IN (?)", bun.List(seqs)).Scan(ctx); err != nil {
+	rows, err := s.rows(ctx, hits, false)
+	for _, row := range rows {
+		lines = append(lines, row.summary())
+	}
+	return lines, err
+}
+
+// rows reads the alerts of a list, whole or what a summary needs, in the order
+// of the hits. An alert that was dropped meanwhile is left out.
+func (s *Store) rows(ctx context.Context, hits []facet.Hit, whole bool) ([]*caseRow, error) {
+	var found []caseRow
+	q := selectCases(s.read, &found).Where("a.seq IN (?)", bun.List(seqsOf(hits)))
+	if whole {
+		q = q.ColumnExpr("d.doc")
+	}
+	if err := q.Scan(ctx); err != nil {
 		return nil, err
 	}
-	bySeq := make(map[int64]*caseRow, len(rows))
-	for i := range rows {
-		bySeq[rows[i].Seq] = &rows[i]
+	bySeq := make(map[int64]*caseRow, len(found))
+	for i := range found {
+		bySeq[found[i].Seq] = &found[i]
 	}
-	for _, seq := range seqs {
-		if row := bySeq[seq]; row != nil {
-			lines = append(lines, row.summary())
+	rows := make([]*caseRow, 0, len(found))
+	for _, h := range hits {
+		if row := bySeq[h.Seq]; row != nil {
+			rows = append(rows, row)
 		}
 	}
-	return lines, nil
+	return rows, nil
+}
+
+// alertsAtOnce is how many alerts EachAlert holds in memory.
+const alertsAtOnce = 200
+
+// EachAlert implements [store.Exceptions].
+func (s *Store) EachAlert(ctx context.Context, f store.AlertFilter, fn func(finding.Case) error) error {
+	f.Text = ""
+	filter, _, err := s.facetFilter(ctx, f)
+	var after *facet.Key
+	for more := true; more && err == nil; {
+		var hits []facet.Hit
+		if hits, err = s.choose(ctx, filter, store.NewestFirst, after, alertsAtOnce); err != nil || len(hits) == 0 {
+			break
+		}
+		after, more = &hits[len(hits)-1].Key, len(hits) == alertsAtOnce
+		err = s.eachOf(ctx, hits, fn)
+	}
+	return problem(err, "read alerts")
+}
+
+func (s *Store) eachOf(ctx context.Context, hits []facet.Hit, fn func(finding.Case) error) error {
+	rows, err := s.rows(ctx, hits, true)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		c, err := row.full()
+		if err != nil {
+			return err
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func seqsOf(hits []facet.Hit) []int64 {

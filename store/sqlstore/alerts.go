@@ -30,7 +30,8 @@ type alertRow struct {
 	Count     uint32
 	LastTime  int64
 	Changed   int64
-	Reported  int64 // the latest change by detection
+	Exception string // that hides it; only while it is suppressed
+	Reported  int64  // the latest change by detection
 }
 
 // docRow is a row of alert_docs: the rest of an alert.
@@ -96,12 +97,12 @@ func (r *caseRow) summary() finding.Summary {
 	return finding.Summary{
 		ID: r.ID, Type: finding.AlertType(r.AlertType), Title: r.Title, Severity: r.Severity,
 		Host: event.HostID(r.Host), HostName: r.HostName, Time: column.Moment(r.FirstTime), LastTime: column.Moment(r.LastTime),
-		Count: r.Count, Story: r.Story, Tactics: facet.SplitTactics(r.Tactics), RuleID: r.Rule, Triage: r.triage(),
+		Count: r.Count, Story: r.Story, Tactics: facet.SplitTactics(r.Tactics), RuleID: r.Rule, Exception: r.Exception, Triage: r.triage(),
 	}
 }
 
 func (r *caseRow) full() (finding.Case, error) {
-	c := finding.Case{Triage: r.triage(), HostName: r.HostName, Received: column.Moment(r.Received)}
+	c := finding.Case{Triage: r.triage(), HostName: r.HostName, Received: column.Moment(r.Received), Exception: r.Exception}
 	return c, column.Decode(r.Doc, &c.Alert)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
+	"github.com/holdfast-security/holdfast/store/sqlstore/exceptions"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 )
 
@@ -28,23 +29,30 @@ type saving struct {
 	received time.Time
 	known    map[string]*caseRow // alerts that were there, or came earlier in the call
 	names    map[string]string   // of hosts, by id
+	covered  map[string]string   // exceptions by the alert that they cover
+	tally    exceptions.Tally
 	change   int64
 
 	added   []*caseRow
 	changed []*caseRow
 }
 
-// SaveAlerts implements [store.Alerts]. Evidence and matches go together,
+// SaveAlerts implements [store.Alerts].
+func (s *Store) SaveAlerts(ctx context.Context, alerts []finding.Alert, received time.Time, done store.Position) (added []string, err error) {
+	return s.SaveCoveredAlerts(ctx, alerts, nil, received, done)
+}
+
+// SaveCoveredAlerts implements [store.Exceptions]. Evidence and matches go together,
 // because matches point into the evidence. Whether a repeat is a day after the
 // alert was closed is told by the last time of the repeat, so that old events
 // that arrive late open nothing.
-func (s *Store) SaveAlerts(ctx context.Context, alerts []finding.Alert, received time.Time, done store.Position) (added []string, err error) {
+func (s *Store) SaveCoveredAlerts(ctx context.Context, alerts []finding.Alert, covered map[string]string, received time.Time, done store.Position) (added []string, err error) {
 	err = s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
 		added = nil
 		if err := savePosition(ctx, tx, readerDetection, done); err != nil || len(alerts) == 0 {
 			return err
 		}
-		save := saving{store: s, tx: tx, received: received, known: make(map[string]*caseRow)}
+		save := saving{store: s, tx: tx, received: received, known: make(map[string]*caseRow), covered: covered}
 		if err := save.prepare(ctx, alerts); err != nil {
 			return err
 		}
@@ -117,6 +125,10 @@ func (v *saving) take(ctx context.Context, a finding.Alert) error {
 		Title: column.Clean(a.Title), Story: column.Clean(a.Story), HostName: v.names[column.Clean(string(a.Host))],
 		FirstTime: column.Nanos(a.Time), Received: column.Nanos(v.received), Version: 1,
 	}
+	if by := v.covered[a.ID]; by != "" {
+		row.Status, row.Exception = string(finding.Suppressed), column.Clean(by)
+		v.tally.Note(by, true)
+	}
 	doc, err := column.Encode(a)
 	row.Doc = doc
 	v.known[row.ID] = row
@@ -145,19 +157,30 @@ func (v *saving) repeat(ctx context.Context, row *caseRow, a finding.Alert) erro
 	if row.Seq != 0 && !slices.Contains(v.changed, row) {
 		v.changed = append(v.changed, row)
 	}
-	return v.reopen(ctx, row, present.LastTime)
+	return v.reopen(ctx, row, present.LastTime, v.covered[a.ID])
 }
 
-// reopen opens a closed alert that repeats long after it was closed.
-func (v *saving) reopen(ctx context.Context, row *caseRow, last time.Time) error {
+// reopen opens an alert that repeats and is not covered by an exception: a
+// suppressed one, and a closed one long after it was closed.
+func (v *saving) reopen(ctx context.Context, row *caseRow, last time.Time, by string) error {
 	was := finding.Status(row.Status)
-	if was != finding.Resolved && was != finding.Dismissed || !last.After(column.Moment(row.Triaged).Add(reopenAfter)) {
+	why := "no exception covers it any more"
+	switch {
+	case was == finding.Suppressed && by != "":
+		row.Exception = column.Clean(by)
+		v.tally.Note(by, false)
+		return nil
+	case was == finding.Suppressed:
+	case by == "" && (was == finding.Resolved || was == finding.Dismissed) && last.After(column.Moment(row.Triaged).Add(reopenAfter)):
+		why = "it repeated more than a day after it was " + string(was)
+	default:
 		return nil
 	}
+	row.Exception = ""
 	row.Status, row.Triaged, row.TriagedBy, row.Version = string(finding.Open), column.Nanos(v.received), "server", row.Version+1
 	comment := commentRow{
 		Seq: row.Seq, Alert: row.ID, Time: row.Triaged, Author: row.TriagedBy,
-		Change: "opened again: it repeated more than a day after it was " + string(was),
+		Change: "opened again: " + why,
 	}
 	_, err := v.tx.NewInsert().Model(&comment).Exec(ctx)
 	return err
@@ -165,6 +188,9 @@ func (v *saving) reopen(ctx context.Context, row *caseRow, last time.Time) error
 
 // write stores what was taken.
 func (v *saving) write(ctx context.Context) error {
+	if err := v.tally.Save(ctx, v.tx, v.received); err != nil {
+		return err
+	}
 	for _, row := range v.changed {
 		row.Changed, row.Reported = v.change, v.change
 		if err := updateCase(ctx, v.tx, row, "doc"); err != nil {
@@ -193,7 +219,7 @@ func (v *saving) write(ctx context.Context) error {
 // updateCase writes the triage and the numbers of an alert, and the named
 // columns of its document.
 func updateCase(ctx context.Context, tx bun.Tx, row *caseRow, columns ...string) error {
-	_, err := tx.NewUpdate().Model(&row.alertRow).Column("status", "assignee", "count", "last_time", "changed", "reported").WherePK().Exec(ctx)
+	_, err := tx.NewUpdate().Model(&row.alertRow).Column("exception", "status", "assignee", "count", "last_time", "changed", "reported").WherePK().Exec(ctx)
 	if err != nil {
 		return err
 	}

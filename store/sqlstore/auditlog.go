@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rows"
 )
 
 // entryRow is a row of audit_log. A trigger refuses changes of rows.
@@ -86,6 +87,6 @@ func (s *Store) DropEntries(ctx context.Context, before time.Time, limit int) (i
 		return 0, nil
 	}
 	old := s.write.NewSelect().Table("audit_log").Column("id").Where("time < ?", column.Nanos(before)).Order("time").Limit(int64(limit))
-	n, err := count(s.write.NewDelete().Model((*entryRow)(nil)).Where("id IN (?)", old).Exec(ctx))
+	n, err := rows.Count(s.write.NewDelete().Model((*entryRow)(nil)).Where("id IN (?)", old).Exec(ctx))
 	return n, problem(err, "drop entries of the audit log")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rows"
 )
 
 // sessionRow is a row of sessions.
@@ -144,5 +145,5 @@ func (s *Store) Tokens(ctx context.Context, p store.Page) (store.List[account.To
 // DropToken implements [store.Accounts].
 func (s *Store) DropToken(ctx context.Context, id string) error {
 	res, err := s.write.NewDelete().Model((*tokenRow)(nil)).Where("id = ?", column.Clean(id)).Exec(ctx)
-	return problem(oneRow(res, err), "drop token %s", id)
+	return problem(rows.One(res, err), "drop token %s", id)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
 	"github.com/holdfast-security/holdfast/store/sqlstore/cursor"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rows"
 )
 
 // enrolTokenRow is a row of enrol_tokens.
@@ -68,7 +69,7 @@ func (s *Store) EnrolTokens(ctx context.Context, p store.Page) (store.List[fleet
 // RevokeEnrolToken implements [store.EnrolTokens]. Revoking again is no error.
 func (s *Store) RevokeEnrolToken(ctx context.Context, id string) error {
 	res, err := s.write.NewUpdate().Model((*enrolTokenRow)(nil)).Set("revoked = ?", true).Where("id = ?", column.Clean(id)).Exec(ctx)
-	return problem(oneRow(res, err), "revoke enrolment token %s", id)
+	return problem(rows.One(res, err), "revoke enrolment token %s", id)
 }
 
 // UseEnrolToken implements [store.EnrolTokens]. One statement looks the token

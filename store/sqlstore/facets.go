@@ -89,7 +89,7 @@ func (s *Store) followDrops(ctx context.Context, tx bun.Tx) error {
 
 func (s *Store) followChanges(ctx context.Context, tx bun.Tx) error {
 	q := tx.NewSelect().Table("alerts").
-		Column("seq", "alert_type", "severity", "status", "host", "rule", "tactics", "assignee", "count", "last_time")
+		Column("seq", "alert_type", "severity", "status", "host", "rule", "tactics", "assignee", "count", "last_time", "exception")
 	if s.seenChange >= 0 {
 		q = q.Where("changed > ?", s.seenChange)
 	} else {
@@ -103,7 +103,7 @@ func (s *Store) followChanges(ctx context.Context, tx bun.Tx) error {
 	var changed []facet.Row
 	for rows.Next() {
 		var r facet.Row
-		err := rows.Scan(&r.Seq, &r.Type, &r.Severity, &r.Status, &r.Host, &r.Rule, &r.Tactics, &r.Assignee, &r.Count, &r.LastTime)
+		err := rows.Scan(&r.Seq, &r.Type, &r.Severity, &r.Status, &r.Host, &r.Rule, &r.Tactics, &r.Assignee, &r.Count, &r.LastTime, &r.Exception)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/column"
+	"github.com/holdfast-security/holdfast/store/sqlstore/rows"
 )
 
 // segmentRow is a row of segments.
@@ -139,7 +140,7 @@ func (s *Store) position(ctx context.Context, reader, partition string) (uint64,
 	var sequence uint64
 	err := s.read.NewSelect().Model((*positionRow)(nil)).Column("sequence").
 		Where("reader = ?", reader).Where("part = ?", column.Clean(partition)).Scan(ctx, &sequence)
-	if err != nil && isNotFound(err) {
+	if err != nil && rows.Missing(err) {
 		return 0, nil
 	}
 	return sequence, problem(err, "read the position of partition %s", partition)
@@ -203,7 +204,7 @@ func (s *Store) DropSegments(ctx context.Context, ids []string) error {
 func dropSegments(ctx context.Context, tx bun.Tx, ids []string) (int, error) {
 	dropped := 0
 	for chunk := range slices.Chunk(ids, rowsPerStatement) {
-		n, err := count(tx.NewDelete().Model((*segmentRow)(nil)).Where("id IN (?)", bun.List(chunk)).Exec(ctx))
+		n, err := rows.Count(tx.NewDelete().Model((*segmentRow)(nil)).Where("id IN (?)", bun.List(chunk)).Exec(ctx))
 		if err != nil {
 			return 0, err
 		}

@@ -29,9 +29,12 @@ import (
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore/alerttext"
 	"github.com/holdfast-security/holdfast/store/sqlstore/conn"
+	"github.com/holdfast-security/holdfast/store/sqlstore/exceptions"
 	"github.com/holdfast-security/holdfast/store/sqlstore/facet"
 	"github.com/holdfast-security/holdfast/store/sqlstore/incidents"
 	"github.com/holdfast-security/holdfast/store/sqlstore/rulebook"
+	"github.com/holdfast-security/holdfast/store/sqlstore/setting"
+	"github.com/holdfast-security/holdfast/store/sqlstore/views"
 )
 
 // Config says where the state is. Exactly one of Path and DSN is set.
@@ -69,6 +72,11 @@ type Store struct {
 	ruleTable
 
 	incidentTable
+
+	exceptionTable
+
+	viewTable
+	settingTable
 }
 
 // incidentTable is the part of the store that keeps incidents.
@@ -76,6 +84,13 @@ type incidentTable = incidents.Table
 
 // ruleTable is the part of the store that keeps rule documents.
 type ruleTable = rulebook.Table
+
+// Parts of the store that keep exceptions, saved views and settings.
+type (
+	exceptionTable = exceptions.Table
+	viewTable      = views.Table
+	settingTable   = setting.Table
+)
 
 var _ store.State = (*Store)(nil)
 
@@ -107,6 +122,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.write, s.read = bun.NewDB(databases.Write, dialect), bun.NewDB(databases.Read, dialect)
 	s.texts = alerttext.New(s.read, s.postgres)
 	s.ruleTable = rulebook.New(s.write, s.read, s.postgres)
+	s.viewTable, s.settingTable = views.New(s.write, s.read), setting.New(s.write, s.read)
+	s.exceptionTable = exceptions.New(s.write, s.read, s.postgres)
 	s.incidentTable = incidents.New(s.write, s.read, s.postgres)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.warm(ctx) })

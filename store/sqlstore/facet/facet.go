@@ -27,7 +27,9 @@ type Row struct {
 	Host     string
 	Rule     string
 	Assignee string
-	Tactics  string // as [JoinTactics] returns them
+	// Exception is the one that hides the alert, "" for none.
+	Exception string
+	Tactics   string // as [JoinTactics] returns them
 }
 
 // tacticSeparator stands between the tactics of a row.
@@ -58,7 +60,7 @@ type packed struct {
 	seq, lastTime             int64
 	count                     uint32
 	kind, host, rule, tactics uint32
-	assignee                  uint32
+	assignee, exception       uint32
 	status                    uint8 // index into finding.Statuses
 	severity                  uint8
 	gone                      bool
@@ -71,7 +73,7 @@ type Index struct {
 	gone     int      // rows that are marked so
 	statuses []finding.Status
 
-	kinds, hosts, rules, tactics, assignees dictionary
+	kinds, hosts, rules, tactics, assignees, exceptions dictionary
 }
 
 // New returns an empty index.
@@ -79,7 +81,7 @@ func New() *Index {
 	return &Index{
 		statuses: finding.Statuses(),
 		kinds:    newDictionary(), hosts: newDictionary(), rules: newDictionary(),
-		tactics: newDictionary(), assignees: newDictionary(),
+		tactics: newDictionary(), assignees: newDictionary(), exceptions: newDictionary(),
 	}
 }
 
@@ -139,7 +141,8 @@ func (x *Index) pack(r Row) packed {
 		seq: r.Seq, lastTime: r.LastTime, count: r.Count,
 		kind: x.kinds.number(r.Type), host: x.hosts.number(r.Host), rule: x.rules.number(r.Rule),
 		tactics: x.tactics.number(r.Tactics), assignee: x.assignees.number(r.Assignee),
-		status: uint8(max(0, slices.Index(x.statuses, r.Status))), severity: uint8(min(r.Severity, finding.High)),
+		exception: x.exceptions.number(r.Exception),
+		status:    uint8(max(0, slices.Index(x.statuses, r.Status))), severity: uint8(min(r.Severity, finding.High)),
 	}
 }
 

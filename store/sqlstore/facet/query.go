@@ -48,6 +48,7 @@ func before(is bool) int {
 type test struct {
 	status, severity                    uint8 // bits
 	kind, host, rule, tactics, assignee []bool
+	exception                           []bool
 	since, until                        int64
 	only, exclude                       map[int64]bool
 }
@@ -57,7 +58,8 @@ func (x *Index) test(f Filter) test {
 		status: 0xff, severity: 0xff,
 		kind: choose(&x.kinds, f.Type), host: choose(&x.hosts, f.Host), rule: choose(&x.rules, f.Rule),
 		tactics: chooseTactics(&x.tactics, f.Tactic), assignee: choose(&x.assignees, f.Assignee),
-		since: math.MinInt64, until: math.MaxInt64, only: f.Only, exclude: f.Exclude,
+		exception: choose(&x.exceptions, f.Exception),
+		since:     math.MinInt64, until: math.MaxInt64, only: f.Only, exclude: f.Exclude,
 	}
 	if len(f.Status) > 0 {
 		t.status = 0
@@ -89,7 +91,7 @@ func (t *test) passes(p *packed) bool {
 		p.lastTime >= t.since && (p.lastTime < t.until || t.until == math.MaxInt64) &&
 		(t.host == nil || t.host[p.host]) && (t.kind == nil || t.kind[p.kind]) &&
 		(t.rule == nil || t.rule[p.rule]) && (t.assignee == nil || t.assignee[p.assignee]) &&
-		(t.tactics == nil || t.tactics[p.tactics]) &&
+		(t.tactics == nil || t.tactics[p.tactics]) && (t.exception == nil || t.exception[p.exception]) &&
 		(t.only == nil || t.only[p.seq]) && (t.exclude == nil || !t.exclude[p.seq])
 }
 
