@@ -7,7 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { components } from '../src/api/schema.ts';
 import { around, balance, kinds, makeAlert, makeHosts, random } from './data.ts';
-import { rulePath, workRoutes } from './work.ts';
+import { exceptionRoutes } from './exceptions.ts';
+import { incidentRoutes } from './incidents.ts';
+import { type World, rulePath, workRoutes } from './work.ts';
 
 type S = components['schemas'];
 type Reply = { status?: number; body?: unknown; tag?: string };
@@ -248,8 +250,14 @@ const routes: Route[] = [
     return { body: comments.at(-1) };
   })],
   ['GET', /^alerts\/([^/]+)\/similar$/, withAlert((a, { query }) => page(alerts.filter((b) => b.alert_type === a.alert_type && b !== a).slice(0, 20), query))],
-  ...workRoutes({ hosts, alerts, who: () => session?.user.name ?? '', tell, next }),
+  ...incidentRoutes(world()),
+  ...exceptionRoutes(world()),
+  ...workRoutes(world()),
 ];
+
+function world(): World {
+  return { hosts, alerts, who: () => session?.user.name ?? '', tell, next };
+}
 
 function tell(event: string, data: unknown): void {
   for (const res of listeners) res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

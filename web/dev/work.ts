@@ -3,9 +3,9 @@ import type { components } from '../src/api/schema.ts';
 import { around, makeAlert } from './data.ts';
 
 type S = components['schemas'];
-type Reply = { status?: number; body?: unknown; tag?: string };
+export type Reply = { status?: number; body?: unknown; tag?: string };
 
-interface Request {
+export interface Request {
   part: string;
   query: URLSearchParams;
   body: Record<string, unknown>;
@@ -22,7 +22,7 @@ export interface World {
   next: () => number;
 }
 
-type Route = [method: string, path: RegExp, answer: (r: Request) => Reply];
+export type Route = [method: string, path: RegExp, answer: (r: Request) => Reply];
 
 const never = '0001-01-01T00:00:00Z';
 const day = 24 * 3600_000;

@@ -1,5 +1,5 @@
 import { IconCircleCheck, IconCircleDashed, IconCircleDotFilled, IconCircleX, IconEyeOff } from '@tabler/icons-react';
-import { type Severity, type Status, severities, statuses } from '../api/model';
+import { type Severity, type Status, type Verdict, severities, statuses } from '../api/model';
 import css from './badges.module.css';
 
 export const severityNames: Record<Severity, string> = {
@@ -15,6 +15,12 @@ export const statusNames: Record<Status, string> = {
   resolved: 'Resolved',
   dismissed: 'Dismissed',
   suppressed: 'Suppressed',
+};
+
+export const verdictNames: Record<Verdict, string> = {
+  '': 'No verdict',
+  attack: 'Attack',
+  benign: 'Benign',
 };
 
 /** SeverityMark is the severity as bars: four for high, one for informational. */

@@ -15,8 +15,8 @@ export interface Column<T> {
   narrow?: string;
   /** Shown only where the table is at least so wide. */
   from?: 'medium' | 'wide';
-  /** Orders that a click on the title switches between, the first one first. */
-  orders?: readonly [string, string];
+  /** Orders that a click on the title switches between, the first one first; there may be only one. */
+  orders?: readonly [string, string?];
   render: (row: T) => ReactNode;
 }
 
@@ -156,8 +156,8 @@ function Header<T>({ column, order, onOrder }: { column: Column<T>; order: strin
   const sorted = active ? (down ? 'descending' : 'ascending') : 'none';
   return (
     <div role="columnheader" className={css.title} data-align={column.align} data-from={column.from} data-squeezed={Number.parseFloat(column.narrow ?? '') < 60 || undefined} {...(first ? { 'aria-sort': sorted } : {})}>
-      {first && second && onOrder ? (
-        <button type="button" className={css.sort} onClick={() => onOrder(order === first ? second : first)}>
+      {first && onOrder ? (
+        <button type="button" className={css.sort} onClick={() => onOrder(order === first && second ? second : first)}>
           {column.title}
           {active && (down ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden />)}
         </button>

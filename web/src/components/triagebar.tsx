@@ -17,6 +17,12 @@ export interface Triage {
   comment?: string;
 }
 
+/** Then is what happens when a change was made, or refused. */
+export interface Then {
+  onSuccess: () => void;
+  onError: (error: Error) => void;
+}
+
 interface Props {
   /** What is worked on: how far people are with it. */
   of: { status: string; assignee: string };
@@ -24,7 +30,7 @@ interface Props {
   noun: string;
   /** Who set the status, and when, where that is known. */
   by?: { name: string; time: string } | undefined;
-  change: { mutate: (body: Triage, then: { onSuccess: () => void; onError: (error: Error) => void }) => void; isPending: boolean; variables?: Triage | undefined };
+  change: { mutate: (body: Triage, then: Then) => void; isPending: boolean; variables?: { status?: string } | undefined };
   /** What else can be set, beside the assignee. */
   children?: ReactNode;
 }

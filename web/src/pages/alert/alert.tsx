@@ -87,7 +87,7 @@ function Loaded({ alert }: { alert: Alert }) {
           <Timeline alert={alert} />
         </div>
         <div className={css.side}>
-          <Remediation alert={alert} />
+          <Remediation of={alert} />
           <About alert={alert} />
           <Similar uid={alert.uid} />
           <Discussion comments={comments} say={say} />

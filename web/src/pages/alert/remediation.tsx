@@ -26,19 +26,19 @@ function keep(uid: string, done: number[]): void {
   }
 }
 
-/** Remediation is what to do, as a list to tick off. */
-export function Remediation({ alert }: { alert: Alert }) {
-  const [done, setDone] = useState(() => load(alert.uid));
+/** Remediation is what to do about an alert or an incident, as a list to tick off. */
+export function Remediation({ of }: { of: Pick<Alert, 'uid' | 'remediation'> }) {
+  const [done, setDone] = useState(() => load(of.uid));
   const toggle = (step: number) => {
     const next = done.includes(step) ? done.filter((n) => n !== step) : [...done, step];
     setDone(next);
-    keep(alert.uid, next);
+    keep(of.uid, next);
   };
-  if (alert.remediation.length === 0) return null;
+  if (of.remediation.length === 0) return null;
   return (
-    <Panel title="What to do" hint={done.length > 0 ? `${done.length} of ${alert.remediation.length} done` : undefined}>
+    <Panel title="What to do" hint={done.length > 0 ? `${done.length} of ${of.remediation.length} done` : undefined}>
       <ol className={css.steps}>
-        {alert.remediation.map((step, i) => (
+        {of.remediation.map((step, i) => (
           <li key={i}>
             <Checkbox
               checked={done.includes(i)}
