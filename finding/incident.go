@@ -65,6 +65,11 @@ const (
 	LinkOrder      LinkKind = "order"      // the later is a later step of an attack
 )
 
+// LinkKinds returns all kinds of links, strongest first.
+func LinkKinds() []LinkKind {
+	return []LinkKind{LinkProcess, LinkFile, LinkSession, LinkConnection, LinkShared, LinkMethod, LinkHost, LinkRarity, LinkOrder}
+}
+
 // Link says why two lines of a story belong together.
 type Link struct {
 	From     int        `json:"from"` // index into Incident.Story, the earlier
@@ -90,6 +95,13 @@ const (
 	EntityKey        EntityKind = "key" // fingerprint of a public key
 	EntityImage      EntityKind = "image"
 )
+
+// EntityKinds returns all kinds of entities.
+func EntityKinds() []EntityKind {
+	return []EntityKind{
+		EntityProcess, EntityFile, EntityHash, EntitySession, EntityConnection, EntityAddress, EntityDomain, EntityAccount, EntityKey, EntityImage,
+	}
+}
 
 // Entity is a thing that signals of an incident have to do with.
 type Entity struct {

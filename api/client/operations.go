@@ -220,10 +220,10 @@ func (c *Client) CreateBackup(ctx context.Context) (io.ReadCloser, error) {
 }
 
 // StreamChanges is streamChanges: Follow changes. Server-sent events as they happen:
-// `alert` (AlertChange), `host` (HostChange), `simulation` (SimulationChange), `ledger`
-// and `lost` (no detail: something was left out, read anew). A comment every 15 seconds
-// keeps the connection open. Last-Event-ID continues where the connection broke, as far
-// as the server remembers. It needs the role reader.
+// `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation`
+// (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew).
+// A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the
+// connection broke, as far as the server remembers. It needs the role reader.
 func (c *Client) StreamChanges(ctx context.Context, after string) (*Changes, error) {
 	call := call{method: "GET", path: "/changes", lastID: after}
 	return c.follow(ctx, call)
@@ -425,6 +425,115 @@ func (c *Client) Simulate(ctx context.Context, uid string, body api.SimulationRe
 	call := call{method: "POST", path: "/hosts/" + url.PathEscape(uid) + "/simulations", body: body}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
+}
+
+// ListIncidentsQuery is the query of [Client.ListIncidents]; zero values are left out.
+type ListIncidentsQuery struct {
+	Limit    int                 // At most so many.
+	After    string              // The next of the part before.
+	Since    time.Time           // At or after.
+	Until    time.Time           // Before.
+	Status   []finding.Status    // Only incidents in these statuses.
+	Severity []finding.Severity  // Only incidents of these severities.
+	Host     []string            // Only incidents that reached these hosts.
+	Tactic   []finding.Tactic    // Only incidents with these ATT&CK tactics in their chain.
+	Assignee []string            // Only incidents of these users; - means nobody.
+	Text     string              // In title or host name, ignoring case.
+	Alert    string              // Only the incident that the alert with this uid belongs to.
+	Order    store.IncidentOrder // The order; a leading minus means descending.
+}
+
+func (q ListIncidentsQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "limit", q.Limit)
+	add(v, "after", q.After)
+	add(v, "since", q.Since)
+	add(v, "until", q.Until)
+	add(v, "status", q.Status)
+	add(v, "severity", q.Severity)
+	add(v, "host", q.Host)
+	add(v, "tactic", q.Tactic)
+	add(v, "assignee", q.Assignee)
+	add(v, "text", q.Text)
+	add(v, "alert", q.Alert)
+	add(v, "order", q.Order)
+	return v
+}
+
+// ListIncidents is listIncidents: List incidents. A filter that is given several times
+// means any of its values. It needs the role reader.
+func (c *Client) ListIncidents(ctx context.Context, query ListIncidentsQuery) (answer store.List[finding.IncidentSummary], err error) {
+	call := call{method: "GET", path: "/incidents", query: query.values()}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// CountIncidentsQuery is the query of [Client.CountIncidents]; zero values are left out.
+type CountIncidentsQuery struct {
+	Since    time.Time          // At or after.
+	Until    time.Time          // Before.
+	Status   []finding.Status   // Only incidents in these statuses.
+	Severity []finding.Severity // Only incidents of these severities.
+	Host     []string           // Only incidents that reached these hosts.
+	Tactic   []finding.Tactic   // Only incidents with these ATT&CK tactics in their chain.
+	Assignee []string           // Only incidents of these users; - means nobody.
+	Text     string             // In title or host name, ignoring case.
+	Alert    string             // Only the incident that the alert with this uid belongs to.
+}
+
+func (q CountIncidentsQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "since", q.Since)
+	add(v, "until", q.Until)
+	add(v, "status", q.Status)
+	add(v, "severity", q.Severity)
+	add(v, "host", q.Host)
+	add(v, "tactic", q.Tactic)
+	add(v, "assignee", q.Assignee)
+	add(v, "text", q.Text)
+	add(v, "alert", q.Alert)
+	return v
+}
+
+// CountIncidents is countIncidents: Count incidents. Over the incidents of a filter. It
+// needs the role reader.
+func (c *Client) CountIncidents(ctx context.Context, query CountIncidentsQuery) (answer store.IncidentCounts, err error) {
+	call := call{method: "GET", path: "/incidents/counts", query: query.values()}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// GetIncident is getIncident: Show an incident. With its story. The uid of an incident
+// that became part of another is answered with that other. It needs the role reader.
+func (c *Client) GetIncident(ctx context.Context, uid string) (answer finding.Incident, etag string, err error) {
+	call := call{method: "GET", path: "/incidents/" + url.PathEscape(uid)}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// UpdateIncident is updateIncident: Change an incident's status, assignee or verdict.
+// Verdicts are learned from: rules of incidents that were none lose weight. It needs the
+// role responder.
+func (c *Client) UpdateIncident(ctx context.Context, uid string, ifMatch string, body api.IncidentUpdate) (answer finding.Incident, etag string, err error) {
+	call := call{method: "PATCH", path: "/incidents/" + url.PathEscape(uid), ifMatch: ifMatch, body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// ListIncidentComments is listIncidentComments: List an incident's comments and changes.
+// Oldest first. It needs the role reader.
+func (c *Client) ListIncidentComments(ctx context.Context, uid string) (answer api.Comments, err error) {
+	call := call{method: "GET", path: "/incidents/" + url.PathEscape(uid) + "/comments"}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// AddIncidentComment is addIncidentComment: Comment on an incident. It needs the role
+// responder.
+func (c *Client) AddIncidentComment(ctx context.Context, uid string, body api.NewComment) (answer finding.Incident, etag string, err error) {
+	call := call{method: "POST", path: "/incidents/" + url.PathEscape(uid) + "/comments", body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
 }
 
 // GetLedger is getLedger: Show the ledger of losses. produced = combined + stored +

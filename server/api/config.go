@@ -30,6 +30,7 @@ type State interface {
 	store.AuditLog
 	store.Settings
 	store.Orders
+	store.Incidents
 }
 
 // People decides who may come in, and keeps the accounts. Its errors wrap

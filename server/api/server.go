@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/incidents"
 	"github.com/holdfast-security/holdfast/server/api/route"
 )
 
@@ -47,4 +48,5 @@ func (s *Server) register(version string) {
 	s.registerSimulations()
 	s.registerPolicies()
 	s.registerServer()
+	incidents.Register(s.router, incidents.Config{State: s.State, Changes: s.Changes})
 }

@@ -74,6 +74,9 @@ func NewHub() *Hub {
 // Alert tells that an alert is new, repeated or was worked on.
 func (h *Hub) Alert(c api.AlertChange) { h.tell(api.AlertChanged, c) }
 
+// Incident tells that an incident is new, grew or was worked on.
+func (h *Hub) Incident(c api.IncidentChange) { h.tell(api.IncidentChanged, c) }
+
 // Host tells that something about a host changed.
 func (h *Hub) Host(id event.HostID) { h.tell(api.HostChanged, api.HostChange{ID: id}) }
 

@@ -192,7 +192,7 @@ export interface paths {
         };
         /**
          * Follow changes
-         * @description Server-sent events as they happen: `alert` (AlertChange), `host` (HostChange), `simulation` (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
+         * @description Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
          */
         get: operations["streamChanges"];
         put?: never;
@@ -413,6 +413,91 @@ export interface paths {
          * @description The answer comes at once; how it goes is told by getSimulation and the stream of changes.
          */
         post: operations["simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List incidents
+         * @description A filter that is given several times means any of its values.
+         */
+        get: operations["listIncidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count incidents
+         * @description Over the incidents of a filter.
+         */
+        get: operations["countIncidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an incident
+         * @description With its story. The uid of an incident that became part of another is answered with that other.
+         */
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change an incident's status, assignee or verdict
+         * @description Verdicts are learned from: rules of incidents that were none lose weight.
+         */
+        patch: operations["updateIncident"];
+        trace?: never;
+    };
+    "/incidents/{uid}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an incident's comments and changes
+         * @description Oldest first.
+         */
+        get: operations["listIncidentComments"];
+        put?: never;
+        /** Comment on an incident */
+        post: operations["addIncidentComment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -851,6 +936,8 @@ export interface components {
             description: string;
             /** @description The events that matched, oldest first, bounded. */
             evidence: components["schemas"]["Event"][];
+            /** @description Uid of the exception that hides it; only while it is suppressed. */
+            exception?: string;
             /**
              * @description Names a host for ever.
              * @example h4k2m9x7q1w8e5r3t
@@ -952,7 +1039,7 @@ export interface components {
          * @description How far people are with an alert.
          * @enum {string}
          */
-        AlertStatus: "open" | "acknowledged" | "resolved" | "dismissed";
+        AlertStatus: "open" | "acknowledged" | "resolved" | "dismissed" | "suppressed";
         /** @description Summary is a line of a list of alerts. */
         AlertSummary: {
             alert_type: string;
@@ -960,6 +1047,8 @@ export interface components {
             assignee: string;
             count: number;
             description: string;
+            /** @description The uid of the exception that hides the alert; only while it is suppressed. */
+            exception?: string;
             /**
              * @description Names a host for ever.
              * @example h4k2m9x7q1w8e5r3t
@@ -1226,6 +1315,11 @@ export interface components {
             items: components["schemas"]["EnrollToken"][];
             next?: string;
         };
+        /**
+         * @description What an entity is.
+         * @enum {string}
+         */
+        EntityKind: "process" | "file" | "hash" | "session" | "connection" | "address" | "domain" | "account" | "key" | "image";
         /**
          * @description Through what a session came into the host.
          * @enum {string}
@@ -1541,6 +1635,165 @@ export interface components {
             name?: string;
             uid: number;
         };
+        /** @description IncidentCase is an incident with its triage, as the server keeps it. */
+        Incident: {
+            /** @description Ids of incidents that became part of this one, oldest first, bounded. */
+            aliases: string[];
+            /** @description User name, "" for nobody. */
+            assignee: string;
+            /** @description Signals, with repeats and those that Omitted counts. */
+            count: number;
+            /** @description Most connected first, bounded. */
+            entities: components["schemas"]["IncidentEntity"][];
+            /** @description HostNames are those of the hosts in the story, as they were then. */
+            host_names: {
+                [key: string]: string;
+            };
+            /** @description In the order in which they were reached. */
+            hosts: string[];
+            /** Format: date-time */
+            last_time: string;
+            /** @description Why the lines belong together: a tree, strongest links. */
+            links: components["schemas"]["IncidentLink"][];
+            /** @description What the evidence does not show, in words. */
+            missing_links: string[];
+            /** @description Signals that the story leaves out for lack of room. */
+            omitted: number;
+            /** @description What evidence also points at, and why it was kept apart. */
+            related: components["schemas"]["IncidentRelation"][];
+            /** @description What to do, in order. */
+            remediation: string[];
+            /**
+             * Format: double
+             * @description Of the best chain of tactics; comparable between incidents.
+             */
+            score: number;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            /** @description In the order of time. */
+            story: components["schemas"]["StoryLine"][];
+            /** @description Of the chain, in its order. */
+            tactics: components["schemas"]["Tactic"][];
+            /**
+             * Format: date-time
+             * @description Of the first signal.
+             */
+            time: string;
+            title: string;
+            uid: string;
+            /** Format: date-time */
+            updated_time: string;
+            verdict: components["schemas"]["Verdict"];
+            /**
+             * Format: int64
+             * @description Grows with each change by people, for ETags; new signals leave it.
+             */
+            version: number;
+        };
+        /** @description IncidentChange says that an incident is new, grew or was worked on. */
+        IncidentChange: {
+            new: boolean;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            uid: string;
+        };
+        /** @description IncidentCounts are numbers over the incidents of a filter. */
+        IncidentCounts: {
+            by_severity: {
+                [key: string]: number;
+            };
+            by_status: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description Entity is a thing that signals of an incident have to do with. */
+        IncidentEntity: {
+            /** @description Common says that many hosts have it, so that it joins nothing. */
+            common: boolean;
+            /** @description Of the signals that have to do with it. */
+            hosts: string[];
+            kind: components["schemas"]["EntityKind"];
+            /** @description Indexes into Incident.Story. */
+            lines: number[];
+            /** @description For people, where the value is a number; "" for none. */
+            name: string;
+            value: string;
+        };
+        /** @description Link says why two lines of a story belong together. */
+        IncidentLink: {
+            /**
+             * Format: int64
+             * @description Index into Incident.Story, the earlier.
+             */
+            from: number;
+            /** @description Strongest first. */
+            kinds: components["schemas"]["LinkKind"][];
+            /** @description In words. */
+            reason: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            strength: number;
+            /** Format: int64 */
+            to: number;
+        };
+        /**
+         * @description The order of a list of incidents; a leading minus means descending.
+         * @enum {string}
+         */
+        IncidentOrder: "-last_time" | "last_time" | "-severity" | "-score";
+        /** @description Relation is another incident that evidence points at. */
+        IncidentRelation: {
+            /** @description Why it was not merged, in words. */
+            reason: string;
+            uid: string;
+        };
+        /** @description IncidentSummary is a line of a list of incidents. */
+        IncidentSummary: {
+            assignee: string;
+            count: number;
+            host_names: {
+                [key: string]: string;
+            };
+            hosts: string[];
+            /** Format: date-time */
+            last_time: string;
+            /**
+             * Format: int64
+             * @description Of the story.
+             */
+            lines: number;
+            /** Format: double */
+            score: number;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["AlertStatus"];
+            tactics: components["schemas"]["Tactic"][];
+            /** Format: date-time */
+            time: string;
+            title: string;
+            uid: string;
+            verdict: components["schemas"]["Verdict"];
+            /** Format: int64 */
+            version: number;
+        };
+        IncidentSummaryList: {
+            items: components["schemas"]["IncidentSummary"][];
+            next?: string;
+        };
+        /** @description IncidentUpdate is what a person makes of an incident; what is absent stays. */
+        IncidentUpdate: {
+            /** @description Give status and assignee to the incident's alerts, too. */
+            alerts?: boolean;
+            /** @description Name of a user; empty for nobody. */
+            assignee?: string;
+            /** @description Why, in words. */
+            comment?: string;
+            status?: components["schemas"]["AlertStatus"];
+            verdict?: components["schemas"]["Verdict"];
+        };
         /** @description Intake is the server's side, for the host's epoch. */
         Intake: {
             /** @description By the server. */
@@ -1611,6 +1864,11 @@ export interface components {
             /** @description The sum over all hosts; host and name are empty, the time is that of the oldest heartbeat. */
             total: components["schemas"]["Balance"];
         };
+        /**
+         * @description What sort of evidence joins two signals.
+         * @enum {string}
+         */
+        LinkKind: "process" | "file" | "session" | "connection" | "shared" | "method" | "host" | "rarity" | "order";
         /** @description LoginOptions says how one can log on. Anyone may read it. */
         LoginOptions: {
             /** @description Name and password of a local user. */
@@ -2152,6 +2410,34 @@ export interface components {
              */
             scenarios: string[];
         };
+        /** @description StoryLine is one signal of an incident, with its repeats. */
+        StoryLine: {
+            count: number;
+            /** @description What happened, in words. */
+            description: string;
+            /** @description Suppressed by an exception: it ties others together and does not score. */
+            hidden: boolean;
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            host_name: string;
+            /** @description Belongs to the chain that the score is made of. */
+            key: boolean;
+            /**
+             * Format: date-time
+             * @description Of the latest repeat.
+             */
+            last_time: string;
+            severity: components["schemas"]["Severity"];
+            /** @description Ids of the alerts, oldest first, bounded. */
+            signals: string[];
+            tactics: components["schemas"]["Tactic"][];
+            /** Format: date-time */
+            time: string;
+            title: string;
+        };
         /**
          * @description ATT&CK tactic by its short name.
          * @example defense-evasion
@@ -2210,6 +2496,11 @@ export interface components {
             items: components["schemas"]["User"][];
             next?: string;
         };
+        /**
+         * @description What people found an incident to be; empty as long as nobody has said.
+         * @enum {string}
+         */
+        Verdict: "" | "attack" | "benign";
         /** @description View is a saved view of a page of the console: its query under a name. */
         View: {
             /** Format: date-time */
@@ -2693,7 +2984,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"];
+                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["IncidentChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"];
                 };
             };
             /** @description Error */
@@ -3175,6 +3466,250 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIncidents: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only incidents in these statuses. */
+                status?: components["schemas"]["AlertStatus"][];
+                /** @description Only incidents of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Only incidents that reached these hosts. */
+                host?: string[];
+                /** @description Only incidents with these ATT&CK tactics in their chain. */
+                tactic?: components["schemas"]["Tactic"][];
+                /** @description Only incidents of these users; - means nobody. */
+                assignee?: string[];
+                /** @description In title or host name, ignoring case. */
+                text?: string;
+                /** @description Only the incident that the alert with this uid belongs to. */
+                alert?: string;
+                /** @description The order; a leading minus means descending. */
+                order?: components["schemas"]["IncidentOrder"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentSummaryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countIncidents: {
+        parameters: {
+            query?: {
+                /** @description At or after. */
+                since?: string;
+                /** @description Before. */
+                until?: string;
+                /** @description Only incidents in these statuses. */
+                status?: components["schemas"]["AlertStatus"][];
+                /** @description Only incidents of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Only incidents that reached these hosts. */
+                host?: string[];
+                /** @description Only incidents with these ATT&CK tactics in their chain. */
+                tactic?: components["schemas"]["Tactic"][];
+                /** @description Only incidents of these users; - means nobody. */
+                assignee?: string[];
+                /** @description In title or host name, ignoring case. */
+                text?: string;
+                /** @description Only the incident that the alert with this uid belongs to. */
+                alert?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentCounts"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateIncident: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIncidentComments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comments"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addIncidentComment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
             /** @description Error */
