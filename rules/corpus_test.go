@@ -44,12 +44,12 @@ func TestShellCommands(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines, hits := 0, 0
-			set := ruleset(t)
+			run := newTyped(ruleset(t))
 			for line := range bytes.Lines(data) {
 				text := strings.ReplaceAll(strings.TrimSpace(string(line)), `\n`, "\n")
 				text = strings.TrimPrefix(text, "$ ")
 				lines++
-				raised := onShell(set, text, tt.least)
+				raised := run.raises(text, tt.least)
 				if len(raised) > 0 {
 					hits++
 				}
@@ -66,25 +66,35 @@ func TestShellCommands(t *testing.T) {
 	}
 }
 
-// onShell returns the alert types of at least the given severity that a shell
+// typed is where command lines are typed, days apart so that no correlation
+// joins them.
+type typed struct {
+	mapper  *fields.Mapper
+	matcher *detect.Matcher
+	at      time.Time
+}
+
+func newTyped(set *detect.Ruleset) *typed {
+	return &typed{fields.NewMapper(set), set.NewMatcher(detect.Limits{}), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+}
+
+// raises returns the alert types of at least the given severity that a shell
 // command line raises.
-func onShell(set *detect.Ruleset, text string, least finding.Severity) []finding.AlertType {
+func (r *typed) raises(text string, least finding.Severity) []finding.AlertType {
 	var raised []finding.AlertType
-	mapper, matcher := fields.NewMapper(set), set.NewMatcher(detect.Limits{})
-	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	shell := launched(1000, nil, []string{"sh", "-c", text})
 	events := []*event.Process{shell}
 	for i, args := range simpleCommands(text) {
 		events = append(events, launched(uint32(1001+i), shell, args))
 	}
-	for _, p := range events {
-		at = at.Add(time.Millisecond)
+	r.at = r.at.AddDate(0, 0, 2)
+	for i, p := range events {
 		ev := &event.Event{
-			Time: at, Class: event.ClassProcessActivity, Activity: event.ProcessLaunch, Status: event.StatusSuccess,
-			Source: event.SourceAudit, Process: p,
+			Time: r.at.Add(time.Duration(i) * time.Millisecond), Class: event.ClassProcessActivity, Activity: event.ProcessLaunch,
+			Status: event.StatusSuccess, Source: event.SourceAudit, Process: p,
 		}
-		mapper.Each(ev, func(d *detect.Document) {
-			matcher.Match(d, func(m detect.Match) {
+		r.mapper.Each(ev, func(d *detect.Document) {
+			r.matcher.Match(d, func(m detect.Match) {
 				if m.Rule.Level.Severity() >= least && !slices.Contains(raised, m.Rule.Holdfast.AlertType) {
 					raised = append(raised, m.Rule.Holdfast.AlertType)
 				}

@@ -171,15 +171,19 @@ func TestAlertTypesAreInTheCatalogue(t *testing.T) {
 // alerts replays recorded lines and returns the types of the alerts, in order.
 func alerts(t *testing.T, set *detect.Ruleset, data []byte) (raised []string, stats replay.Stats) {
 	t.Helper()
+	stats = replayed(set, data, func(m detect.Match) {
+		raised = append(raised, string(m.Rule.Holdfast.AlertType))
+		checkStory(t, m)
+	})
+	return raised, stats
+}
+
+// replayed calls f with what recorded lines match.
+func replayed(set *detect.Ruleset, data []byte, f func(detect.Match)) replay.Stats {
 	mapper, matcher := fields.NewMapper(set), set.NewMatcher(detect.Limits{})
 	reader := replay.NewReader(replay.Options{Events: func(events []*event.Event) {
 		for _, ev := range events {
-			mapper.Each(ev, func(d *detect.Document) {
-				matcher.Match(d, func(m detect.Match) {
-					raised = append(raised, string(m.Rule.Holdfast.AlertType))
-					checkStory(t, m)
-				})
-			})
+			mapper.Each(ev, func(d *detect.Document) { matcher.Match(d, f) })
 		}
 	}})
 	reader.Open("sample", time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC))
@@ -189,7 +193,7 @@ func alerts(t *testing.T, set *detect.Ruleset, data []byte) (raised []string, st
 		reader.Line(input.Line{Text: bytes.TrimSuffix(line, []byte("\n")), Number: number})
 	}
 	reader.Flush()
-	return raised, reader.Stats()
+	return reader.Stats()
 }
 
 // option is text of a story that stands only with its fields.

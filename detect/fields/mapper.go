@@ -26,6 +26,7 @@ type Mapper struct {
 	failed    attempt
 	withText  bool // the document at hand carries the message
 	download  download
+	names     []string       // of the actor, kept between events
 	parsedFor *event.Process // whose arguments download was parsed from
 }
 

@@ -117,7 +117,9 @@ var table = []Field{
 
 	{"Image", nil, "path of the actor's executable", image(actor)},
 	{"ProcessName", nil, "the actor's comm, at most 15 bytes, which it may choose", process(actor, func(p *event.Process) string { return p.Name })},
+	{"ProcessNames", nil, "`ProcessName`, and beside it the name of the executable's file and of the applet that it runs where they differ; a list", processNames},
 	{"CommandLine", nil, "the actor's arguments joined by spaces", process(actor, commandLine)},
+	{"CommandLines", nil, "`CommandLine`, and beside it the same in one spelling where that differs: without the quotes, escapes, `$IFS`, `//`, `env` and the like that do not change what runs; a list", commandLines},
 	{"Arguments", nil, "the actor's arguments, a list", list(func(m *Mapper) []string { return m.actor().Arguments })},
 	{"CurrentDirectory", nil, "the actor's working directory", process(actor, func(p *event.Process) string { return p.Directory })},
 	{"ProcessId", nil, "the actor's pid", pid(actor)},

@@ -113,8 +113,8 @@ func isRuleFile(name string) bool {
 	return slices.Contains([]string{".yml", ".yaml"}, strings.ToLower(filepath.Ext(name)))
 }
 
-// isPipeline tells files of pipelines from those of rules.
-func isPipeline(name string) bool {
+// IsPipeline reports whether a file holds a pipeline instead of rules, by its name.
+func IsPipeline(name string) bool {
 	base := strings.ToLower(filepath.Base(name))
 	base = strings.TrimSuffix(base, filepath.Ext(base))
 	return base == "pipeline" || strings.HasSuffix(base, ".pipeline")
@@ -125,9 +125,9 @@ func pipelinesFirst(names []string) []string {
 	ordered := slices.Clone(names)
 	slices.SortStableFunc(ordered, func(a, b string) int {
 		switch {
-		case isPipeline(a) == isPipeline(b):
+		case IsPipeline(a) == IsPipeline(b):
 			return 0
-		case isPipeline(a):
+		case IsPipeline(a):
 			return -1
 		}
 		return 1
@@ -166,7 +166,7 @@ func (s *Set) AddFiles(prefix string, files map[string][]byte) {
 func (s *Set) parse(path string, data []byte) {
 	s.Files++
 	dir := filepath.Dir(path)
-	if isPipeline(path) {
+	if IsPipeline(path) {
 		p, err := pipeline.Parse(path, data)
 		if err != nil {
 			s.refuse(path, err)
