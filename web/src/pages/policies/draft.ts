@@ -1,7 +1,6 @@
 // The draft of policies. What is changed in it comes into force together, when
 // it was reviewed, or not at all.
-import { useEffect, useMemo, useState } from 'react';
-import { useBeforeUnload, useBlocker } from 'react-router';
+import { useMemo, useState } from 'react';
 import { ApiError } from '../../api/errors';
 import type { Assignment } from '../../api/model';
 import { type InForce, useSetPolicies } from '../../api/policies';
@@ -86,16 +85,4 @@ export function useDraft(now: InForce): Draft {
     error,
     where: error ? whereOf(error.message, error instanceof ApiError ? error.where : '') : undefined,
   };
-}
-
-/** useGuard asks before somebody leaves with a draft; the result is null, or how to go on. */
-export function useGuard(changed: boolean) {
-  const blocker = useBlocker(({ currentLocation, nextLocation }) => changed && currentLocation.pathname !== nextLocation.pathname);
-  useBeforeUnload((e) => {
-    if (changed) e.preventDefault();
-  });
-  useEffect(() => {
-    if (!changed && blocker.state === 'blocked') blocker.reset();
-  }, [changed, blocker]);
-  return blocker.state === 'blocked' ? { leave: blocker.proceed, stay: blocker.reset } : null;
 }

@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { client } from '../../api/client';
+import { save, stamp } from '../../components/download';
 import { Panel } from '../../components/page';
 import { useToast } from '../../components/toast';
 import { bytes } from '../../text/numbers';
@@ -11,13 +12,7 @@ import css from './settings.module.css';
 async function take(): Promise<number> {
   const { data } = await client.POST('/backup', { parseAs: 'blob' });
   const blob = data as unknown as Blob;
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = `holdfast-${new Date().toISOString().slice(0, 16).replaceAll(':', '')}.tar`;
-  link.click();
-  // The browser has taken hold of it by the next minute.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  save(blob, `holdfast-${stamp()}.tar`);
   return blob.size;
 }
 
