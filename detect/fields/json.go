@@ -18,8 +18,7 @@ type JSONMapper struct {
 	fallback detect.Source
 	sources  map[origin]detect.Source
 	flat     flattener
-	texts    string // of the leaves, in their order
-	keywords []string
+	texts    string // of the leaves
 }
 
 var _ detect.Provider = (*JSONMapper)(nil)
@@ -82,11 +81,9 @@ func (m *JSONMapper) Provide(d *detect.Document, id detect.FieldID) {
 	if id != detect.Keywords {
 		return
 	}
-	m.keywords = m.keywords[:0]
 	for i := range m.flat.leaves {
-		m.keywords = append(m.keywords, m.text(&m.flat.leaves[i]))
+		d.Append(id, m.text(&m.flat.leaves[i]))
 	}
-	d.SetTexts(id, m.texts, m.keywords)
 }
 
 func (m *JSONMapper) text(l *leaf) string { return m.texts[l.from:l.to] }
