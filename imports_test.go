@@ -89,7 +89,7 @@ var layers = []layer{
 		"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/uptrace/bun", "github.com/pressly/goose/v3",
 	}},
 	{folder: "store/segment/...", may: append([]string{"store/..."}, below...), modules: []string{"github.com/parquet-go/parquet-go", zstd}},
-	{folder: "store/storetest", may: append([]string{"store"}, below...), modules: []string{"github.com/google/go-cmp"}},
+	{folder: "store/storetest/...", may: append([]string{"store"}, below...), modules: []string{"github.com/google/go-cmp"}},
 
 	// The server's areas know the types and the storage interfaces, never
 	// each other; package server puts them together.
@@ -156,7 +156,7 @@ var confined = []struct {
 	},
 	{
 		"testing",
-		[]string{"internal/hosttest", "store/storetest"},
+		[]string{"internal/hosttest", "store/storetest/..."},
 		"it belongs to tests",
 	},
 	{"C", nil, "Holdfast is built without cgo: one static binary for every distribution"},

@@ -5,74 +5,60 @@ package storetest
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/storetest/check"
+	"github.com/holdfast-security/holdfast/store/storetest/incidenttest"
 )
 
 // start is the time around which the suite happens.
-var start = time.Date(2026, time.November, 23, 10, 0, 0, 123456789, time.UTC)
+var start = check.Start
 
 // State tests a [store.State]. Each call of open returns an empty one, which
 // the suite closes.
 func State(t *testing.T, open func(t *testing.T) store.State) {
-	tests := []struct {
-		name string
-		run  func(*testing.T, store.State)
-	}{
-		{"Hosts", hosts},
-		{"HostPages", hostPages},
-		{"Heartbeats", heartbeats},
-		{"EnrolTokens", enrolTokens},
-		{"Users", users},
-		{"Sessions", sessions},
-		{"Tokens", tokens},
-		{"AuditLog", auditLog},
-		{"Settings", settings},
-		{"Segments", segments},
-		{"Orders", orders},
-		{"Views", views},
-		{"RuleDocs", ruleDocs},
-		{"RuleChanges", ruleChanges},
-		{"RuleHistory", ruleHistory},
-		{"RuleMatches", ruleMatches},
-		{"AlertComesBack", alertComesBack},
-		{"AlertRepeats", alertRepeats},
-		{"AlertStatus", alertStatus},
-		{"AlertReopens", alertReopens},
-		{"AlertPositions", alertPositions},
-		{"AlertChanges", alertChanges},
-		{"AlertFilters", alertFilters},
-		{"AlertText", alertText},
-		{"AlertPages", alertPages},
-		{"AlertCounts", alertCounts},
-		{"AlertDrops", alertDrops},
-		{"ExceptionsComeBack", exceptionsComeBack},
-		{"ExceptionLists", exceptionLists},
-		{"ExceptionHits", exceptionHits},
-		{"ExceptionsAndPeople", exceptionsAndPeople},
-		{"ExceptionsReadAlerts", exceptionsReadAlerts},
-		{"IncidentComesBack", incidentComesBack},
-		{"IncidentLists", incidentLists},
-		{"IncidentChanges", incidentChanges},
-		{"IncidentReopens", incidentReopens},
-		{"IncidentsMerge", incidentsMerge},
-		{"IncidentDrops", incidentDrops},
-		{"CorrelationFollows", correlationFollows},
-		{"CorrelationGoesOn", correlationGoesOn},
-		{"RuleOutcomes", ruleOutcomes},
-		{"HostileText", hostileText},
-		{"Concurrency", concurrency},
+	tests := []check.Test{
+		{Name: "Hosts", Run: hosts},
+		{Name: "HostPages", Run: hostPages},
+		{Name: "Heartbeats", Run: heartbeats},
+		{Name: "EnrolTokens", Run: enrolTokens},
+		{Name: "Users", Run: users},
+		{Name: "Sessions", Run: sessions},
+		{Name: "Tokens", Run: tokens},
+		{Name: "AuditLog", Run: auditLog},
+		{Name: "Settings", Run: settings},
+		{Name: "Segments", Run: segments},
+		{Name: "Orders", Run: orders},
+		{Name: "Views", Run: views},
+		{Name: "RuleDocs", Run: ruleDocs},
+		{Name: "RuleChanges", Run: ruleChanges},
+		{Name: "RuleHistory", Run: ruleHistory},
+		{Name: "RuleMatches", Run: ruleMatches},
+		{Name: "AlertComesBack", Run: alertComesBack},
+		{Name: "AlertRepeats", Run: alertRepeats},
+		{Name: "AlertStatus", Run: alertStatus},
+		{Name: "AlertReopens", Run: alertReopens},
+		{Name: "AlertPositions", Run: alertPositions},
+		{Name: "AlertChanges", Run: alertChanges},
+		{Name: "AlertFilters", Run: alertFilters},
+		{Name: "AlertText", Run: alertText},
+		{Name: "AlertPages", Run: alertPages},
+		{Name: "AlertCounts", Run: alertCounts},
+		{Name: "AlertDrops", Run: alertDrops},
+		{Name: "ExceptionsComeBack", Run: exceptionsComeBack},
+		{Name: "ExceptionLists", Run: exceptionLists},
+		{Name: "ExceptionHits", Run: exceptionHits},
+		{Name: "ExceptionsAndPeople", Run: exceptionsAndPeople},
+		{Name: "ExceptionsReadAlerts", Run: exceptionsReadAlerts},
+		{Name: "HostileText", Run: hostileText},
+		{Name: "Concurrency", Run: concurrency},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+	for _, test := range slices.Concat(tests, incidenttest.All()) {
+		t.Run(test.Name, func(t *testing.T) {
 			s := open(t)
-			test.run(t, s)
+			test.Run(t, s)
 			if err := s.Close(); err != nil {
 				t.Errorf("close: %v", err)
 			}
@@ -80,57 +66,21 @@ func State(t *testing.T, open func(t *testing.T) store.State) {
 	}
 }
 
-func ok(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// What all tests check with.
+var (
+	ok        = check.OK
+	wantError = check.Fails
+	same      = check.Same
+)
 
-func wantError(t *testing.T, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Fatalf("error is %v, want one that wraps %q", err, want)
-	}
-}
-
-// same compares values; nil and empty collections are the same.
-func same(t *testing.T, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Fatalf("-want +got:\n%s", diff)
-	}
-}
-
-// walk reads a list page by page and returns all of it. It fails if a page is
-// larger than asked for, or the list does not end.
 func walk[T any](t *testing.T, limit int, read func(context.Context, store.Page) (store.List[T], error)) []T {
 	t.Helper()
-	var all []T
-	p := store.Page{Limit: limit}
-	for range 1000 {
-		l, err := read(t.Context(), p)
-		ok(t, err)
-		if len(l.Items) > limit {
-			t.Fatalf("a page of %d has %d items", limit, len(l.Items))
-		}
-		all = append(all, l.Items...)
-		if l.Next == "" {
-			return all
-		}
-		p.After = l.Next
-	}
-	t.Fatal("the list does not end")
-	return nil
+	return check.Walk(t, limit, read)
 }
 
-// refusesCursors checks that a list takes no cursors but its own.
 func refusesCursors[T any](t *testing.T, foreign string, read func(context.Context, store.Page) (store.List[T], error)) {
 	t.Helper()
-	for _, cursor := range []string{foreign, "x", "!", "AAAA"} {
-		_, err := read(t.Context(), store.Page{After: cursor})
-		wantError(t, err, store.ErrCursor)
-	}
+	check.RefusesCursors(t, foreign, read)
 }
 
 func pointer[T any](v T) *T { return &v }
