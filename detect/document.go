@@ -70,6 +70,7 @@ type value struct {
 	text   string
 	number uint64 // of an int, or the bits of a float
 	list   []string
+	whole  string // what the list is parts of, or ""
 }
 
 // Reset begins a new event: all values are gone. The reference is kept by
@@ -111,7 +112,14 @@ func (d *Document) SetStrings(id FieldID, list []string) {
 		return
 	}
 	v := d.put(id, listKind)
-	v.list = list
+	v.list, v.whole = list, ""
+}
+
+// SetTexts gives a field a list of texts, like [Document.SetStrings], that are
+// parts of one text. That one is looked through at once.
+func (d *Document) SetTexts(id FieldID, whole string, list []string) {
+	d.SetStrings(id, list)
+	d.values[id].whole = whole
 }
 
 // Append adds a text to a field's list, making it a list.
@@ -122,7 +130,7 @@ func (d *Document) Append(id FieldID, s string) {
 		d.lists[id] = d.lists[id][:0]
 	}
 	d.lists[id] = append(d.lists[id], s)
-	v.list = d.lists[id]
+	v.list, v.whole = d.lists[id], ""
 }
 
 // SetInt gives a field a whole number.

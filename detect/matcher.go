@@ -394,7 +394,7 @@ func (m *Matcher) pass(part *partition, number int32, d *Document) {
 func (m *Matcher) watch(part *partition, i int, d *Document) {
 	w := &part.watched[i]
 	v := d.get(w.field)
-	if v.kind == listKind && len(v.list) >= longValue && !m.listHasAny(part, w, v.list) {
+	if v.kind == listKind && len(v.list) >= longValue && !m.listHasAny(part, w, v) {
 		return
 	}
 	var buffer [1]string
@@ -411,7 +411,7 @@ const longValue = 4
 // listHasAny reports whether a list may hold a literal of a watched field: all
 // of its texts in a row do, or the field has literals for which that says
 // nothing.
-func (m *Matcher) listHasAny(part *partition, w *watchedField, list []string) bool {
+func (m *Matcher) listHasAny(part *partition, w *watchedField, v *value) bool {
 	for _, number := range w.scanners {
 		if part.scanners[number].place != sigma.PlaceAnywhere {
 			return true
@@ -419,9 +419,11 @@ func (m *Matcher) listHasAny(part *partition, w *watchedField, list []string) bo
 	}
 	f := &m.folds[w.field]
 	if f.epoch != m.epoch {
-		f.epoch, f.text = m.epoch, f.text[:0]
-		for _, text := range list {
-			f.text = append(literals.AppendFold(f.text, text), 0)
+		f.epoch, f.text = m.epoch, literals.AppendFold(f.text[:0], v.whole)
+		if v.whole == "" {
+			for _, text := range v.list {
+				f.text = append(literals.AppendFold(f.text, text), 0)
+			}
 		}
 		m.bound(w.field)
 	}

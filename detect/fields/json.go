@@ -18,7 +18,8 @@ type JSONMapper struct {
 	fallback detect.Source
 	sources  map[origin]detect.Source
 	flat     flattener
-	texts    string // of the leaves
+	texts    string // of the leaves, in their order
+	keywords []string
 }
 
 var _ detect.Provider = (*JSONMapper)(nil)
@@ -81,9 +82,11 @@ func (m *JSONMapper) Provide(d *detect.Document, id detect.FieldID) {
 	if id != detect.Keywords {
 		return
 	}
+	m.keywords = m.keywords[:0]
 	for i := range m.flat.leaves {
-		d.Append(id, m.text(&m.flat.leaves[i]))
+		m.keywords = append(m.keywords, m.text(&m.flat.leaves[i]))
 	}
+	d.SetTexts(id, m.texts, m.keywords)
 }
 
 func (m *JSONMapper) text(l *leaf) string { return m.texts[l.from:l.to] }

@@ -31,28 +31,20 @@ func Fold(s string) string { return string(AppendFold(nil, s)) }
 
 // AppendFold appends the folded form of s to dst.
 func AppendFold(dst []byte, s string) []byte {
-	if IsASCII(s) {
-		return ahocorasick.AppendLower(dst, s)
-	}
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			dst = append(dst, c)
-			i++
-			continue
+	for {
+		var ascii int
+		dst, ascii = ahocorasick.AppendLower(dst, s)
+		if s = s[ascii:]; s == "" {
+			return dst
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
+		r, size := utf8.DecodeRuneInString(s)
 		if r == utf8.RuneError && size == 1 {
-			dst = append(dst, c)
+			dst = append(dst, s[0])
 		} else {
 			dst = utf8.AppendRune(dst, FoldRune(r))
 		}
-		i += size
+		s = s[size:]
 	}
-	return dst
 }
 
 // FoldRune returns the lower-case ASCII letter among the runes that are equal

@@ -69,11 +69,12 @@ type Automaton struct {
 // New returns the automaton of the given patterns. Empty patterns are never
 // found. Equal patterns are all found.
 func New(patterns []string, opts Options) *Automaton {
+	sampled := sampleable(patterns)
 	switch {
 	case opts.Mode == Whole:
 		return &Automaton{hashed: newWhole(patterns)}
-	case opts.Mode == Anywhere && sampleable(patterns):
-		return &Automaton{hashed: newSampled(patterns)}
+	case opts.Mode == Anywhere && sampled > 0:
+		return &Automaton{hashed: newSampled(patterns, sampled)}
 	case opts.Mode == Anywhere && grammable(patterns):
 		return &Automaton{grams: newGrams(patterns, opts)}
 	}

@@ -77,6 +77,7 @@ func TestFind(t *testing.T) {
 		{"zero bytes and high bytes", []string{"\x00\xff", "\xff"}, "a\x00\xff"},
 		{"long patterns", []string{"IMPHASH=32f5095c9bbd", "0123456789abcdefX", "9abcdef0123456789abcdef"}, "x,imphash=32F5095C9BBD,0123456789abcdef0123456789ABCDEFx0123456789abcdefx"},
 		{"long pattern at the end", []string{"0123456789abcdefghij"}, "zz0123456789ABCDEFGHIJ"},
+		{"few of eight bytes and more", []string{"sekurlsa", "lsadump::sam", "eo.oe.kiwi"}, "xx,sekurlsa::logonpasswords lsadump::sAlsadump::sameo.oe.kiwi"},
 		{"whole text", []string{"/bin/sh"}, "/bin/sh"},
 	} {
 		t.Run(c.name, func(t *testing.T) { check(t, c.patterns, c.text) })
@@ -126,12 +127,13 @@ func TestRandomLongPatterns(t *testing.T) {
 		}
 		return string(b)
 	}
-	for range 300 {
+	for round := range 600 {
+		shortest := 8 + 8*(round%2)
 		text := word(200)
-		patterns := []string{word(16 + rnd.IntN(40))}
+		patterns := []string{word(shortest + rnd.IntN(40))}
 		for range rnd.IntN(8) {
 			at := rnd.IntN(len(text) - 60)
-			patterns = append(patterns, text[at:at+16+rnd.IntN(44)])
+			patterns = append(patterns, text[at:at+shortest+rnd.IntN(44)])
 		}
 		check(t, patterns, text)
 	}
@@ -145,8 +147,13 @@ func TestAppendLower(t *testing.T) {
 			want += 'a' - 'A'
 		}
 		for n := range 20 {
-			if got := AppendLower([]byte("X"), text[:1]+strings.Repeat(text[:1], n)); string(got) != "X"+strings.Repeat(string([]byte{want}), n+1) {
-				t.Errorf("%d bytes %#x become %q", n+1, c, got)
+			got, ascii := AppendLower([]byte("X"), text[:1]+strings.Repeat(text[:1], n))
+			wanted := "X" + strings.Repeat(string([]byte{want}), n+1)
+			if c >= 0x80 {
+				wanted = "X"
+			}
+			if string(got) != wanted || ascii != len(wanted)-1 {
+				t.Errorf("%d bytes %#x become %q, of %d bytes", n+1, c, got, ascii)
 			}
 		}
 	}

@@ -34,8 +34,14 @@ type gramSet struct {
 	from, to int32
 }
 
-// choice is a pattern and where in it the gram stands that it chose.
-type choice struct{ id, offset int32 }
+// choice is a pattern and where in it the gram stands that it chose. The byte
+// beside the gram tells most texts from the pattern without a look at it.
+type choice struct {
+	id, offset int32
+	length     int32 // of the pattern
+	beside     int8  // where the byte stands, seen from the gram's place
+	want       byte
+}
 
 const (
 	chosenGram = 3  // bytes
@@ -105,7 +111,7 @@ func commonness(patterns []string) map[uint32]int {
 func (g *grams) choose(everyday *Everyday, chosen map[uint32][]choice) {
 	common := commonness(g.patterns)
 	for i, p := range g.patterns {
-		best, found := choice{int32(i), 0}, false
+		best, found := choice{id: int32(i), length: int32(len(p))}, false
 		least := 0
 		for o := range len(p) - chosenGram + 1 {
 			hash := hashGram(p[o:])
@@ -120,11 +126,25 @@ func (g *grams) choose(everyday *Everyday, chosen map[uint32][]choice) {
 		}
 		if found {
 			hash := hashGram(p[best.offset:])
-			chosen[hash] = append(chosen[hash], best)
+			chosen[hash] = append(chosen[hash], best.lookBeside(p))
 		} else if p != "" {
 			g.restIDs = append(g.restIDs, int32(i))
 		}
 	}
+}
+
+// lookBeside returns the choice with the byte after its gram in the pattern, or
+// the one before where there is none. A pattern that is nothing but its gram
+// gets the gram's first byte.
+func (c choice) lookBeside(pattern string) choice {
+	switch {
+	case c.offset+chosenGram < c.length:
+		c.beside = chosenGram
+	case c.offset > 0:
+		c.beside = -1
+	}
+	c.want = pattern[c.offset+int32(c.beside)]
+	return c
 }
 
 // layOut writes the tables.
@@ -174,7 +194,10 @@ func (g *grams) slot(hash uint32) *gramSet {
 // spreader makes the product with a word depend on its three lower bytes: the
 // highest one falls out at the top. It is odd but for these eight bits, so that
 // no two grams have the same product.
-const spreader = 0x9e3779b1 << 8 & (1<<32 - 1)
+const spreader = golden << 8 & (1<<32 - 1)
+
+// golden is 2³² divided by the golden ratio: its multiples lie evenly apart.
+const golden = 0x9e3779b1
 
 // hashGram returns the hash of the first gram of a pattern.
 func hashGram(p string) uint32 {
@@ -187,12 +210,24 @@ func bitOf(hash uint32) uint32 { return hash >> (32 - maxFilter) }
 func findGrams(g *grams, text []byte, hits []int32) []int32 {
 	hits = g.findRest(text, hits)
 	for i := g.next(text, 0); i >= 0; i = g.next(text, i+1) {
-		set := g.slot((uint32(text[i]) | uint32(text[i+1])<<8 | uint32(text[i+2])<<16) * spreader)
-		for _, c := range g.chosen[set.from:set.to] {
-			p := g.patterns[c.id]
-			if start := i - int(c.offset); start >= 0 && start+len(p) <= len(text) && string(text[start:start+len(p)]) == p {
-				hits = append(hits, c.id)
-			}
+		hits = g.compare(text, i, hits)
+	}
+	return hits
+}
+
+// compare appends the patterns whose chosen gram stands at a place of a text,
+// and the rest of them around it.
+func (g *grams) compare(text []byte, at int, hits []int32) []int32 {
+	set := g.slot((uint32(text[at]) | uint32(text[at+1])<<8 | uint32(text[at+2])<<16) * spreader)
+	for i := range g.chosen[set.from:set.to] {
+		c := &g.chosen[int(set.from)+i]
+		start := at - int(c.offset)
+		end := start + int(c.length)
+		if start < 0 || end > len(text) || text[at+int(c.beside)] != c.want {
+			continue
+		}
+		if string(text[start:end]) == g.patterns[c.id] {
+			hits = append(hits, c.id)
 		}
 	}
 	return hits
@@ -268,7 +303,7 @@ func has(filter []uint64, mask, word uint32) bool {
 }
 
 func (g *grams) bytes() int {
-	n := 8*len(g.tokens) + 8*len(g.filter) + 12*len(g.slots) + 8*len(g.chosen) + 4*len(g.restIDs) + g.rest.Bytes()
+	n := 8*len(g.tokens) + 8*len(g.filter) + 12*len(g.slots) + 16*len(g.chosen) + 4*len(g.restIDs) + g.rest.Bytes()
 	for _, p := range g.patterns {
 		n += 16 + len(p)
 	}

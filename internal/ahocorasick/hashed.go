@@ -1,57 +1,92 @@
 package ahocorasick
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
-// hashed finds patterns by a hash of eight bytes where the automaton would be
-// the slower way: whole texts, and long patterns only, of which a text need not
-// be looked at byte by byte.
+// hashed finds patterns by a hash of eight or four bytes where the automaton
+// would be the slower way: whole texts, and long patterns only, of which a text
+// need not be looked at byte by byte.
 type hashed struct {
 	whole    bool
 	patterns []string
 	step     int    // distance of the places of a text that are looked at
 	slots    []slot // open addressing, a power of two
 	shift    uint
+
+	filter      []uint64 // where four bytes are hashed: a bit for each hash that a pattern has
+	filterShift uint     // of a hash, to the number of its bit
 }
 
 // slot is a place of a pattern; an empty slot has no id.
 type slot struct {
 	hash   uint32
 	id     int32 // of the pattern, plus one
-	offset int32 // of the eight bytes in the pattern
+	offset int32 // of the hashed bytes in the pattern
 }
 
 const (
 	gram       = 8  // bytes hashed at a time
+	shortGram  = 4  // likewise, of shorter patterns
 	minSampled = 16 // shortest pattern of a set that is searched by samples
+	minShort   = 8  // likewise, of a small set by samples of a short gram
+	maxShort   = 64 // patterns of such a set: four bytes of many are everywhere
 	maxStep    = 25 // keeps the table small
 )
 
-// sampleable reports whether all patterns are long.
-func sampleable(patterns []string) bool {
-	for _, p := range patterns {
-		if len(p) < minSampled {
-			return false
-		}
+// sampleable returns how many bytes of the patterns to hash for a search by
+// samples, and 0 where that is no good: it takes patterns that are all long.
+func sampleable(patterns []string) int {
+	shortest := shortestOf(patterns)
+	switch {
+	case shortest >= minSampled:
+		return gram
+	case shortest >= minShort && len(patterns) <= maxShort:
+		return shortGram
 	}
-	return len(patterns) > 0
+	return 0
 }
 
-// newSampled indexes the eight bytes at each of step offsets of every pattern,
+func shortestOf(patterns []string) int {
+	shortest := 0
+	for i, p := range patterns {
+		if i == 0 || len(p) < shortest {
+			shortest = len(p)
+		}
+	}
+	return shortest
+}
+
+// newSampled indexes the hashed bytes at each of step offsets of every pattern,
 // so that one of them lies at a multiple of step in the text wherever the
 // pattern is. The offsets are the last ones, as patterns often begin alike.
-func newSampled(patterns []string) *hashed {
-	shortest := len(patterns[0])
-	for _, p := range patterns {
-		shortest = min(shortest, len(p))
+func newSampled(patterns []string, size int) *hashed {
+	h := &hashed{step: min(shortestOf(patterns)-size+1, maxStep)}
+	entries := len(patterns) * h.step
+	h.init(patterns, entries)
+	if size == shortGram {
+		h.filterShift = uint(32 - bits.Len(uint(entries*filterBits)))
+		h.filter = make([]uint64, 1<<(32-h.filterShift)/64)
 	}
-	h := &hashed{step: min(shortest-gram+1, maxStep)}
-	h.init(patterns, len(patterns)*h.step)
 	for i, p := range h.patterns {
-		for o := len(p) - gram - h.step + 1; o <= len(p)-gram; o++ {
-			h.insert(mix(load([]byte(p[o:o+gram]))), int32(i), int32(o))
+		for o := len(p) - size - h.step + 1; o <= len(p)-size; o++ {
+			h.insertSample([]byte(p[o:o+size]), int32(i), int32(o))
 		}
 	}
 	return h
+}
+
+func (h *hashed) insertSample(text []byte, id, offset int32) {
+	if h.filter == nil {
+		h.insert(mix(load(text)), id, offset)
+		return
+	}
+	word := binary.LittleEndian.Uint32(text)
+	bit := word * golden >> (h.filterShift & 31)
+	h.filter[bit/64] |= 1 << (bit % 64)
+	h.insert(mix(uint64(word)), id, offset)
 }
 
 // newWhole indexes patterns by a hash of all of their bytes.
@@ -68,11 +103,11 @@ func newWhole(patterns []string) *hashed {
 
 func (h *hashed) init(patterns []string, entries int) {
 	h.patterns = patterns
-	bits := uint(1)
-	for 1<<bits < 2*entries {
-		bits++
+	n := uint(1)
+	for 1<<n < 2*entries {
+		n++
 	}
-	h.slots, h.shift = make([]slot, 1<<bits), 64-bits
+	h.slots, h.shift = make([]slot, 1<<n), 64-n
 }
 
 func (h *hashed) insert(hash uint64, id, offset int32) {
@@ -87,8 +122,18 @@ func findHashed(h *hashed, text []byte, hits []int32) []int32 {
 	if h.whole {
 		return findAt(h, text, 0, hashAll(text), hits)
 	}
-	for i := 0; i+gram <= len(text); i += h.step {
-		hits = findAt(h, text, i, mix(load(text[i:])), hits)
+	if h.filter == nil {
+		for i := 0; i+gram <= len(text); i += h.step {
+			hits = findAt(h, text, i, mix(load(text[i:])), hits)
+		}
+		return hits
+	}
+	for i := 0; i+shortGram <= len(text); i += h.step {
+		word := binary.LittleEndian.Uint32(text[i:])
+		bit := word * golden >> (h.filterShift & 31)
+		if h.filter[bit/64]>>(bit%64)&1 != 0 {
+			hits = findAt(h, text, i, mix(uint64(word)), hits)
+		}
 	}
 	return hits
 }
@@ -136,10 +181,12 @@ func hashAll(text []byte) uint64 {
 	return mix(h ^ load(rest[:]))
 }
 
+// Words of one byte.
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
 // foldWord lowers the ASCII letters among eight bytes at once: adding to the
 // low seven bits of a byte sets its top bit from A, or beyond Z, on.
 func foldWord(x uint64) uint64 {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	low := x &^ tops
 	fromA := low + (0x80-'A')*ones
 	beyondZ := low + (0x7f-'Z')*ones
@@ -147,26 +194,32 @@ func foldWord(x uint64) uint64 {
 	return x | upper>>2
 }
 
-// AppendLower appends s to dst with its ASCII letters in lower case, and all
-// other bytes as they are.
-func AppendLower(dst []byte, s string) []byte {
-	from := len(dst)
-	dst = append(dst, s...)
+// AppendLower appends the ASCII text that s begins with to dst, its letters in
+// lower case, and returns of how many bytes of s that is.
+func AppendLower(dst []byte, s string) (lower []byte, ascii int) {
+	from, i := len(dst), 0
+	dst = slices.Grow(dst, len(s))[:from+len(s)]
 	b := dst[from:]
-	for len(b) >= gram {
-		binary.LittleEndian.PutUint64(b, foldWord(binary.LittleEndian.Uint64(b)))
-		b = b[gram:]
-	}
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+	for ; i+gram <= len(s) && i+gram <= len(b); i += gram {
+		word := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56 // one load
+		if word&tops != 0 {
+			break
 		}
+		binary.LittleEndian.PutUint64(b[i:], foldWord(word))
 	}
-	return dst
+	for ; i < len(s) && s[i] < 0x80; i++ {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b[i] = c
+	}
+	return dst[:from+i], i
 }
 
 func (h *hashed) bytes() int {
-	n := 12 * len(h.slots)
+	n := 12*len(h.slots) + 8*len(h.filter)
 	for _, p := range h.patterns {
 		n += 16 + len(p)
 	}
