@@ -30,6 +30,14 @@ var credentialToolMissing = Scenario{
 	Run: standIn("command-not-found", "--", "logkeys"),
 }
 
+var credentialToolRefused = Scenario{
+	Name:      "credential-tool-refused",
+	Title:     "a key logger is started that is not there",
+	AlertType: "VM_KnownLinuxCredentialAccessTool",
+	Summary:   "Tells a shell to run a program named logkeys in an empty directory. The kernel finds no such file.",
+	Run:       command("sh", "-c", "{dir}/logkeys --start; exec true"),
+}
+
 var attackTool = Scenario{
 	Name:      "attack-tool",
 	Title:     "a password guesser is started",
@@ -85,6 +93,14 @@ var suspiciousDownload = Scenario{
 	AlertType: "VM_SuspectDownloadArtifacts",
 	Summary:   "Runs a program named wget with an address of the documentation. " + harmless,
 	Run:       standIn("wget", "http://192.0.2.7/{token}.bin"),
+}
+
+var testFileDownload = Scenario{
+	Name:      "test-file-download",
+	Title:     "the antivirus test file is fetched",
+	AlertType: "VM_SuspectDownloadArtifacts",
+	Summary:   "Runs a program named wget with the path of the EICAR test file at an address of the documentation. " + harmless,
+	Run:       standIn("wget", "http://192.0.2.9/download/eicar.com", "-O", "{dir}/eicar.com"),
 }
 
 var suspiciousCompilation = Scenario{
