@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/changes"
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/hunt"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -135,6 +136,7 @@ type Config struct {
 	Simulator Simulator
 	Rules     Rules
 	Policies  Policies
+	Hunts     hunt.Engine // nil where no telemetry can be asked
 	Changes   *Hub
 	// Backup writes a tar archive of everything that a restore needs.
 	Backup func(ctx context.Context, w io.Writer) error

@@ -15,11 +15,13 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/holdfast-security/holdfast/server/api/front"
+	"github.com/holdfast-security/holdfast/server/api/hunt"
 	"github.com/holdfast-security/holdfast/server/api/incidents"
 	"github.com/holdfast-security/holdfast/server/api/route"
 )
@@ -48,5 +50,8 @@ func (s *Server) register(version string) {
 	s.registerSimulations()
 	s.registerPolicies()
 	s.registerServer()
+	hunt.Register(s.router, hunt.Config{Engine: s.Hunts, BrokeOff: func(ctx context.Context, err error) {
+		s.log.ErrorContext(ctx, "export of a hunt broke off", "error", err)
+	}})
 	incidents.Register(s.router, incidents.Config{State: s.State, Changes: s.Changes})
 }

@@ -419,6 +419,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hunt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a question of the telemetry
+         * @description In the language of docs/hunt.md. The work is bounded; the answer says whether it is complete.
+         */
+        post: operations["hunt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hunt/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a query
+         * @description Nothing is run.
+         */
+        post: operations["checkHunt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hunt/event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the event that a row of an answer is */
+        get: operations["getHuntEvent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hunt/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a question and get the rows as a file
+         * @description CSV or JSON lines, as they are found. Events that the query does not put in order come in none. The trailer Holdfast-Stopped says why the rows are not all; it is empty when they are.
+         */
+        post: operations["exportHunt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hunt/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what queries are made of */
+        get: operations["listHuntFields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/incidents": {
         parameters: {
             query?: never;
@@ -1634,6 +1728,180 @@ export interface components {
         HostUser: {
             name?: string;
             uid: number;
+        };
+        /** @description HuntAnswer is the answer to a hunt. */
+        HuntAnswer: {
+            columns: components["schemas"]["HuntColumn"][];
+            /** @description The answer accounts for all stored events of the time; false when a bound was reached or a part cannot be read. */
+            complete: boolean;
+            /** @description Rows are events: refs names the event of each. */
+            events: boolean;
+            /** @description Events that matched over time, oldest first, without gaps; empty unless asked for. */
+            histogram: components["schemas"]["HuntBucket"][];
+            /**
+             * Format: int64
+             * @description Those of them that met the conditions at the beginning of the query.
+             */
+            matched: number;
+            /** @description There are more rows than the limit. */
+            more: boolean;
+            /** @description The events of the rows; empty unless they are events. */
+            refs: components["schemas"]["HuntRef"][];
+            /** @description In the order of the columns. */
+            rows: unknown[][];
+            /**
+             * Format: int64
+             * @description Events that were looked at.
+             */
+            scanned: number;
+            /** @description Why it is not complete, in a sentence. */
+            stopped?: string;
+            /**
+             * Format: int64
+             * @description Milliseconds of work.
+             */
+            took_ms: number;
+        };
+        /** @description HuntBucket is how many events of a stretch of time matched. */
+        HuntBucket: {
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            start: string;
+        };
+        /** @description HuntCheck asks whether a query can be understood. */
+        HuntCheck: {
+            query: string;
+        };
+        /** @description HuntColumn is a column of the answer to a hunt. */
+        HuntColumn: {
+            name: string;
+            /**
+             * @description What its values are: a duration is a text such as 1h30m, a time RFC 3339, a list holds texts. Any value may be null.
+             * @enum {string}
+             */
+            type: "text" | "int" | "real" | "bool" | "time" | "duration" | "address" | "list";
+        };
+        /** @description HuntExport asks for the rows of a hunt as a file. */
+        HuntExport: {
+            /**
+             * @description csv: with a head, values that a spreadsheet would run begin with an apostrophe. ndjson: an object a line.
+             * @enum {string}
+             */
+            format: "csv" | "ndjson";
+            query: string;
+            /**
+             * Format: date-time
+             * @description Events at or after.
+             */
+            since?: string;
+            /**
+             * Format: date-time
+             * @description Events before.
+             */
+            until?: string;
+        };
+        /** @description HuntField is a field of events that queries know. */
+        HuntField: {
+            /** @description Shorter names for the same. */
+            aliases: string[];
+            /** @description Sources of whose events it tells something; empty for all. */
+            classes: string[];
+            /** @description What it is. */
+            doc: string;
+            /** @example process.command_line */
+            name: string;
+            /** @enum {string} */
+            type: "text" | "int" | "bool" | "time" | "duration" | "address" | "list";
+        };
+        /** @description HuntFields are what queries are made of, for help while one is typed. */
+        HuntFields: {
+            functions: components["schemas"]["HuntFunction"][];
+            /** @description Fields, in the order of the reference. */
+            items: components["schemas"]["HuntField"][];
+            /** @description What can stand behind a |. */
+            operators: components["schemas"]["HuntWord"][];
+            /** @description What a query can begin with. */
+            sources: components["schemas"]["HuntWord"][];
+        };
+        /** @description HuntFunction is a function of the language. */
+        HuntFunction: {
+            /** @description For summarize only. */
+            aggregate: boolean;
+            doc: string;
+            name: string;
+            /** @example bin(time, 1h) */
+            usage: string;
+        };
+        /** @description HuntProblem is a mistake in a query. */
+        HuntProblem: {
+            /**
+             * Format: int64
+             * @description In characters, from 1.
+             */
+            column: number;
+            /** @description What to write instead. */
+            hint?: string;
+            /**
+             * Format: int64
+             * @description How many characters are meant; 0 for the end of the query.
+             */
+            length: number;
+            /**
+             * Format: int64
+             * @description Where it is, from 1.
+             */
+            line: number;
+            /** @description What is wrong. */
+            reason: string;
+        };
+        /** @description HuntProblems are the mistakes in a query: empty when it can be run. */
+        HuntProblems: {
+            /** @description What the answer will hold; empty when there are problems. */
+            columns: components["schemas"]["HuntColumn"][];
+            problems: components["schemas"]["HuntProblem"][];
+        };
+        /** @description HuntRef says which event a row is, for GET /hunt/event. */
+        HuntRef: {
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            /** Format: date-time */
+            time: string;
+            uid: string;
+        };
+        /** @description HuntRequest asks a question of the stored telemetry. */
+        HuntRequest: {
+            /** @description Count the events that match over time, too. All of them have to be looked at then. */
+            histogram?: boolean;
+            /**
+             * Format: int64
+             * @description At most so many rows.
+             * @default 1000
+             */
+            limit: number;
+            /**
+             * @description In the language of docs/hunt.md.
+             * @example process | where command_line contains "curl" | summarize count() by executable
+             */
+            query: string;
+            /**
+             * Format: date-time
+             * @description Events at or after; without it there is no bound but that of the query.
+             */
+            since?: string;
+            /**
+             * Format: date-time
+             * @description Events before.
+             */
+            until?: string;
+        };
+        /** @description HuntWord is a word of the language. */
+        HuntWord: {
+            doc: string;
+            name: string;
         };
         /** @description IncidentCase is an incident with its triage, as the server keeps it. */
         Incident: {
@@ -3466,6 +3734,170 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hunt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HuntRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HuntAnswer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkHunt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HuntCheck"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HuntProblems"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHuntEvent: {
+        parameters: {
+            query: {
+                /** @description The uid of the row's ref. */
+                uid: string;
+                /** @description Its host. */
+                host: string;
+                /** @description Its time. */
+                time: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportHunt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HuntExport"];
+            };
+        };
+        responses: {
+            /** @description A stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHuntFields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HuntFields"];
                 };
             };
             /** @description Error */
