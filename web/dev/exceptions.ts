@@ -25,7 +25,13 @@ const about = (a: Alert, { scope: s }: ExceptionBody) => (s.rules.length === 0 |
 const covers = (a: Alert, e: ExceptionBody) => about(a, e) && (s => s.hosts.length === 0 || s.hosts.includes(a.host ?? ''))(e.scope) && e.match.every((c) => holds(a, c));
 
 function tally(list: Alert[], key: (a: Alert) => string, label: (a: Alert) => string) {
-  return [...Map.groupBy(list, key)].map(([k, all]) => ({ key: k, label: all[0] ? label(all[0]) : k, count: all.length })).sort((a, b) => b.count - a.count);
+  const counts = new Map<string, { key: string; label: string; count: number }>();
+  for (const a of list) {
+    const c = counts.get(key(a)) ?? { key: key(a), label: label(a), count: 0 };
+    c.count++;
+    counts.set(c.key, c);
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count);
 }
 
 function preview(w: World, body: Record<string, unknown>): Reply {

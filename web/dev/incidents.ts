@@ -88,7 +88,11 @@ function ordered(list: Incident[], order: string): Incident[] {
   return [...list].sort((a, b) => (order.startsWith('-') ? -1 : 1) * (value(a) - value(b)) || a.uid.localeCompare(b.uid));
 }
 
-const tally = (values: string[]) => Object.fromEntries([...Map.groupBy(values, (v) => v)].map(([v, all]) => [v, all.length]));
+function tally(values: string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const v of values) counts[v] = (counts[v] ?? 0) + 1;
+  return counts;
+}
 
 /** incidentRoutes are the routes about incidents. */
 export function incidentRoutes(w: World): Route[] {

@@ -32,6 +32,7 @@ const alerts = await (await browser.request.get(`${origin}/api/v1/alerts?severit
 const all = await (await browser.request.get(`${origin}/api/v1/alerts?limit=1000`)).json();
 const hostile = all.items.find((a) => a.description.includes('\u202e'))?.uid;
 const hosts = await (await browser.request.get(`${origin}/api/v1/hosts`)).json();
+const incidents = await (await browser.request.get(`${origin}/api/v1/incidents?order=-last_time`)).json();
 const uid = alerts.items[0]?.uid ?? all.items[0]?.uid;
 
 const pages = [
@@ -49,6 +50,26 @@ const pages = [
   ['alert', `/alerts/${uid}`],
   ['alert-hostile', `/alerts/${hostile}`],
   ['alert-missing', '/alerts/none'],
+  ['incidents', '/incidents?status=open,acknowledged'],
+  ['incidents-none', '/incidents?text=nothing-like-this'],
+  ['incident', `/incidents/${incidents.items[0]?.uid}`],
+  ['incident-link', `/incidents/${incidents.items[0]?.uid}`, async (p) => {
+    await p.locator('[data-stop=line-0]').focus();
+    for (let i = 0; i < 3; i++) await p.keyboard.press('ArrowRight');
+    await p.locator('summary').filter({ hasText: 'in words' }).click();
+  }],
+  ['incident-long', `/incidents/${incidents.items.find((i) => i.lines > 20)?.uid}?steps=key#line-12`],
+  ['incident-missing', '/incidents/none'],
+  ['exceptions', '/exceptions'],
+  ['exceptions-none', '/exceptions?text=nothing-like-this'],
+  ['exception', '/exceptions/ex2', (p) => p.getByText(/Would have hidden|Nothing to hide/).waitFor()],
+  ['exception-new', '/exceptions/new'],
+  ['exception-suggested', `/exceptions/new?alert=${uid}`, (p) => p.getByText(/Would have hidden/).waitFor()],
+  ['exception-whole', '/exceptions/ex3', async (p) => {
+    await p.getByText(/Would have hidden/).waitFor();
+    await p.getByRole('button', { name: 'Save' }).click();
+    await p.getByRole('dialog').waitFor();
+  }],
   ['hosts', '/hosts'],
   ['hosts-none', '/hosts?text=nothing-like-this'],
   ['hosts-enrol', '/hosts', (p) => p.getByRole('button', { name: 'Enrol hosts' }).click()],

@@ -18,6 +18,7 @@ export const keys = {
   exceptions: ['exceptions'] as const,
   exceptionList: (query: object) => ['exceptions', 'list', query] as const,
   exception: (uid: string) => ['exceptions', 'one', uid] as const,
+  suggestion: (alert: string) => ['suggestion', alert] as const,
   impact: (body: object) => ['impact', body] as const,
   alert: (uid: string) => ['alert', uid] as const,
   comments: (uid: string) => ['alert', uid, 'comments'] as const,

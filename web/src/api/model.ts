@@ -39,16 +39,16 @@ export type SettingsUpdate = Schemas['SettingsUpdate'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Policy = Schemas['Policy'];
 export type Assignment = Schemas['Assignment'];
-export type Incident = Contract['Incident'];
-export type IncidentSummary = Contract['IncidentSummary'];
-export type IncidentCounts = Contract['IncidentCounts'];
-export type IncidentUpdate = Contract['IncidentUpdate'];
-export type StoryLine = Contract['StoryLine'];
-export type Link = Contract['Link'];
-export type LinkKind = Contract['LinkKind'];
-export type Entity = Contract['Entity'];
-export type EntityKind = Contract['EntityKind'];
-export type Verdict = Contract['Verdict'];
+export type Incident = Schemas['Incident'];
+export type IncidentSummary = Schemas['IncidentSummary'];
+export type IncidentCounts = Schemas['IncidentCounts'];
+export type IncidentUpdate = Schemas['IncidentUpdate'];
+export type StoryLine = Schemas['StoryLine'];
+export type Link = Schemas['IncidentLink'];
+export type LinkKind = Schemas['LinkKind'];
+export type Entity = Schemas['IncidentEntity'];
+export type EntityKind = Schemas['EntityKind'];
+export type Verdict = Schemas['Verdict'];
 export type Exception = Contract['Exception'];
 export type ExceptionBody = Contract['ExceptionBody'];
 export type ExceptionScope = Contract['ExceptionScope'];
@@ -75,7 +75,7 @@ export type Role = (typeof roles)[number];
 export type AlertQuery = Omit<NonNullable<operations['listAlerts']['parameters']['query']>, 'limit' | 'after' | 'order'>;
 
 /** IncidentQuery chooses incidents, as lists and counts of them are asked for. */
-export type IncidentQuery = Omit<NonNullable<contractOperations['listIncidents']['parameters']['query']>, 'limit' | 'after' | 'order'>;
+export type IncidentQuery = Omit<NonNullable<operations['listIncidents']['parameters']['query']>, 'limit' | 'after' | 'order'>;
 
 /** ExceptionQuery chooses exceptions. */
 export type ExceptionQuery = Omit<NonNullable<contractOperations['listExceptions']['parameters']['query']>, 'limit' | 'after'>;

@@ -1,8 +1,11 @@
 import { ActionIcon, Loader, Menu, Tooltip, useMantineColorScheme } from '@mantine/core';
 import {
+  IconAffiliate,
   IconAlertTriangle,
   IconChartHistogram,
   IconDeviceDesktop,
+  IconFileCode,
+  IconEyeOff,
   IconLogout,
   IconMoon,
   IconPlayerPlay,
@@ -11,8 +14,9 @@ import {
   IconServer2,
   IconSun,
   IconUserCircle,
+  IconZoomCode,
 } from '@tabler/icons-react';
-import { Suspense, useEffect } from 'react';
+import { Suspense, useEffect, useRef } from 'react';
 import { Link, NavLink, Navigate, Outlet, useLocation, useNavigate, useNavigation } from 'react-router';
 import type { Session } from '../api/model';
 import { useConnection } from '../api/changes';
@@ -27,7 +31,11 @@ import css from './shell.module.css';
 const pages = [
   { to: '/', label: 'Overview', icon: IconChartHistogram, key: 'o' },
   { to: '/alerts?status=open,acknowledged', label: 'Alerts', icon: IconShieldExclamation, key: 'a' },
+  { to: '/incidents?status=open,acknowledged', label: 'Incidents', icon: IconAffiliate, key: 'i' },
   { to: '/hosts', label: 'Hosts', icon: IconServer2, key: 'h' },
+  { to: '/hunt', label: 'Hunt', icon: IconZoomCode, key: 'u' },
+  { to: '/rules', label: 'Rules', icon: IconFileCode, key: 'r' },
+  { to: '/exceptions', label: 'Exceptions', icon: IconEyeOff, key: 'x' },
   { to: '/simulation', label: 'Simulation', icon: IconPlayerPlay, key: 's' },
   { to: '/settings', label: 'Settings', icon: IconSettings, key: 't' },
 ];
@@ -86,10 +94,16 @@ function Frame({ session }: { session: Session }) {
 }
 
 function Navigation() {
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  // On narrow screens the pages are one line, wider than the screen.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [pathname]);
   const overview = useOverview();
   const open = Object.values(overview.data?.open_alerts ?? {}).reduce((a, b) => a + b, 0);
   return (
-    <nav className={css.nav} aria-label="Pages">
+    <nav ref={nav} className={css.nav} aria-label="Pages">
       {pages.map(({ to, label, icon: Icon }) => (
         <NavLink key={label} to={to} end={to === '/'} className={css.link}>
           <Icon size={17} stroke={1.7} aria-hidden />

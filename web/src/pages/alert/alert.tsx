@@ -1,7 +1,7 @@
 import { Skeleton } from '@mantine/core';
-import { IconChevronLeft } from '@tabler/icons-react';
+import { IconChevronLeft, IconEyeOff } from '@tabler/icons-react';
 import { useMemo } from 'react';
-import { Link, useParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError } from '../../api/errors';
 import type { Alert } from '../../api/model';
 import { SeverityBadge } from '../../components/badges';
@@ -10,6 +10,7 @@ import { Discussion } from '../../components/discussion';
 import { HostText } from '../../components/hosttext';
 import { Page, Panel } from '../../components/page';
 import { ProcessTree } from '../../components/processtree';
+import { RoleButton } from '../../components/rolebutton';
 import { EmptyState, ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
 import { TriageBar } from '../../components/triagebar';
@@ -18,6 +19,7 @@ import { exact } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import { About } from './about';
 import css from './alert.module.css';
+import { Belongs } from './belongs';
 import { useAlert, useChange, useComment, useComments } from './data';
 import { Evidence } from './evidence';
 import { Remediation } from './remediation';
@@ -54,6 +56,7 @@ function Loaded({ alert }: { alert: Alert }) {
   const change = useChange(alert);
   const comments = useComments(alert.uid);
   const say = useComment(alert.uid);
+  const navigate = useNavigate();
   const marks = useMemo(() => {
     const command = alert.process?.cmd_line ?? '';
     return merged(alert.matches.filter((m) => m.field === 'CommandLine' && m.value === command).flatMap((m) => matchRanges(command, m.condition)));
@@ -62,9 +65,17 @@ function Loaded({ alert }: { alert: Alert }) {
     <Page
       title={visible(fold(alert.title, 120))}
       heading={<Heading alert={alert} />}
-      actions={<CopyButton text={() => JSON.stringify(alert, null, 2)} label="Copy the whole alert as JSON" words="Copy as JSON" />}
+      actions={
+        <>
+          <RoleButton role="approver" variant="default" leftSection={<IconEyeOff size={15} aria-hidden />} onClick={() => void navigate(`/exceptions/new?alert=${encodeURIComponent(alert.uid)}`)}>
+            Make an exception
+          </RoleButton>
+          <CopyButton text={() => JSON.stringify(alert, null, 2)} label="Copy the whole alert as JSON" words="Copy as JSON" />
+        </>
+      }
     >
       <TriageBar of={alert} noun="alerts" by={{ name: alert.triage_by, time: alert.triage_time }} change={change} />
+      <Belongs alert={alert} />
       <div className={css.grid}>
         <div className={css.main}>
           <Panel title="What happened">

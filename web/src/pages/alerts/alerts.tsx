@@ -268,13 +268,15 @@ function useActions(key: readonly unknown[], view: AlertView, rows: AlertSummary
     selection.clear();
   };
   // Back to what each row was, in as few requests as there are different ones.
+  // No person suppresses an alert: one that was is left open.
   const undo = (before: AlertSummary[]) => {
     const groups = Map.groupBy(before, (r) => `${r.status} ${r.assignee}`);
     for (const [, group] of groups) {
       const first = group[0];
       if (!first) continue;
+      const status = first.status === 'suppressed' ? 'open' : first.status;
       triage.mutate(
-        { uids: group.map((r) => r.uid), change: { status: first.status, assignee: first.assignee }, keep: true },
+        { uids: group.map((r) => r.uid), change: { status, assignee: first.assignee }, keep: true },
         { onSuccess: reload, onError: (error) => toast.complain(error) },
       );
     }

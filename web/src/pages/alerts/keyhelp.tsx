@@ -5,7 +5,7 @@ const groups: readonly (readonly [string, readonly (readonly [keys: readonly str
   ['Move', [[['j', '↓'], 'next alert'], [['k', '↑'], 'alert before'], [['Enter'], 'open the alert'], [['/'], 'search'], [['r'], 'load the list anew']]],
   ['Select', [[['x'], 'select the alert, or not'], [['Shift', 'x'], 'select from the last one to here'], [['*'], 'select all that are loaded'], [['Esc'], 'clear the selection']]],
   ['Decide', [[['a'], 'acknowledge'], [['e'], 'resolve: it was real and is dealt with'], [['d'], 'dismiss: it was no threat'], [['o'], 'open again'], [['m'], 'assign to me'], [['u'], 'assign to nobody']]],
-  ['Go', [[['g', 'o'], 'overview'], [['g', 'a'], 'alerts'], [['g', 'h'], 'hosts'], [['g', 's'], 'simulation'], [['g', 't'], 'settings']]],
+  ['Go', [[['g', 'o'], 'overview'], [['g', 'a'], 'alerts'], [['g', 'i'], 'incidents'], [['g', 'h'], 'hosts'], [['g', 'u'], 'hunt'], [['g', 'r'], 'rules'], [['g', 'x'], 'exceptions'], [['g', 's'], 'simulation'], [['g', 't'], 'settings']]],
 ];
 
 /** KeyHelp lists what the keyboard can do on the page of alerts. */

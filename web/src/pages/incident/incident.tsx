@@ -66,7 +66,7 @@ function Loaded({ incident, asked }: { incident: Incident; asked: string }) {
       <Strip incident={incident} />
       <div className={css.grid}>
         <div className={css.main}>
-          <Graph incident={incident} />
+          {incident.story.length > 1 && <Graph incident={incident} />}
           <Story incident={incident} />
           <Entities incident={incident} />
         </div>

@@ -37,7 +37,7 @@ export interface Layout {
   ticks: Tick[];
 }
 
-export const laneHeight = 78;
+export const laneHeight = 58;
 export const radius = 12;
 const margin = 30;
 const foot = 26;
@@ -63,7 +63,7 @@ export function layout(story: readonly StoryLine[], links: readonly Link[]): Lay
 
 function lanesOf(story: readonly StoryLine[]): Lane[] {
   const names = new Map(story.map((l) => [l.host, l.host_name || l.host]));
-  return [...names].map(([host, name], i) => ({ host, name, y: i * laneHeight + laneHeight / 2 + 8 }));
+  return [...names].map(([host, name], i) => ({ host, name, y: i * laneHeight + laneHeight / 2 + 6 }));
 }
 
 /** curve leads from a line to another: above those between them on the same host, or across to another host. */
@@ -74,7 +74,7 @@ function curve(a: Node | undefined, b: Node | undefined): string {
     const middle = (a.x + b.x) / 2;
     return `M${at(a)} C${at({ x: middle, y: a.y })} ${at({ x: middle, y: b.y })} ${at(b)}`;
   }
-  const rise = Math.min(58, Math.abs(b.x - a.x) * 0.34);
+  const rise = Math.min(40, Math.abs(b.x - a.x) * 0.34);
   return `M${at(a)} Q${at({ x: (a.x + b.x) / 2, y: a.y - rise })} ${at(b)}`;
 }
 

@@ -1,13 +1,14 @@
 import { Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconCircleCheck, IconHeartbeat } from '@tabler/icons-react';
+import { IconAffiliate, IconAlertTriangle, IconCircleCheck, IconHeartbeat } from '@tabler/icons-react';
 import { Link } from 'react-router';
-import { type Overview, severities } from '../../api/model';
+import { type IncidentQuery, type Overview, severities } from '../../api/model';
 import { SeverityMark, severityNames } from '../../components/badges';
 import { equation } from '../../text/ledger';
 import { compact, exact, plural } from '../../text/numbers';
+import { useIncidentCounts } from '../incidents/data';
 import css from './overview.module.css';
 
-/** Tiles are the three answers at a glance: alerts, hosts, losses. */
+/** Tiles are the answers at a glance: alerts, incidents, hosts, losses. */
 export function Tiles({ overview }: { overview: Overview | undefined }) {
   if (!overview) return <Skeleton height={92} />;
   return (
@@ -25,9 +26,26 @@ export function Tiles({ overview }: { overview: Overview | undefined }) {
           );
         })}
       </section>
+      <IncidentsTile />
       <HostsTile overview={overview} />
       <LossTile overview={overview} />
     </div>
+  );
+}
+
+const openOnes = { status: ['open', 'acknowledged'] } satisfies IncidentQuery;
+
+function IncidentsTile() {
+  const { data } = useIncidentCounts(openOnes);
+  const worst = data && severities.find((s) => (data.by_severity[s] ?? 0) > 0);
+  return (
+    <Link to="/incidents?status=open,acknowledged&order=-severity" className={css.tile} data-state={!data ? undefined : data.total > 0 ? 'warn' : 'good'}>
+      {data?.total === 0 ? <IconCircleCheck size={24} stroke={1.6} aria-hidden /> : <IconAffiliate size={24} stroke={1.6} aria-hidden />}
+      <span className={css.fact}>
+        <b>{!data ? 'Incidents' : data.total === 0 ? 'No open incident' : plural(data.total, 'open incident')}</b>
+        <span>{!data ? 'being counted' : worst ? `${exact(data.by_severity[worst] ?? 0)} of ${severityNames[worst].toLowerCase()} severity` : 'alerts of one attack are joined here'}</span>
+      </span>
+    </Link>
   );
 }
 

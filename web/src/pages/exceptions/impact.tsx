@@ -1,0 +1,118 @@
+import { SegmentedControl, Skeleton } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { Link } from 'react-router';
+import { type ExceptionPreview, severities } from '../../api/model';
+import { SeverityBadge, StatusBadge } from '../../components/badges';
+import { Panel } from '../../components/page';
+import { ErrorState } from '../../components/states';
+import { TimeAgo } from '../../components/timeago';
+import { type Names, impactText } from '../../text/exceptions';
+import { exact, plural } from '../../text/numbers';
+import { fold, visible } from '../../text/safe';
+import css from './form.module.css';
+
+const spans = ['7', '30', '90'];
+
+interface Props {
+  /** What stands against asking; "" for nothing. */
+  fault: string;
+  impact: { data?: ExceptionPreview | undefined; isFetching: boolean; isError: boolean; error: unknown; refetch: () => unknown };
+  days: number;
+  onDays: (days: number) => void;
+  names: Names;
+}
+
+/** Impact says what the exception would have hidden, and shows it. */
+export function Impact({ fault, impact, days, onDays, names }: Props) {
+  const found = fault === '' ? impact.data : undefined;
+  return (
+    <Panel
+      title="What it would have hidden"
+      flush
+      aside={<SegmentedControl size="xs" aria-label="How far to look back" value={String(days)} onChange={(v) => onDays(Number(v))} data={spans.map((value) => ({ value, label: `${value} days` }))} />}
+    >
+      <div className={css.said} aria-live="polite" aria-busy={impact.isFetching || undefined}>
+        {fault !== '' && <p className={css.note}>{fault}</p>}
+        {fault === '' && impact.isError && <ErrorState error={impact.error} retry={() => void impact.refetch()} />}
+        {fault === '' && !impact.isError && !found && <Skeleton height={18} />}
+        {found && !impact.isError && (
+          <p className={css.headline} data-stale={impact.isFetching || undefined}>
+            {impactText(found, days)}
+          </p>
+        )}
+        {found && !found.complete && <p className={css.note}>There are more alerts than could be looked through; the newest were.</p>}
+      </div>
+      {found && !impact.isError && (
+        <>
+          <Samples samples={found.samples} names={names} />
+          {found.hidden > 0 && <Shares found={found} />}
+          {found.alerts.length > 0 && <Alerts found={found} />}
+        </>
+      )}
+    </Panel>
+  );
+}
+
+/** Samples warns of attacks that the rules are tested with, and that would be hidden as well. */
+function Samples({ samples, names }: { samples: ExceptionPreview['samples']; names: Names }) {
+  if (samples.length === 0) return null;
+  return (
+    <div className={css.samples} role="note">
+      <IconAlertTriangle size={17} stroke={1.8} aria-hidden />
+      <div>
+        <b>Attacks would be hidden, too.</b> Of those that the rules are tested with it covers {exact(samples.length)}:
+        <ul>
+          {samples.slice(0, 6).map((s, i) => (
+            <li key={i}>
+              {visible(fold(s.title, 200))} <span className={css.muted}>({visible(fold(names.rules.get(s.rule) ?? s.rule, 80))})</span>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </div>
+  );
+}
+
+function Shares({ found: { by_severity, by_host } }: { found: ExceptionPreview }) {
+  return (
+    <div className={css.shares}>
+      {severities
+        .filter((s) => (by_severity[s] ?? 0) > 0)
+        .map((s) => (
+          <span key={s}>
+            <SeverityBadge severity={s} short /> {exact(by_severity[s] ?? 0)}
+          </span>
+        ))}
+      {by_host.length > 0 && (
+        <span className={css.hosts}>
+          on {by_host.slice(0, 4).map((h) => `${visible(fold(h.label || h.key, 48))} (${exact(h.count)})`).join(', ')}
+          {by_host.length > 4 && ` and ${plural(by_host.length - 4, 'more host')}`}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Alerts({ found: { alerts, hidden } }: { found: ExceptionPreview }) {
+  return (
+    <>
+      <ul className={css.alerts} tabIndex={0} aria-label="Alerts that it would have hidden">
+        {alerts.map((a) => (
+          <li key={a.uid}>
+            <Link to={`/alerts/${a.uid}`} target="_blank" title="Opens in a new tab">
+              {visible(fold(a.title, 160))}
+            </Link>
+            <span className={css.facts}>
+              <SeverityBadge severity={a.severity} short />
+              <StatusBadge status={a.status} />
+              <span>{visible(fold(a.host_name || a.host, 64))}</span>
+              <TimeAgo time={a.last_time} plain />
+            </span>
+            <span className={css.story}>{visible(fold(a.description, 200))}</span>
+          </li>
+        ))}
+      </ul>
+      {hidden > alerts.length && <p className={css.note}>The newest {exact(alerts.length)} of {exact(hidden)}.</p>}
+    </>
+  );
+}
