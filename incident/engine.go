@@ -101,7 +101,7 @@ func (e *Engine) Add(s Signal) Result {
 		e.counters.RefusedSignals++
 		return Result{Refused: true}
 	}
-	e.observe(r, h, s.Time.UnixNano())
+	e.observe(r, h, s.Last.UnixNano())
 	n, repeat := e.known(&s, r)
 	if n == nil {
 		n = e.insert(&s, r, h)
@@ -172,8 +172,8 @@ const (
 
 // known returns the node that s repeats or duplicates, counted, or nil.
 func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
-	at := s.Time.UnixNano()
-	if n = e.repeats[s.Circumstances()]; n != nil && n.gap(at) <= repeatGap && max(n.last, at)-min(n.first, at) <= repeatSpan {
+	at, last := s.Time.UnixNano(), s.Last.UnixNano()
+	if n = e.repeats[s.Circumstances()]; n != nil && n.gap(at) <= repeatGap && max(n.last, last)-min(n.first, at) <= repeatSpan {
 		e.counters.Repeats++
 	} else if n = e.actions[s.ActionDigest()]; s.Action != "" && n != nil && n.gap(at) <= duplicateGap && n.rule != r {
 		e.counters.Duplicates++
@@ -184,7 +184,7 @@ func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
 	n.report(s)
 	e.bytes += n.size() - before
 	n.severity = max(n.severity, s.Severity)
-	n.first, n.last = min(n.first, at), max(n.last, at)
+	n.first, n.last = min(n.first, at), max(n.last, last)
 	n.hidden = n.hidden && s.Suppressed
 	n.confirmed = n.confirmed || s.Confirmed
 	return n, true

@@ -223,6 +223,23 @@ func TestRepeatsUpdatesAndDuplicates(t *testing.T) {
 	}
 }
 
+func TestRepeatsOfOneAlertMoveItsEnd(t *testing.T) {
+	e := incident.New(incident.Limits{})
+	s := signal("1", "a", "web", 0, "execution", entity(finding.EntityHash, "aa"))
+	other := signal("2", "b", "web", 1, "persistence", entity(finding.EntityHash, "aa"))
+	again, ahead := s, s
+	again.Count, again.Last, again.Seen = 9, s.Time.Add(40*time.Minute), s.Time.Add(41*time.Minute)
+	ahead.Count, ahead.Last, ahead.Seen = 10, s.Time.AddDate(1, 0, 0), s.Time.Add(42*time.Minute)
+	addAll(e, s, other, again)
+	if inc := only(t, e); len(inc.Story) != 2 || inc.Story[0].Count != 9 || !inc.LastTime.Equal(again.Last) {
+		t.Errorf("the incident is %+v", inc)
+	}
+	addAll(e, ahead)
+	if inc := only(t, e); !inc.LastTime.Equal(ahead.Seen) {
+		t.Errorf("a host's clock moved the end to %v", inc.LastTime)
+	}
+}
+
 func TestIDsStayWhenIncidentsMerge(t *testing.T) {
 	e := incident.New(incident.Limits{})
 	hash, domain := entity(finding.EntityHash, "aa"), entity(finding.EntityHash, "bb")

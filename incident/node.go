@@ -70,7 +70,7 @@ func (e *Engine) newNode(s *Signal, r *rule, h *host) *node {
 	at := s.Time.UnixNano()
 	n := &node{
 		serial: e.serial, rule: r, host: h, severity: s.Severity, confirmed: s.Confirmed, hidden: s.Suppressed,
-		first: at, last: at, text: s.Text, tactics: s.Tactics, methods: s.Methods, steps: s.Steps,
+		first: at, last: s.Last.UnixNano(), text: s.Text, tactics: s.Tactics, methods: s.Methods, steps: s.Steps,
 		repeat: s.Circumstances(),
 	}
 	n.report(s)

@@ -96,10 +96,11 @@ type IncidentVerdict struct {
 
 // RuleOutcome is what became of the alerts of a rule.
 type RuleOutcome struct {
-	Alerts int64 // all but those that an exception hides
-	Right  int64 // of them, resolved
-	Wrong  int64 // of them, dismissed
-	Hosts  int64 // that had any
+	Alerts int64     // all but those that an exception hides
+	Right  int64     // of them, resolved
+	Wrong  int64     // of them, dismissed
+	Hosts  int64     // that had any
+	First  time.Time // last time of the one that was quiet longest
 }
 
 // Correlation says how far the joining of alerts into incidents has come.
@@ -118,6 +119,12 @@ type CorrelationStep struct {
 	Incidents []finding.Incident
 	Verdicts  []int64 // serials of those that were learned
 	Time      time.Time
+}
+
+// JournalEntry is what a step was made of.
+type JournalEntry struct {
+	Step int64
+	Data []byte
 }
 
 // SavedIncident is an incident that a step stored.
@@ -146,7 +153,7 @@ type Correlations interface {
 	SaveCorrelation(ctx context.Context, s CorrelationStep) ([]SavedIncident, error)
 	// CorrelationJournal returns the journals of the steps after one, in their
 	// order, at most limit.
-	CorrelationJournal(ctx context.Context, after int64, limit int) ([][]byte, error)
+	CorrelationJournal(ctx context.Context, after int64, limit int) ([]JournalEntry, error)
 	// SaveSnapshot stores what was taken after a step, and forgets the
 	// journals up to it.
 	SaveSnapshot(ctx context.Context, step int64, data []byte) error

@@ -15,7 +15,7 @@ import (
 func FromAlert(a *finding.Alert, hostName string) Signal {
 	s := Signal{
 		ID: a.ID, Rule: a.Rule.ID, Title: a.Title, Text: a.Story, Severity: a.Severity, Tactics: a.Tactics,
-		Methods: a.Methods, Steps: a.Steps, Time: a.Time, Seen: a.Raised, Host: a.Host, HostName: hostName, Count: a.Count,
+		Methods: a.Methods, Steps: a.Steps, Time: a.Time, Last: a.LastTime, Seen: a.Raised, Host: a.Host, HostName: hostName, Count: a.Count,
 	}
 	if s.Rule == "" {
 		s.Rule = string(a.Type)

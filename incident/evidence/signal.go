@@ -23,6 +23,9 @@ type Signal struct {
 	Methods  []finding.Technique
 	Steps    []string  // what to do about it
 	Time     time.Time // by the host's clock, hostile
+	// Last is the time of the latest repeat where Count counts several, by the
+	// same clock; zero means Time.
+	Last time.Time
 	// Seen is the server's time when the signal arrived; it moves the
 	// engine's clock, and Time is believed only near it or before it. Zero
 	// means Time.
@@ -116,11 +119,25 @@ func (s Signal) Clean() Signal {
 	if s.Time.After(s.Seen.Add(maxAhead)) || s.Time.Before(s.Seen.Add(-maxBack)) {
 		s.Time = s.Seen
 	}
+	s.Last = Representable(s.Last)
+	if s.Last.Before(s.Time) {
+		s.Last = s.Time
+	}
+	if s.Last.After(s.Seen.Add(maxAhead)) {
+		s.Last = latest(s.Seen, s.Time)
+	}
 	s.Steps = cutAll(s.Steps, MaxSteps, MaxText)
 	s.Tactics, s.Methods = cutAll(s.Tactics, MaxTactics, MaxID), cutAll(s.Methods, MaxMethods, MaxID)
 	s.Entities = cleanList(s.Entities[:min(len(s.Entities), MaxEntities)], Entity.clean)
 	s.Lineage = cleanList(s.Lineage[:min(len(s.Lineage), MaxLineage)], Process.clean)
 	return s
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // cleanList returns list with every element clean. It copies the list only

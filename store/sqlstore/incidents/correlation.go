@@ -96,14 +96,14 @@ func (t *Table) NewVerdicts(ctx context.Context, limit int) ([]store.IncidentVer
 }
 
 // CorrelationJournal implements [store.Correlations].
-func (t *Table) CorrelationJournal(ctx context.Context, after int64, limit int) ([][]byte, error) {
+func (t *Table) CorrelationJournal(ctx context.Context, after int64, limit int) ([]store.JournalEntry, error) {
 	var rows []journalRow
 	if err := t.read.NewSelect().Model(&rows).Where("step > ?", after).Order("step").Limit(int64(limit)).Scan(ctx); err != nil {
 		return nil, problem(err, "read the journal of correlation")
 	}
-	steps := make([][]byte, len(rows))
+	steps := make([]store.JournalEntry, len(rows))
 	for i, r := range rows {
-		steps[i] = r.Data
+		steps[i] = store.JournalEntry{Step: r.Step, Data: r.Data}
 	}
 	return steps, nil
 }
@@ -188,9 +188,10 @@ func (t *Table) RuleOutcomes(ctx context.Context, since time.Time) (map[string]s
 		Closed int64
 		Wrong  int64
 		Hosts  int64
+		First  int64
 	}
 	err := t.read.NewSelect().TableExpr("alerts").
-		ColumnExpr("rule, count(*) AS alerts, count(DISTINCT host) AS hosts").
+		ColumnExpr("rule, count(*) AS alerts, count(DISTINCT host) AS hosts, min(last_time) AS first").
 		ColumnExpr("count(CASE WHEN status = ? THEN 1 END) AS closed", string(finding.Resolved)).
 		ColumnExpr("count(CASE WHEN status = ? THEN 1 END) AS wrong", string(finding.Dismissed)).
 		Where("last_time >= ?", column.Nanos(since)).
@@ -201,7 +202,7 @@ func (t *Table) RuleOutcomes(ctx context.Context, since time.Time) (map[string]s
 	}
 	outcomes := make(map[string]store.RuleOutcome, len(rows))
 	for _, r := range rows {
-		outcomes[r.Rule] = store.RuleOutcome{Alerts: r.Alerts, Right: r.Closed, Wrong: r.Wrong, Hosts: r.Hosts}
+		outcomes[r.Rule] = store.RuleOutcome{Alerts: r.Alerts, Right: r.Closed, Wrong: r.Wrong, Hosts: r.Hosts, First: column.Moment(r.First)}
 	}
 	return outcomes, nil
 }

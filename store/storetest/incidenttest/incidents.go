@@ -367,8 +367,12 @@ func correlationGoesOn(t *testing.T, s store.State) {
 	journal := func(after int64) (texts []string) {
 		steps, err := s.CorrelationJournal(ctx, after, 10)
 		check.OK(t, err)
-		for _, data := range steps {
-			texts = append(texts, string(data))
+		for _, e := range steps {
+			if e.Step <= after {
+				t.Errorf("step %d comes after %d", e.Step, after)
+			}
+			after = e.Step
+			texts = append(texts, string(e.Data))
 		}
 		return texts
 	}
@@ -425,5 +429,5 @@ func ruleOutcomes(t *testing.T, s store.State) {
 	}
 	got, err := s.RuleOutcomes(t.Context(), check.Start)
 	check.OK(t, err)
-	check.Same(t, got, map[string]store.RuleOutcome{"rule-1": {Alerts: 4, Right: 1, Wrong: 2, Hosts: 1}})
+	check.Same(t, got, map[string]store.RuleOutcome{"rule-1": {Alerts: 4, Right: 1, Wrong: 2, Hosts: 1, First: check.Start}})
 }
