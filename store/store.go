@@ -368,6 +368,7 @@ type Events interface {
 // everywhere and sees what was appended, committed or not.
 type Telemetry interface {
 	Events
+	EventScanner
 	// Append takes over the events of one frame. It blocks only to write a
 	// segment that is full. What is appended is durable after Commit.
 	Append(ctx context.Context, host event.HostID, events []event.Event) error

@@ -41,6 +41,9 @@ func Telemetry(t *testing.T, open OpenTelemetry) {
 		{"a cancelled query ends", testCancelled},
 		{"a host cannot speak for another", testForeignHost},
 		{"clocks that are wrong do no harm", testClocks},
+		{"a scan visits what a list holds", testScan},
+		{"a scan hands out the columns that it names", testScanColumns},
+		{"what a scan's functions return ends it", testScanEnds},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k := &keeper{t: t}

@@ -18,6 +18,7 @@ const maxPageImages = 3 * groupRows
 // of the file read each image once. It belongs to one goroutine.
 type Loader struct {
 	file   *File
+	choice *Columns
 	events *groupReader   // the row group that Load read last
 	images []*groupReader // the last two, the latest first
 	known  [][]image      // by row group of images; nil where none of it is known
@@ -26,6 +27,9 @@ type Loader struct {
 
 	rows  []eventRow
 	fresh [][]int32 // images that are being loaded, by row group
+	reuse bool      // what page returns is its caller's until the next call only
+	last  []event.Event
+	seqs  []int64
 }
 
 // image is a process image that was read, or is being.
@@ -38,7 +42,7 @@ type image struct {
 
 // NewLoader returns a Loader of the file that keeps images of so many bytes.
 func (f *File) NewLoader(keep int64) *Loader {
-	return &Loader{file: f, keep: keep, known: make([][]image, len(f.images)), fresh: make([][]int32, len(f.images))}
+	return &Loader{file: f, choice: &everything, keep: keep, known: make([][]image, len(f.images)), fresh: make([][]int32, len(f.images))}
 }
 
 // Load returns the events of rows of a row group, ascending, and their sequence
@@ -112,13 +116,13 @@ func (l *Loader) page(r *groupReader, number int, rows []int32) ([]event.Event, 
 		clear(l.known)
 		l.bytes = 0
 	}
-	events, seqs := make([]event.Event, len(rows)), make([]int64, len(rows))
+	events, seqs := l.room(len(rows))
 	l.rows = slices.Grow(l.rows[:0], len(rows))[:len(rows)]
 	defer clear(l.rows)
 	for i := range l.rows {
 		l.rows[i] = eventRow{Event: &events[i], process: noImage, target: noImage}
 	}
-	if err := fill(r, layout.events, number, rows, l.rows); err != nil {
+	if err := fill(r, l.choice.events, number, rows, l.rows); err != nil {
 		return nil, nil, err
 	}
 	if err := l.load(); err != nil {
@@ -130,6 +134,16 @@ func (l *Loader) page(r *groupReader, number int, rows []int32) ([]event.Event, 
 		events[i].Process, events[i].Target, seqs[i] = l.image(row.process).Process, l.image(row.target).Process, row.seq
 	}
 	return events, seqs, nil
+}
+
+// room returns room for the events of a page.
+func (l *Loader) room(n int) ([]event.Event, []int64) {
+	if !l.reuse {
+		return make([]event.Event, n), make([]int64, n)
+	}
+	l.last, l.seqs = slices.Grow(l.last[:0], n)[:n], slices.Grow(l.seqs[:0], n)[:n]
+	clear(l.last)
+	return l.last, l.seqs
 }
 
 // image returns an image that was loaded; none for noImage.
@@ -201,6 +215,9 @@ func (l *Loader) loadGroup(g int, wanted *int) error {
 	parents := make(map[int32][]int32)     // by page
 	for i := 0; i < len(l.fresh[g]); i++ { // grows meanwhile
 		row := l.fresh[g][i]
+		if known[row].parent = noImage; !l.choice.lineage {
+			continue
+		}
 		number := row / PageRows
 		if parents[number] == nil {
 			var err error
@@ -223,7 +240,7 @@ func (l *Loader) loadGroup(g int, wanted *int) error {
 		for i, row := range rows {
 			images[i] = processRow{Process: known[number*PageRows+int(row)].Process}
 		}
-		if err := fill(r, layout.processes, number, rows, images); err != nil {
+		if err := fill(r, l.choice.processes, number, rows, images); err != nil {
 			return err
 		}
 		for i := range images {
