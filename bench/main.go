@@ -37,7 +37,8 @@ type bench struct {
 	length  time.Duration // of all rounds of a storm together, for each listener
 	rounds  int
 	idle    time.Duration
-	repeats int    // of every simulation scenario
+	repeats int // of every simulation scenario
+	soak    time.Duration
 	data    string // folder of recorded alerts and logs, which is no part of this repository
 	out     string // folder
 	dir     string // scratch
@@ -60,6 +61,7 @@ var parts = []part{
 	{"lists", false, (*bench).lists},
 	{"fleet", false, (*bench).fleet},
 	{"incidents", false, (*bench).incidents},
+	{"noise", false, (*bench).noise}, // the soak in it holds the audit lock itself
 }
 
 func partNames() []string {
@@ -95,6 +97,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.rounds, "rounds", 3, "turns that a storm is cut into")
 	flag.DurationVar(&b.idle, "idle", time.Minute, "how long the idle agent is watched")
 	flag.IntVar(&b.repeats, "repeats", 5, "runs of every simulation scenario")
+	flag.DurationVar(&b.soak, "soak", 5*time.Minute, "length of the honest work over which alerts are counted; 0 for none")
 	flag.StringVar(&only, "only", "", "parts to measure, comma-separated: "+strings.Join(partNames(), ", ")+"; empty means all")
 	flag.StringVar(&b.data, "data", "../shared/data", "folder of recorded data; what needs data that is not there is left out")
 	flag.StringVar(&b.out, "out", "bench/out", "folder for the JSON rows")
