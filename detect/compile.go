@@ -77,6 +77,7 @@ type predicate struct {
 	pieces   [][]byte              // what stands between the wildcards, where these are all *
 	other    FieldID               // that this one is compared with
 	needs    *literals.Requirement // of a regular expression
+	number   int32                 // likewise, as a matcher numbers them
 	wanted   []int32               // while compiling: the literals
 	weight   float64               // likewise: of all of them
 }
@@ -378,6 +379,8 @@ func (c *compiler) regexpNode(item *sigma.Item, v *sigma.Value, p predicate) *no
 		parts = append(parts, c.literalNode(item, literals))
 	}
 	if !p.needs.Plain {
+		p.number = int32(c.set.size.expressions)
+		c.set.size.expressions++
 		parts = append(parts, c.leaf(fmt.Sprintf("%d re %q", p.field, v.Regexp), p))
 	}
 	return c.join(andNode, len(parts), func(i int) *node { return parts[i] })

@@ -10,7 +10,8 @@
 // evaluated, as short programs over predicates that the passes have mostly
 // answered already. Of regular expressions it learns what literals their
 // matches hold (package literals), so that one runs only where these turned up,
-// and not at all where they say everything. The parts of a rule are tested in
+// and not at all where they say everything; one that runs often does so as an
+// automaton of its own (package dfa). The parts of a rule are tested in
 // the order of what they cost for the chance that they settle it. Rules without
 // a witness are evaluated for every event of their log source, and [Stats]
 // counts them.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/detect/correlation"
+	"github.com/holdfast-security/holdfast/detect/dfa"
 	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
 	"github.com/holdfast-security/holdfast/detect/sigma"
@@ -30,6 +31,7 @@ type Matcher struct {
 	asked  []asking // by scanner
 	memo   []uint32 // by predicate: twice the epoch, plus one where it held
 
+	regexps    []dfa.Expression
 	caches     []cache // by watched field
 	found      []int32 // pattern numbers of one pass
 	candidates []int32
@@ -62,8 +64,8 @@ func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 		rules: r, memory: r.NewMemory(limits), later: r.NewDocument(),
 		seen: make([]uint64, r.size.literals/64+1), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
-		asked:  make([]asking, r.size.scanners),
-		caches: make([]cache, r.size.watched), folds: make([]folding, len(r.names)), seed: maphash.MakeSeed(),
+		asked:   make([]asking, r.size.scanners),
+		regexps: make([]dfa.Expression, r.size.expressions), caches: make([]cache, r.size.watched), folds: make([]folding, len(r.names)), seed: maphash.MakeSeed(),
 	}
 }
 
@@ -340,7 +342,7 @@ func (m *Matcher) testSlowly(p *predicate, d *Document) bool {
 func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) bool {
 	switch p.kind {
 	case matchesRegexp:
-		return p.needs.Possible(text) && p.value.Regexp.MatchString(text)
+		return m.regexps[p.number].Match(p.value.Regexp, p.needs, text)
 	case equalsField:
 		return m.equalsField(p, d, v, text)
 	case matchesGlob:

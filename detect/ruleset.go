@@ -28,7 +28,7 @@ type Ruleset struct {
 }
 
 // sizes is how many of each thing all partitions together number.
-type sizes struct{ literals, groups, predicates, rules, scanners, watched int }
+type sizes struct{ literals, groups, predicates, rules, scanners, watched, expressions int }
 
 // Compile indexes rules. A rule that cannot be evaluated is left out and gives
 // an error of type [*sigma.Error]; the others work. The order of the rules is
