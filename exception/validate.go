@@ -44,18 +44,22 @@ func Validate(t finding.ExceptionTerms) error {
 	if len(t.Match) > MaxConditions {
 		return fmt.Errorf("match: %d conditions are more than the %d that an exception may have", len(t.Match), MaxConditions)
 	}
-	demanding := false
 	for i, m := range t.Match {
 		if err := validateCondition(m); err != nil {
 			return fmt.Errorf("match[%d]: %w", i, err)
 		}
-		demanding = demanding || !m.Not
 	}
-	if !demanding && !t.WholeRule {
+	if Whole(t) && !t.WholeRule {
 		return errors.New("match: an exception needs a condition that says what the alert must have (one without not); " +
 			"to except everything of its rules or types, set whole_rule")
 	}
 	return nil
+}
+
+// Whole reports whether an exception covers everything of its rules or types
+// but for what it names: no condition says what the alert must have.
+func Whole(t finding.ExceptionTerms) bool {
+	return !slices.ContainsFunc(t.Match, func(m finding.Condition) bool { return !m.Not })
 }
 
 func validateWords(what, s string, most int, lines bool) error {

@@ -70,6 +70,14 @@ type Summary struct {
 	Triage
 }
 
+// Summary returns what a list says of the alert.
+func (c *Case) Summary() Summary {
+	return Summary{
+		ID: c.ID, Type: c.Type, Title: c.Title, Severity: c.Severity, Host: c.Host, HostName: c.HostName, Time: c.Time, LastTime: c.LastTime,
+		Count: c.Count, Story: c.Story, Tactics: c.Tactics, RuleID: c.Rule.ID, Exception: c.Exception, Triage: c.Triage,
+	}
+}
+
 // Comment is what a person said about an alert, or the record of a change.
 type Comment struct {
 	ID    int64     `json:"uid"`

@@ -20,6 +20,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/backup"
 	"github.com/holdfast-security/holdfast/server/datadir"
 	"github.com/holdfast-security/holdfast/server/evidence"
+	"github.com/holdfast-security/holdfast/server/exceptions"
 	"github.com/holdfast-security/holdfast/server/hosts"
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
@@ -54,6 +55,7 @@ type Server struct {
 	simulator *simulation.Simulator
 	rules     *rulebook.Book
 	upkeep    *maintenance
+	excepted  *exceptions.Keeper
 	settings  settings
 	refusals  refusals
 
@@ -171,6 +173,10 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.registry.Load(ctx, s.state); err != nil {
 		return err
 	}
+	s.excepted = exceptions.New(exceptions.Config{State: s.state, Host: s.registry.Get, Changed: s.hub.Exception, Log: s.log})
+	if err := s.excepted.Load(ctx); err != nil {
+		return err
+	}
 	s.beats = hosts.NewHeartbeats(s.state, s.log, s.hub.Host, s.hub.Ledger)
 	s.speaker = statement.New(s.log, s.keys.Signing(), s.state, s.sendSigned)
 	if err := s.speaker.Load(ctx, s.state); err != nil {
@@ -254,7 +260,7 @@ func (s *Server) startIngest(ctx context.Context) error {
 	}
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
-		Rules: s.rules.InForce(), Indicators: lists.Live(), Log: s.log, Saved: s.alertsSaved, CommitAge: s.commitAge,
+		Rules: s.rules.InForce(), Indicators: lists.Live(), Log: s.log, Covered: s.excepted.Covered, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
 	s.rules.Use(s.pipeline.SetRules)
 	s.running.Background("lists of indicators", lists.Follow)
@@ -282,6 +288,7 @@ func (s *Server) startKeeping(context.Context) error {
 	s.running.Background("simulations", s.simulator.Run)
 	s.running.Background("maintenance", s.upkeep.run)
 	s.running.Background("policies", s.sendPolicies)
+	s.running.Background("exceptions", s.excepted.Run)
 	return nil
 }
 
@@ -302,12 +309,17 @@ func (s *Server) Reload(ctx context.Context) error {
 }
 
 // alertsSaved tells people and simulations of alerts.
-func (s *Server) alertsSaved(alerts []finding.Alert, added []string) {
+func (s *Server) alertsSaved(alerts []finding.Alert, added []string, covered map[string]string) {
 	fresh := make(map[string]bool, len(added))
 	for _, id := range added {
 		fresh[id] = true
 	}
 	status := s.statusOfRepeats(alerts, fresh)
+	for _, id := range added {
+		if covered[id] != "" {
+			status[id] = finding.Suppressed
+		}
+	}
 	for i := range alerts {
 		a := &alerts[i]
 		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: cmp.Or(status[a.ID], finding.Open), New: fresh[a.ID]})
@@ -318,6 +330,7 @@ func (s *Server) alertsSaved(alerts []finding.Alert, added []string) {
 // statusOfRepeats returns how far people are with the alerts that are not new.
 // Nobody is asked while nobody follows the changes: ingestion waits for it.
 func (s *Server) statusOfRepeats(alerts []finding.Alert, fresh map[string]bool) map[string]finding.Status {
+	none := make(map[string]finding.Status)
 	var repeats []string
 	for i := range alerts {
 		if !fresh[alerts[i].ID] {
@@ -325,13 +338,14 @@ func (s *Server) statusOfRepeats(alerts []finding.Alert, fresh map[string]bool) 
 		}
 	}
 	if len(repeats) == 0 || s.hub.Stats().Clients == 0 {
-		return nil
+		return none
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), statusTime)
 	defer cancel()
 	status, err := s.state.AlertStatus(ctx, repeats)
 	if err != nil {
 		s.log.Warn("browsers are told that alerts are open which may not be", "error", err)
+		return none
 	}
 	return status
 }

@@ -221,10 +221,13 @@ func TestRepeatsTellTheirStatus(t *testing.T) {
 	}
 	two := one
 	two.ID = "a2"
-	s.alertsSaved([]finding.Alert{one, two}, []string{"a2"})
+	three := one
+	three.ID = "a3"
+	s.alertsSaved([]finding.Alert{one, two, three}, []string{"a2", "a3"}, map[string]string{"a1": "e1", "a3": "e1"})
 	want := []apitypes.AlertChange{
 		{ID: "a1", Severity: finding.High, Status: finding.Dismissed},
 		{ID: "a2", Severity: finding.High, Status: finding.Open, New: true},
+		{ID: "a3", Severity: finding.High, Status: finding.Suppressed, New: true},
 	}
 	var got []apitypes.AlertChange
 	for len(got) < len(want) && lines.Scan() {

@@ -20,19 +20,20 @@ import (
 
 // ListAlertsQuery is the query of [Client.ListAlerts]; zero values are left out.
 type ListAlertsQuery struct {
-	Limit    int                // At most so many.
-	After    string             // The next of the part before.
-	Since    time.Time          // At or after.
-	Until    time.Time          // Before.
-	Status   []finding.Status   // Only alerts in these statuses.
-	Severity []finding.Severity // Only alerts of these severities.
-	Type     []string           // Only alerts of these types.
-	Host     []string           // Only alerts of these hosts.
-	Tactic   []finding.Tactic   // Only alerts of these ATT&CK tactics.
-	Assignee []string           // Only alerts of these users; - means nobody.
-	Rule     []string           // Only alerts of these rules, by uid.
-	Text     string             // In title, description or host name, ignoring case.
-	Order    store.AlertOrder   // The order; a leading minus means descending.
+	Limit     int                // At most so many.
+	After     string             // The next of the part before.
+	Since     time.Time          // At or after.
+	Until     time.Time          // Before.
+	Status    []finding.Status   // Only alerts in these statuses.
+	Severity  []finding.Severity // Only alerts of these severities.
+	Type      []string           // Only alerts of these types.
+	Host      []string           // Only alerts of these hosts.
+	Tactic    []finding.Tactic   // Only alerts of these ATT&CK tactics.
+	Assignee  []string           // Only alerts of these users; - means nobody.
+	Rule      []string           // Only alerts of these rules, by uid.
+	Exception []string           // Only alerts that these exceptions hide, by uid.
+	Text      string             // In title, description or host name, ignoring case.
+	Order     store.AlertOrder   // The order; a leading minus means descending.
 }
 
 func (q ListAlertsQuery) values() url.Values {
@@ -48,6 +49,7 @@ func (q ListAlertsQuery) values() url.Values {
 	add(v, "tactic", q.Tactic)
 	add(v, "assignee", q.Assignee)
 	add(v, "rule", q.Rule)
+	add(v, "exception", q.Exception)
 	add(v, "text", q.Text)
 	add(v, "order", q.Order)
 	return v
@@ -70,17 +72,18 @@ func (c *Client) UpdateAlerts(ctx context.Context, body api.BulkAlertUpdate) (an
 
 // CountAlertsQuery is the query of [Client.CountAlerts]; zero values are left out.
 type CountAlertsQuery struct {
-	Since    time.Time          // At or after.
-	Until    time.Time          // Before.
-	Status   []finding.Status   // Only alerts in these statuses.
-	Severity []finding.Severity // Only alerts of these severities.
-	Type     []string           // Only alerts of these types.
-	Host     []string           // Only alerts of these hosts.
-	Tactic   []finding.Tactic   // Only alerts of these ATT&CK tactics.
-	Assignee []string           // Only alerts of these users; - means nobody.
-	Rule     []string           // Only alerts of these rules, by uid.
-	Text     string             // In title, description or host name, ignoring case.
-	Bucket   string             // Width of the buckets of over_time, as a Go duration of at least a minute; at most 1000 buckets.
+	Since     time.Time          // At or after.
+	Until     time.Time          // Before.
+	Status    []finding.Status   // Only alerts in these statuses.
+	Severity  []finding.Severity // Only alerts of these severities.
+	Type      []string           // Only alerts of these types.
+	Host      []string           // Only alerts of these hosts.
+	Tactic    []finding.Tactic   // Only alerts of these ATT&CK tactics.
+	Assignee  []string           // Only alerts of these users; - means nobody.
+	Rule      []string           // Only alerts of these rules, by uid.
+	Exception []string           // Only alerts that these exceptions hide, by uid.
+	Text      string             // In title, description or host name, ignoring case.
+	Bucket    string             // Width of the buckets of over_time, as a Go duration of at least a minute; at most 1000 buckets.
 }
 
 func (q CountAlertsQuery) values() url.Values {
@@ -94,6 +97,7 @@ func (q CountAlertsQuery) values() url.Values {
 	add(v, "tactic", q.Tactic)
 	add(v, "assignee", q.Assignee)
 	add(v, "rule", q.Rule)
+	add(v, "exception", q.Exception)
 	add(v, "text", q.Text)
 	add(v, "bucket", q.Bucket)
 	return v
@@ -221,9 +225,10 @@ func (c *Client) CreateBackup(ctx context.Context) (io.ReadCloser, error) {
 
 // StreamChanges is streamChanges: Follow changes. Server-sent events as they happen:
 // `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation`
-// (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew).
-// A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the
-// connection broke, as far as the server remembers. It needs the role reader.
+// (SimulationChange), `exception` (ExceptionChange), `ledger` and `lost` (no detail:
+// something was left out, read anew). A comment every 15 seconds keeps the connection
+// open. Last-Event-ID continues where the connection broke, as far as the server
+// remembers. It needs the role reader.
 func (c *Client) StreamChanges(ctx context.Context, after string) (*Changes, error) {
 	call := call{method: "GET", path: "/changes", lastID: after}
 	return c.follow(ctx, call)
@@ -309,6 +314,86 @@ func (c *Client) ListEvents(ctx context.Context, query ListEventsQuery) (answer 
 	call := call{method: "GET", path: "/events", query: query.values()}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
+}
+
+// ListExceptionsQuery is the query of [Client.ListExceptions]; zero values are left out.
+type ListExceptionsQuery struct {
+	Limit int                  // At most so many.
+	After string               // The next of the part before.
+	Rule  string               // Only exceptions that name the rule with this uid.
+	Type  string               // Only exceptions that name this alert type.
+	Host  string               // Only exceptions that name the host with this uid.
+	State store.ExceptionState // Only exceptions in this state.
+	Text  string               // In name, reason or author, ignoring case.
+}
+
+func (q ListExceptionsQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "limit", q.Limit)
+	add(v, "after", q.After)
+	add(v, "rule", q.Rule)
+	add(v, "type", q.Type)
+	add(v, "host", q.Host)
+	add(v, "state", q.State)
+	add(v, "text", q.Text)
+	return v
+}
+
+// ListExceptions is listExceptions: List exceptions. Newest first. It needs the role
+// reader.
+func (c *Client) ListExceptions(ctx context.Context, query ListExceptionsQuery) (answer store.List[finding.Exception], err error) {
+	call := call{method: "GET", path: "/exceptions", query: query.values()}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// CreateException is createException: Make an exception. It covers alerts from now on:
+// new ones are stored as suppressed. What was stored before stays as it is. It needs the
+// role approver.
+func (c *Client) CreateException(ctx context.Context, body api.ExceptionBody) (answer finding.Exception, etag string, err error) {
+	call := call{method: "POST", path: "/exceptions", body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// PreviewException is previewException: Show what an exception would have hidden. Of the
+// stored alerts. Nothing is changed. It needs the role responder.
+func (c *Client) PreviewException(ctx context.Context, body api.ExceptionTrial) (answer api.ExceptionPreview, err error) {
+	call := call{method: "POST", path: "/exceptions/preview", body: body}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// SuggestException is suggestException: Suggest an exception for an alert. The narrowest
+// that covers it, to be read, given a reason and made. Nothing is changed. It needs the
+// role responder.
+func (c *Client) SuggestException(ctx context.Context, body api.ExceptionWish) (answer api.ExceptionBody, err error) {
+	call := call{method: "POST", path: "/exceptions/suggest", body: body}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// DeleteException is deleteException: Remove an exception. What it has hidden stays
+// hidden until it repeats, and is open again then. It needs the role approver.
+func (c *Client) DeleteException(ctx context.Context, uid string) error {
+	call := call{method: "DELETE", path: "/exceptions/" + url.PathEscape(uid)}
+	_, err := c.do(ctx, call, nil)
+	return err
+}
+
+// GetException is getException: Show an exception. It needs the role reader.
+func (c *Client) GetException(ctx context.Context, uid string) (answer finding.Exception, etag string, err error) {
+	call := call{method: "GET", path: "/exceptions/" + url.PathEscape(uid)}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// UpdateException is updateException: Change an exception. All of its terms are replaced;
+// author, time and hits stay. It needs the role approver.
+func (c *Client) UpdateException(ctx context.Context, uid string, ifMatch string, body api.ExceptionBody) (answer finding.Exception, etag string, err error) {
+	call := call{method: "PUT", path: "/exceptions/" + url.PathEscape(uid), ifMatch: ifMatch, body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
 }
 
 // ListHostsQuery is the query of [Client.ListHosts]; zero values are left out.

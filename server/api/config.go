@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/api/changes"
+	"github.com/holdfast-security/holdfast/server/api/exceptions"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/hunt"
 	"github.com/holdfast-security/holdfast/store"
@@ -32,6 +33,7 @@ type State interface {
 	store.Settings
 	store.Orders
 	store.Incidents
+	store.Exceptions
 }
 
 // People decides who may come in, and keeps the accounts. Its errors wrap
@@ -137,6 +139,7 @@ type Config struct {
 	Rules     Rules
 	Policies  Policies
 	Hunts     hunt.Engine // nil where no telemetry can be asked
+	Excepted  exceptions.Keeper
 	Changes   *Hub
 	// Backup writes a tar archive of everything that a restore needs.
 	Backup func(ctx context.Context, w io.Writer) error

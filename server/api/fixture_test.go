@@ -21,6 +21,7 @@ import (
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/policy"
 	"github.com/holdfast-security/holdfast/server/auth"
+	"github.com/holdfast-security/holdfast/server/exceptions"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/sqlstore"
 	"github.com/holdfast-security/holdfast/wire"
@@ -135,6 +136,7 @@ func newFixture(t testing.TB) *fixture {
 	fake := &others{state: state}
 	s, err := New(Config{
 		Version: "test", State: state, Events: fake, People: people, Enroller: fake, Fleet: fake, Simulator: fake, Rules: fake, Policies: fake,
+		Excepted:  exceptions.New(exceptions.Config{State: state, Host: func(event.HostID) (fleet.Host, bool) { return fleet.Host{Name: "web1"}, true }}),
 		PublicURL: origin, TLS: true, Pin: func() [32]byte { return [32]byte{1} },
 		Backup: func(_ context.Context, w io.Writer) error {
 			_, err := io.WriteString(w, "archive")

@@ -15,7 +15,7 @@ import (
 // New returns a server that answers by what the configuration connects it to.
 func New(c Config) (*Server, error) {
 	if c.State == nil || c.Events == nil || c.People == nil || c.Enroller == nil || c.Fleet == nil ||
-		c.Simulator == nil || c.Rules == nil || c.Policies == nil || c.Backup == nil {
+		c.Simulator == nil || c.Rules == nil || c.Policies == nil || c.Excepted == nil || c.Backup == nil {
 		return nil, errors.New("api: the configuration is not complete")
 	}
 	if c.Changes == nil {

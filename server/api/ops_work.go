@@ -181,7 +181,7 @@ func (s *Server) registerServer() {
 	}, s.streamChanges)
 }
 
-const changesText = "Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), " +
+const changesText = "Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `exception` (ExceptionChange), " +
 	"`ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. " +
 	"Last-Event-ID continues where the connection broke, as far as the server remembers."
 

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/holdfast-security/holdfast/server/api/exceptions"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/hunt"
 	"github.com/holdfast-security/holdfast/server/api/incidents"
@@ -53,5 +54,6 @@ func (s *Server) register(version string) {
 	hunt.Register(s.router, hunt.Config{Engine: s.Hunts, BrokeOff: func(ctx context.Context, err error) {
 		s.log.ErrorContext(ctx, "export of a hunt broke off", "error", err)
 	}})
+	exceptions.Register(s.router, exceptions.Config{State: s.State, Keeper: s.Excepted})
 	incidents.Register(s.router, incidents.Config{State: s.State, Changes: s.Changes})
 }

@@ -110,6 +110,9 @@ func (s *Server) alertChange(ctx context.Context, q api.AlertUpdate) (store.Aler
 	if q.Status == nil && q.Assignee == nil && q.Comment == "" {
 		return change, fmt.Errorf("%w: nothing to change: give status, assignee or comment", account.ErrInvalid)
 	}
+	if q.Status != nil && *q.Status == finding.Suppressed {
+		return change, fmt.Errorf("%w: status: alerts are suppressed by exceptions; make one for what is wanted, or dismiss the alert", account.ErrInvalid)
+	}
 	if q.Assignee != nil && *q.Assignee != "" {
 		if _, err := s.State.User(ctx, *q.Assignee); err != nil {
 			return change, fmt.Errorf("%w: assignee: user %q: %w", account.ErrInvalid, *q.Assignee, err)

@@ -233,7 +233,7 @@ func BenchmarkAlertDelay(b *testing.B) {
 				defer mu.Unlock()
 				came[m.Host] = time.Now()
 			}, cancel},
-			Saved: func(alerts []finding.Alert, _ []string) {
+			Saved: func(alerts []finding.Alert, _ []string, _ map[string]string) {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, a := range alerts {

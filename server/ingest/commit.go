@@ -36,13 +36,14 @@ func (p *Pipeline) saveAlerts(ctx context.Context) bool {
 
 func (p *Pipeline) trySaveAlerts(ctx context.Context) error {
 	start := time.Now()
-	added, err := p.cfg.State.SaveAlerts(ctx, p.batch.alerts, start, store.Position{Partition: p.cfg.Partition, Sequence: p.detected})
+	covered := p.cfg.Covered(p.batch.alerts)
+	added, err := p.cfg.State.SaveCoveredAlerts(ctx, p.batch.alerts, covered, start, store.Position{Partition: p.cfg.Partition, Sequence: p.detected})
 	if err != nil {
 		return err
 	}
 	p.stats.saves.note(start)
 	if len(p.batch.alerts) > 0 {
-		p.cfg.Saved(p.batch.alerts, added)
+		p.cfg.Saved(p.batch.alerts, added, covered)
 	}
 	p.batch = batch{}
 	return nil

@@ -183,6 +183,7 @@ func (f *fault) begun() bool {
 type disk struct {
 	mu       sync.Mutex // guards what follows
 	alerts   map[string]finding.Alert
+	covered  map[string]string
 	saved    map[string]int // how often an alert was new
 	detected uint64
 	stored   uint64
@@ -193,7 +194,7 @@ type disk struct {
 
 func newDisk() *disk {
 	return &disk{
-		alerts: make(map[string]finding.Alert), saved: make(map[string]int), intakes: make(map[event.HostID]fleet.Intake),
+		alerts: make(map[string]finding.Alert), covered: make(map[string]string), saved: make(map[string]int), intakes: make(map[event.HostID]fleet.Intake),
 		blobs: make(map[string][]event.Event), segments: make(map[string]store.Segment),
 	}
 }
@@ -251,7 +252,7 @@ func (s *fakeState) lock(do func()) error {
 	})
 }
 
-func (s *fakeState) SaveAlerts(_ context.Context, alerts []finding.Alert, _ time.Time, done store.Position) (added []string, err error) {
+func (s *fakeState) SaveCoveredAlerts(_ context.Context, alerts []finding.Alert, covered map[string]string, _ time.Time, done store.Position) (added []string, err error) {
 	err = s.lock(func() {
 		for _, a := range alerts {
 			if _, known := s.alerts[a.ID]; !known {
@@ -259,6 +260,7 @@ func (s *fakeState) SaveAlerts(_ context.Context, alerts []finding.Alert, _ time
 				added = append(added, a.ID)
 			}
 			s.alerts[a.ID] = a
+			s.covered[a.ID] = covered[a.ID]
 		}
 		s.detected = done.Sequence
 	})

@@ -37,10 +37,10 @@ type Source interface {
 	Purge(ctx context.Context, partition string, through uint64) error
 }
 
-// State is what a pipeline keeps in the database, see [store.Alerts] and
-// [store.Segments].
+// State is what a pipeline keeps in the database, see [store.Alerts],
+// [store.Exceptions] and [store.Segments].
 type State interface {
-	SaveAlerts(ctx context.Context, alerts []finding.Alert, received time.Time, done store.Position) (added []string, err error)
+	SaveCoveredAlerts(ctx context.Context, alerts []finding.Alert, covered map[string]string, received time.Time, done store.Position) (added []string, err error)
 	DetectionPosition(ctx context.Context, partition string) (uint64, error)
 	CommitSegments(ctx context.Context, segments []store.Segment, intakes map[event.HostID]fleet.Intake, done store.Position) error
 	StorePosition(ctx context.Context, partition string) (uint64, error)
@@ -68,9 +68,12 @@ type Config struct {
 	// Indicators is where the operator's lists stand; nil means none.
 	Indicators *indicator.Live
 
+	// Covered returns the exceptions that cover alerts that are about to be
+	// stored, by the uid of the alert. It must not block; nil covers none.
+	Covered func(alerts []finding.Alert) map[string]string
 	// Saved is called after alerts were stored, with those of them that were
-	// not there before. It must not block.
-	Saved func(alerts []finding.Alert, added []string)
+	// not there before, and what covered them. It must not block.
+	Saved func(alerts []finding.Alert, added []string, covered map[string]string)
 
 	CommitAge   time.Duration // of the oldest event that is not committed: 10 s
 	CommitRows  int64         // 50,000; detection goes on while they are written, as many more are held meanwhile
@@ -91,7 +94,10 @@ func (c Config) withDefaults() Config {
 	c.StopTime = cmp.Or(c.StopTime, 10*time.Second)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler)).With("partition", c.Partition)
 	if c.Saved == nil {
-		c.Saved = func([]finding.Alert, []string) {}
+		c.Saved = func([]finding.Alert, []string, map[string]string) {}
+	}
+	if c.Covered == nil {
+		c.Covered = func([]finding.Alert) map[string]string { return nil }
 	}
 	return c
 }

@@ -372,9 +372,19 @@ func TestAlertsAreSavedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var saved []string
+		var told map[string]string
 		r.adjust = func(c *Config) {
 			c.CommitRows = 1000
-			c.Saved = func(_ []finding.Alert, added []string) { saved = append(saved, added...) }
+			c.Covered = func(alerts []finding.Alert) map[string]string {
+				covered := make(map[string]string)
+				for _, a := range alerts {
+					covered[a.ID] = "e1"
+				}
+				return covered
+			}
+			c.Saved = func(_ []finding.Alert, added []string, covered map[string]string) {
+				saved, told = append(saved, added...), covered
+			}
 		}
 		_, stop := r.start(&fault{})
 		defer stop()
@@ -382,7 +392,10 @@ func TestAlertsAreSavedAtOnce(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		synctest.Wait()
 		if len(saved) != 1 || r.disk.at() != 0 {
-			t.Errorf("after 300 ms %d alerts are saved, position %d is committed", len(saved), r.disk.at())
+			t.Fatalf("after 300 ms %d alerts are saved, position %d is committed", len(saved), r.disk.at())
+		}
+		if told[saved[0]] != "e1" || r.disk.covered[saved[0]] != "e1" {
+			t.Errorf("told %v, stored %v", told, r.disk.covered)
 		}
 	})
 }

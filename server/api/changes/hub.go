@@ -80,6 +80,9 @@ func (h *Hub) Incident(c api.IncidentChange) { h.tell(api.IncidentChanged, c) }
 // Host tells that something about a host changed.
 func (h *Hub) Host(id event.HostID) { h.tell(api.HostChanged, api.HostChange{ID: id}) }
 
+// Exception tells that people made, changed or removed an exception.
+func (h *Hub) Exception(id string) { h.tell(api.ExceptionChanged, api.ExceptionChange{ID: id}) }
+
 // Simulation tells that an order made progress.
 func (h *Hub) Simulation(id string) { h.tell(api.SimulationChanged, api.SimulationChange{ID: id}) }
 

@@ -62,6 +62,7 @@ type (
 		Tactic   []finding.Tactic    `query:"tactic,explode" maxItems:"32" doc:"Only alerts of these ATT&CK tactics."`
 		Assignee []string            `query:"assignee,explode" maxItems:"64" doc:"Only alerts of these users; - means nobody."`
 		Rule     []string            `query:"rule,explode" maxItems:"64" doc:"Only alerts of these rules, by uid."`
+		Hidden   []string            `query:"exception,explode" maxItems:"64" doc:"Only alerts that these exceptions hide, by uid."`
 		Text     string              `query:"text" maxLength:"256" doc:"In title, description or host name, ignoring case."`
 	}
 )
@@ -97,7 +98,7 @@ func (m IfMatch) Expected() (int64, error) {
 // Filter returns the choice as the store has it.
 func (q AlertChoice) Filter() (store.AlertFilter, error) {
 	f := store.AlertFilter{
-		Status: q.Status, Type: q.Type, Host: q.Host, Tactic: q.Tactic, Rule: q.Rule, Text: q.Text, Since: q.Since, Until: q.Until,
+		Status: q.Status, Type: q.Type, Host: q.Host, Tactic: q.Tactic, Rule: q.Rule, Exception: q.Hidden, Text: q.Text, Since: q.Since, Until: q.Until,
 	}
 	for _, name := range q.Severity {
 		severity, err := finding.ParseSeverity(string(name))

@@ -192,7 +192,7 @@ export interface paths {
         };
         /**
          * Follow changes
-         * @description Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
+         * @description Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `exception` (ExceptionChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
          */
         get: operations["streamChanges"];
         put?: never;
@@ -282,6 +282,95 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List exceptions
+         * @description Newest first.
+         */
+        get: operations["listExceptions"];
+        put?: never;
+        /**
+         * Make an exception
+         * @description It covers alerts from now on: new ones are stored as suppressed. What was stored before stays as it is.
+         */
+        post: operations["createException"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exceptions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what an exception would have hidden
+         * @description Of the stored alerts. Nothing is changed.
+         */
+        post: operations["previewException"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exceptions/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suggest an exception for an alert
+         * @description The narrowest that covers it, to be read, given a reason and made. Nothing is changed.
+         */
+        post: operations["suggestException"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exceptions/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an exception */
+        get: operations["getException"];
+        /**
+         * Change an exception
+         * @description All of its terms are replaced; author, time and hits stay.
+         */
+        put: operations["updateException"];
+        post?: never;
+        /**
+         * Remove an exception
+         * @description What it has hidden stays hidden until it repeats, and is open again then.
+         */
+        delete: operations["deleteException"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1288,6 +1377,25 @@ export interface components {
             /** @description Oldest first. */
             items: components["schemas"]["Comment"][];
         };
+        /** @description Condition compares what an alert says of a field with values. It holds when the alert has the field, and everything that it says there is one of the values; with Not, when nothing is. What an alert does not say fits no condition. */
+        Condition: {
+            field: components["schemas"]["ConditionField"];
+            /** @description None of them. */
+            not?: boolean;
+            op: components["schemas"]["ConditionOp"];
+            /** @description Any of them. */
+            values: string[];
+        };
+        /**
+         * @description What of an alert a condition compares. Those of the process are of the one that did it; user.name is the account where no process is known.
+         * @enum {string}
+         */
+        ConditionField: "process.executable" | "process.command_line" | "process.name" | "process.sha256" | "process.package" | "parent.executable" | "parent.command_line" | "ancestor.executable" | "user.name" | "session.entry" | "file.path" | "file.sha256" | "remote.address" | "remote.port" | "container.image" | "container.name" | "host.name" | "message";
+        /**
+         * @description How a condition compares: all heed case; matches is for the whole, with * for any text and ? for any character; cidr is for addresses.
+         * @enum {string}
+         */
+        ConditionOp: "equals" | "contains" | "starts_with" | "ends_with" | "matches" | "cidr";
         /** @description Container is the container that a process lives in. */
         Container: {
             image?: string;
@@ -1500,6 +1608,147 @@ export interface components {
          * @enum {string}
          */
         EventStatus: "unknown" | "success" | "failure";
+        /** @description Exception says which alerts are known and wanted, so that they are kept out of sight: an alert that one covers is stored as Suppressed instead of open. Nothing is thrown away, and detection knows nothing of it. */
+        Exception: {
+            created_by: string;
+            /** Format: date-time */
+            created_time: string;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description From then on it covers nothing; nil for never.
+             */
+            expires_time?: string;
+            /**
+             * Format: int64
+             * @description Hits are the alerts that it hid, each counted once however often it repeated.
+             */
+            hits: number;
+            /**
+             * Format: date-time
+             * @description When it last hid an alert or a repeat of one, by the server's clock; nil for never.
+             */
+            last_hit_time?: string;
+            /** @description All must hold. */
+            match: components["schemas"]["Condition"][];
+            /** @description 1 to 128 characters. */
+            name: string;
+            /** @description Why these alerts are wanted, 1 to 1,024 characters. */
+            reason: string;
+            scope: components["schemas"]["ExceptionScope"];
+            uid: string;
+            /**
+             * Format: int64
+             * @description Grows with each change by people, for ETags; hits leave it.
+             */
+            version: number;
+            /** @description Covers all alerts of the scope, so that Match may be empty. */
+            whole_rule: boolean;
+        };
+        /** @description ExceptionBody is what people say of an exception. */
+        ExceptionBody: {
+            /** @description Means it: an exception without a condition that the alert has to meet, which covers everything of its rules or types, is refused without. */
+            confirm?: boolean;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description From then on it covers nothing; nil for never.
+             */
+            expires_time?: string;
+            /** @description All must hold. */
+            match: components["schemas"]["Condition"][];
+            /** @description 1 to 128 characters. */
+            name: string;
+            /** @description Why these alerts are wanted, 1 to 1,024 characters. */
+            reason: string;
+            scope: components["schemas"]["ExceptionScope"];
+            /** @description Covers all alerts of the scope, so that Match may be empty. */
+            whole_rule: boolean;
+        };
+        /** @description ExceptionChange says that people made, changed or removed an exception. */
+        ExceptionChange: {
+            uid: string;
+        };
+        ExceptionList: {
+            items: components["schemas"]["Exception"][];
+            next?: string;
+        };
+        /** @description ExceptionPreview is what an exception would have hidden, whatever its expiry and whether it is enabled. */
+        ExceptionPreview: {
+            /** @description The newest of it, at most 100. */
+            alerts: components["schemas"]["AlertSummary"][];
+            /** @description The hosts with most of it, at most 10. */
+            by_host: components["schemas"]["AlertCount"][];
+            /** @description Of what it would have hidden. */
+            by_severity: {
+                [key: string]: number;
+            };
+            /** @description All of them were looked at; false when time ran out first, which leaves out the oldest. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description How many of these it would have hidden.
+             */
+            hidden: number;
+            /**
+             * Format: int64
+             * @description Alerts of its rules and types in that time, on all hosts.
+             */
+            total: number;
+        };
+        /** @description ExceptionScope says which alerts an exception is about. What is empty means any, but Rules and Types are never both empty. */
+        ExceptionScope: {
+            alert_types: string[];
+            hosts: string[];
+            /** @description Of results: "alert". */
+            kinds: string[];
+            /** @description Of the host; all must be there. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Uids of detection rules. */
+            rules: string[];
+        };
+        /**
+         * @description Whether an exception covers anything; disabled ones are so whether expired or not.
+         * @enum {string}
+         */
+        ExceptionState: "active" | "expired" | "disabled";
+        /** @description ExceptionTrial asks what an exception would have hidden. */
+        ExceptionTrial: {
+            /** @description Means it: an exception without a condition that the alert has to meet, which covers everything of its rules or types, is refused without. */
+            confirm?: boolean;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description From then on it covers nothing; nil for never.
+             */
+            expires_time?: string;
+            /** @description All must hold. */
+            match: components["schemas"]["Condition"][];
+            /** @description 1 to 128 characters. */
+            name: string;
+            /** @description Why these alerts are wanted, 1 to 1,024 characters. */
+            reason: string;
+            scope: components["schemas"]["ExceptionScope"];
+            /**
+             * Format: date-time
+             * @description Of the alerts that were last seen at or after; without it 30 days ago.
+             */
+            since?: string;
+            /**
+             * Format: date-time
+             * @description … and before; without it now.
+             */
+            until?: string;
+            /** @description Covers all alerts of the scope, so that Match may be empty. */
+            whole_rule: boolean;
+        };
+        /** @description ExceptionWish asks for the terms of an exception that would hide an alert. */
+        ExceptionWish: {
+            /** @description Its uid. */
+            alert: string;
+        };
         /** @description Exit is how a process ended. */
         Exit: {
             /**
@@ -2827,6 +3076,8 @@ export interface operations {
                 assignee?: string[];
                 /** @description Only alerts of these rules, by uid. */
                 rule?: string[];
+                /** @description Only alerts that these exceptions hide, by uid. */
+                exception?: string[];
                 /** @description In title, description or host name, ignoring case. */
                 text?: string;
                 /** @description The order; a leading minus means descending. */
@@ -2912,6 +3163,8 @@ export interface operations {
                 assignee?: string[];
                 /** @description Only alerts of these rules, by uid. */
                 rule?: string[];
+                /** @description Only alerts that these exceptions hide, by uid. */
+                exception?: string[];
                 /** @description In title, description or host name, ignoring case. */
                 text?: string;
                 /** @description Width of the buckets of over_time, as a Go duration of at least a minute; at most 1000 buckets. */
@@ -3252,7 +3505,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["IncidentChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"];
+                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["IncidentChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"] | components["schemas"]["ExceptionChange"];
                 };
             };
             /** @description Error */
@@ -3434,6 +3687,253 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EventList"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExceptions: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description Only exceptions that name the rule with this uid. */
+                rule?: string;
+                /** @description Only exceptions that name this alert type. */
+                type?: string;
+                /** @description Only exceptions that name the host with this uid. */
+                host?: string;
+                /** @description Only exceptions in this state. */
+                state?: components["schemas"]["ExceptionState"];
+                /** @description In name, reason or author, ignoring case. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionTrial"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suggestException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionWish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateException: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"time"
+
+	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/store"
+)
+
+// ExceptionChanged is the name of changes to exceptions by people.
+const ExceptionChanged = "exception"
+
+// ExceptionChange says that people made, changed or removed an exception.
+type ExceptionChange struct {
+	ID string `json:"uid"`
+}
+
+// ExceptionBody is what people say of an exception.
+type ExceptionBody struct {
+	finding.ExceptionTerms
+	Confirm bool `json:"confirm,omitempty" doc:"Means it: an exception without a condition that the alert has to meet, which covers everything of its rules or types, is refused without."`
+}
+
+// ExceptionTrial asks what an exception would have hidden.
+type ExceptionTrial struct {
+	ExceptionBody
+	Since time.Time `json:"since,omitzero" doc:"Of the alerts that were last seen at or after; without it 30 days ago."`
+	Until time.Time `json:"until,omitzero" doc:"… and before; without it now."`
+}
+
+// ExceptionPreview is what an exception would have hidden, whatever its expiry
+// and whether it is enabled.
+type ExceptionPreview struct {
+	Total      int64             `json:"total" doc:"Alerts of its rules and types in that time, on all hosts."`
+	Hidden     int64             `json:"hidden" doc:"How many of these it would have hidden."`
+	Complete   bool              `json:"complete" doc:"All of them were looked at; false when time ran out first, which leaves out the oldest."`
+	BySeverity map[string]int64  `json:"by_severity" doc:"Of what it would have hidden."`
+	ByHost     []store.Count     `json:"by_host" doc:"The hosts with most of it, at most 10."`
+	Alerts     []finding.Summary `json:"alerts" doc:"The newest of it, at most 100."`
+}
+
+// ExceptionWish asks for the terms of an exception that would hide an alert.
+type ExceptionWish struct {
+	Alert string `json:"alert" minLength:"1" maxLength:"128" doc:"Its uid."`
+}
