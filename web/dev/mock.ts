@@ -6,10 +6,11 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { components } from '../src/api/schema.ts';
-import { around, balance, kinds, makeAlert, makeHosts, random } from './data.ts';
+import { around, balance, makeAlert, makeHosts, random } from './data.ts';
 import { exceptionRoutes } from './exceptions.ts';
 import { incidentRoutes } from './incidents.ts';
-import { type World, rulePath, workRoutes } from './work.ts';
+import { huntRoutes, ruleRoutes } from './rules.ts';
+import { type World, workRoutes } from './work.ts';
 
 type S = components['schemas'];
 type Reply = { status?: number; body?: unknown; tag?: string };
@@ -215,7 +216,6 @@ const routes: Route[] = [
   ['GET', /^ledger$/, ledger],
   ['GET', /^hosts$/, ({ query }) => ({ body: { items: hosts.filter((h) => h.name.includes(query.get('text') ?? '') && (query.get('state') ?? h.state) === h.state && many(query, 'label').every((l) => Object.entries(h.labels).some(([k, v]) => `${k}=${v}` === l))) } })],
   ['GET', /^hosts\/([^/]+)\/events$/, hostEvents],
-  ['GET', /^rules$/, () => ({ body: { items: kinds.map((k) => ({ uid: `6427f723-2a27-41ce-914c-${k.type.length.toString().padStart(12, '0')}`, title: k.title, alert_type: k.type, severity: k.severity, path: rulePath(k.type), techniques: k.techniques })) } })],
   ['GET', /^views$/, () => ({ body: { items: views } })],
   ['POST', /^views$/, ({ body }) => {
     const v = { uid: `v${views.length}`, owner: session?.user.name ?? '', created_time: new Date().toISOString(), ...body } as S['View'];
@@ -252,6 +252,8 @@ const routes: Route[] = [
   ['GET', /^alerts\/([^/]+)\/similar$/, withAlert((a, { query }) => page(alerts.filter((b) => b.alert_type === a.alert_type && b !== a).slice(0, 20), query))],
   ...incidentRoutes(world()),
   ...exceptionRoutes(world()),
+  ...ruleRoutes(world()),
+  ...huntRoutes(world()),
   ...workRoutes(world()),
 ];
 

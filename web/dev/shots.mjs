@@ -33,6 +33,7 @@ const all = await (await browser.request.get(`${origin}/api/v1/alerts?limit=1000
 const hostile = all.items.find((a) => a.description.includes('\u202e'))?.uid;
 const hosts = await (await browser.request.get(`${origin}/api/v1/hosts`)).json();
 const incidents = await (await browser.request.get(`${origin}/api/v1/incidents?order=-last_time`)).json();
+const rules = await (await browser.request.get(`${origin}/api/v1/rules`)).json();
 const uid = alerts.items[0]?.uid ?? all.items[0]?.uid;
 
 const pages = [
@@ -85,6 +86,44 @@ const pages = [
     await p.getByRole('button', { name: /^Run/ }).click();
     await p.getByRole('link', { name: 'Open the alert' }).first().waitFor();
   }],
+  ['rules', '/rules'],
+  ['rules-none', '/rules?technique=T1027'],
+  ['rules-documents', '/rules?tab=documents'],
+  ['rules-coverage', '/rules?tab=coverage'],
+  ['rules-coverage-table', '/rules?tab=coverage&as=table&subs=1'],
+  ['rule', `/rules/${rules.items[0]?.uid}`],
+  ['rule-missing', '/rules/none'],
+  ['rule-new', '/rules/document/edit', async (p) => {
+    const text = p.getByRole('textbox', { name: 'Text of the document' });
+    await text.fill((await text.inputValue()).replace('level: medium', 'level: huge\u202e'));
+    await p.getByRole('list', { name: 'Problems' }).waitFor();
+  }],
+  ['rule-document', '/rules/document/edit?name=web/shells.yml', async (p) => {
+    await p.getByRole('button', { name: 'Run' }).click();
+    await p.getByRole('group', { name: /^Matches over time/ }).waitFor();
+  }],
+  ['rule-version', '/rules/document/edit?name=web/shells.yml', async (p) => {
+    await p.getByRole('button', { name: 'Version 2', exact: true }).click();
+    await p.getByRole('list', { name: 'What the version changed' }).waitFor();
+  }],
+  ['rule-save', '/rules/document/edit?name=ours.yml', async (p) => {
+    const text = p.getByRole('textbox', { name: 'Text of the document' });
+    await text.fill((await text.inputValue()).replace('level: ', 'level:  '));
+    await p.getByRole('button', { name: 'Save…' }).click();
+    await p.getByRole('dialog').waitFor();
+  }],
+  ['hunt', '/hunt'],
+  ['hunt-events', `/hunt?q=${encodeURIComponent('process\n| where process.command_line contains "curl"')}`, (p) => p.getByRole('table', { name: 'Rows' }).waitFor()],
+  ['hunt-row', '/hunt?q=process', async (p) => {
+    await p.getByRole('button', { name: 'Open row 2', exact: true }).click();
+    await p.getByRole('dialog').getByText('acting process').waitFor();
+  }],
+  ['hunt-counts', `/hunt?since=7d&q=${encodeURIComponent('process | summarize count(), make_set(host) by slow')}`, (p) => p.getByRole('table', { name: 'Rows' }).waitFor()],
+  ['hunt-wrong', '/hunt', async (p) => {
+    await p.getByRole('textbox', { name: 'Query' }).fill('process\n| wehre user.name == "eve"');
+    await p.getByRole('list', { name: 'Problems' }).waitFor();
+  }],
+  ['hunt-nothing', '/hunt?q=nothing'],
   ['settings', '/settings'],
   ['users', '/settings/users'],
   ['users-add', '/settings/users', (p) => p.getByRole('button', { name: 'Add a user' }).click()],

@@ -1,54 +1,15 @@
 // Hunts: questions about the stored events. Each that is run is written into
 // the audit log, so none is run by itself.
-import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
-import { client as typed, must } from './client';
-import type { Event } from './model';
+import { keepPreviousData, skipToken, useMutation, useQuery } from '@tanstack/react-query';
+import { client, must } from './client';
+import type { components } from './schema';
 
-// biome-ignore lint: until the generated schema has the operations
-const client: any = typed;
+type Schemas = components['schemas'];
 
-export interface HuntColumn {
-  name: string;
-  type: 'text' | 'int' | 'real' | 'bool' | 'time' | 'duration' | 'address' | 'list';
-}
-export interface HuntRef {
-  uid: string;
-  host: string;
-  time: string;
-}
-export interface HuntAnswer {
-  columns: HuntColumn[];
-  rows: unknown[][];
-  events: boolean;
-  refs: HuntRef[];
-  histogram: { start: string; count: number }[];
-  scanned: number;
-  matched: number;
-  complete: boolean;
-  stopped?: string;
-  more: boolean;
-  took_ms: number;
-}
-export interface HuntProblem {
-  line: number;
-  column: number;
-  length: number;
-  reason: string;
-  hint?: string;
-}
-export interface HuntField {
-  name: string;
-  aliases: string[];
-  type: string;
-  classes: string[];
-  doc: string;
-}
-export interface HuntFields {
-  items: HuntField[];
-  sources: { name: string; doc: string }[];
-  operators: { name: string; doc: string }[];
-  functions: { name: string; usage: string; aggregate: boolean; doc: string }[];
-}
+export type HuntColumn = Schemas['HuntColumn'];
+export type HuntRef = Schemas['HuntRef'];
+export type HuntAnswer = Schemas['HuntAnswer'];
+export type HuntField = Schemas['HuntField'];
 
 /** Hunt is a question and the time that it is about. */
 export interface Hunt {
@@ -66,8 +27,7 @@ export const mostRows = 10_000;
 export function useHunt(hunt: Hunt | null, number: number) {
   return useQuery({
     queryKey: ['hunt', 'run', hunt, number],
-    queryFn: ({ signal }) => must<HuntAnswer>(client.POST('/hunt', { body: { ...hunt, limit: mostRows, histogram: true }, signal })),
-    enabled: hunt !== null,
+    queryFn: hunt === null ? skipToken : ({ signal }) => must(client.POST('/hunt', { body: { ...hunt, limit: mostRows, histogram: true }, signal })),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 5 * 60_000,
     ...still,
@@ -78,7 +38,7 @@ export function useHunt(hunt: Hunt | null, number: number) {
 export function useHuntCheck(query: string) {
   return useQuery({
     queryKey: ['hunt', 'check', query],
-    queryFn: ({ signal }) => must<{ problems: HuntProblem[] }>(client.POST('/hunt/check', { body: { query }, signal })),
+    queryFn: ({ signal }) => must(client.POST('/hunt/check', { body: { query }, signal })),
     enabled: query.trim() !== '',
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
@@ -89,15 +49,14 @@ export function useHuntCheck(query: string) {
 
 /** useHuntFields are what queries are made of. */
 export function useHuntFields() {
-  return useQuery({ queryKey: ['hunt', 'fields'], queryFn: ({ signal }) => must<HuntFields>(client.GET('/hunt/fields', { signal })), staleTime: Number.POSITIVE_INFINITY });
+  return useQuery({ queryKey: ['hunt', 'fields'], queryFn: ({ signal }) => must(client.GET('/hunt/fields', { signal })), staleTime: Number.POSITIVE_INFINITY });
 }
 
 /** useHuntEvent is the event of a row. */
-export function useHuntEvent(ref: HuntRef | undefined) {
+export function useHuntEvent(ref: HuntRef) {
   return useQuery({
     queryKey: ['hunt', 'event', ref],
-    queryFn: ({ signal }) => must<Event>(client.GET('/hunt/event', { params: { query: ref }, signal })),
-    enabled: ref !== undefined,
+    queryFn: ({ signal }) => must(client.GET('/hunt/event', { params: { query: ref }, signal })),
     staleTime: Number.POSITIVE_INFINITY,
     ...still,
   });

@@ -25,10 +25,11 @@ interface Props {
   onOpen: (query: string) => void;
   /** What a view is called on this page, where that is not "view". */
   noun?: string;
+  nouns?: string;
 }
 
 /** SavedViews opens, saves and deletes views: queries of the page under a name. */
-export function SavedViews({ page, ready, query, onOpen, noun = 'view' }: Props) {
+export function SavedViews({ page, ready, query, onOpen, noun = 'view', nouns = `${noun}s` }: Props) {
   const [saving, setSaving] = useState(false);
   const queries = useQueryClient();
   const toast = useToast();
@@ -47,7 +48,7 @@ export function SavedViews({ page, ready, query, onOpen, noun = 'view' }: Props)
       <Menu position="bottom-end" width={290}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />} rightSection={<IconChevronDown size={14} aria-hidden />}>
-            {first(noun)}s
+            {first(nouns)}
           </Button>
         </Menu.Target>
         <Menu.Dropdown>

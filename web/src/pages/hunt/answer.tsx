@@ -53,7 +53,7 @@ export function Answer({ view, hunt, answer, stale, onRun, onQuery, onRetry }: P
         </p>
         <div className={css.buttons}>
           <CopyButton text={() => window.location.href} label="Copy the address of this hunt" words="Copy link" />
-          {a.rows.length > 0 && <Export hunt={hunt} />}
+          {a.rows.length > 0 && <Export hunt={hunt} complete={a.complete} />}
         </div>
       </div>
       {a.matched > 0 && <Histogram noun="event" buckets={a.histogram} onPick={(since, until) => onRun({ ...view, since, until })} />}
@@ -89,7 +89,7 @@ function Outcome({ answer: a, view }: { answer: HuntAnswer; view: HuntView }) {
 const formats = { csv: 'CSV', ndjson: 'NDJSON' } as const;
 
 /** Export fetches all rows, up to a million, as a file. */
-function Export({ hunt }: { hunt: Hunt }) {
+function Export({ hunt, complete }: { hunt: Hunt; complete: boolean }) {
   const run = useHuntExport();
   const toast = useToast();
   const running = useRef<AbortController | null>(null);
@@ -101,7 +101,7 @@ function Export({ hunt }: { hunt: Hunt }) {
       {
         onSuccess: (blob) => {
           save(blob, `hunt-${stamp()}.${format}`);
-          toast.say(`The rows are saved: ${bytes(blob.size)}.`);
+          toast.say(`The rows are saved: ${bytes(blob.size)}.${complete ? '' : ' As the answer here, they do not account for all stored events.'}`);
         },
         onError: (error) => error.name !== 'AbortError' && toast.complain(error),
       },

@@ -58,7 +58,7 @@ export function Component() {
   return (
     <Page
       title="Hunt"
-      actions={<SavedViews page="hunt" noun="search" ready={[]} query={writeHunt({ query, ...time }).toString()} onOpen={(q) => run(parseHunt(new URLSearchParams(q)))} />}
+      actions={<SavedViews page="hunt" noun="search" nouns="searches" ready={[]} query={writeHunt({ query, ...time }).toString()} onOpen={(q) => run(parseHunt(new URLSearchParams(q)))} />}
     >
       <div className={css.grid}>
         <div className={css.main}>

@@ -108,7 +108,7 @@ function MatrixCell({ cell: c }: { cell: Cell }) {
     <Link to={rulesOf(c)} className={css.cell} data-level={level(c.live)} data-sub={c.sub || undefined} aria-label={label} title={label}>
       <span className={css.name}>{visible(c.name) || c.technique}</span>
       <span className={css.facts}>
-        <span>{c.technique}</span>
+        <span>{c.name !== '' && c.technique}</span>
         <span className={css.numbers}>
           {c.live > 0 ? plural(c.live, 'rule') : c.test > 0 ? `${c.test} in test` : 'no rule'}
           {c.alerts > 0 && (

@@ -8,6 +8,7 @@ import { EventDetail } from '../../components/eventdetail';
 import { Histogram } from '../../components/histogram';
 import { HostText } from '../../components/hosttext';
 import { Panel } from '../../components/page';
+import { RoleButton } from '../../components/rolebutton';
 import { TimeRange } from '../../components/timerange';
 import { sentence } from '../../text/events';
 import { matchRanges } from '../../text/matches';
@@ -64,9 +65,9 @@ export function DryRun({ text, name, problems }: { text: string; name: string; p
             Stop
           </Button>
         ) : (
-          <Button leftSection={<IconPlayerPlay size={15} aria-hidden />} disabled={text.trim() === ''} onClick={() => start()}>
+          <RoleButton role="responder" reason={text.trim() === '' ? 'There is no text to run.' : ''} leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => start()}>
             Run
-          </Button>
+          </RoleButton>
         )}
         {problems > 0 && <span className={css.meaning}>Rules with problems are left out.</span>}
       </div>

@@ -4,6 +4,7 @@ import { IconChevronLeft, IconDeviceFloppy, IconTrash } from '@tabler/icons-reac
 import { useMemo, useState } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { ApiError } from '../../api/errors';
+import { useHosts } from '../../api/queries';
 import { type CheckedRule, type RuleDoc, type RuleState, ruleStates, useDropDoc, useRule, useRuleCheck, useRuleDoc } from '../../api/rules';
 import { TacticTags, TechniqueTags } from '../../components/attack';
 import { SeverityBadge } from '../../components/badges';
@@ -217,6 +218,7 @@ function Found({ rules, inForce }: { rules: readonly CheckedRule[]; inForce: boo
 }
 
 function InTest({ doc }: { doc: RuleDoc }) {
+  const names = new Map(useHosts().data?.items.map((h) => [h.uid, h.name]));
   return (
     <Panel title="Matches in test" hint={`${exact(doc.matches)} since this version`} flush>
       {doc.matches === 0 && <p className={pageCss.note}>Nothing that came in since matched.</p>}
@@ -225,7 +227,7 @@ function InTest({ doc }: { doc: RuleDoc }) {
           <li key={i}>
             {visible(fold(m.description || m.title, 300))}
             <span className={pageCss.facts}>
-              <Link to={`/hosts/${encodeURIComponent(m.host)}?tab=events`}>{visible(fold(m.host, 64))}</Link>
+              <Link to={`/hosts/${encodeURIComponent(m.host)}?tab=events`}>{visible(fold(names.get(m.host) || m.host, 64))}</Link>
               <span>{visible(fold(m.title, 120))}</span>
               <TimeAgo time={m.time} plain />
             </span>
