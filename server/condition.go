@@ -68,6 +68,7 @@ func (s *Server) Conditions(ctx context.Context) []fleet.Warning {
 		all = append(all, fleet.Warning{Code: "database_unavailable", Text: "The database does not answer: " + err.Error()})
 	}
 	all = append(all, s.forebodings(ctx)...)
+	all = append(all, s.unjoined()...)
 	slices.SortFunc(all, func(a, b fleet.Warning) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }

@@ -17,6 +17,7 @@ const (
 // maintained is what retention and compaction work on.
 type maintained interface {
 	DropAlerts(ctx context.Context, before time.Time, limit int) (int, error)
+	DropIncidents(ctx context.Context, before time.Time, limit int) (int, error)
 	DropEntries(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -73,6 +74,7 @@ func (m *maintenance) once(ctx context.Context, now time.Time) {
 	}{
 		{"remove old events", func() (int, error) { return m.events.DropBefore(ctx, ago(keep.Events)) }},
 		{"remove old alerts", func() (int, error) { return drain(ctx, ago(keep.Alerts), m.state.DropAlerts) }},
+		{"remove old incidents", func() (int, error) { return drain(ctx, ago(keep.Alerts), m.state.DropIncidents) }},
 		{"remove old entries of the audit log", func() (int, error) { return drain(ctx, ago(keep.Audit), m.state.DropEntries) }},
 		{"join small segments", func() (int, error) { return m.events.Compact(ctx) }},
 	} {

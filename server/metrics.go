@@ -10,6 +10,7 @@ func (s *Server) measure(emit metrics.Measure) {
 	emit("build_info", "The version that runs; always 1.", false, 1, "version", version.Get().Version)
 	s.measureStream(emit)
 	s.measureIngest(emit)
+	s.measureCorrelation(emit)
 	hub := s.hub.Stats()
 	emit("change_clients", "Streams of changes that browsers follow.", false, float64(hub.Clients))
 	emit("change_clients_dropped_total", "Streams of changes cut off because they did not keep up.", true, float64(hub.Dropped))

@@ -15,9 +15,9 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // keptThings counts down what is old.
 type keptThings struct {
-	alerts, entries int
-	before          []time.Time
-	err             error
+	alerts, entries, incidents int
+	before                     []time.Time
+	err                        error
 }
 
 func (k *keptThings) DropAlerts(_ context.Context, before time.Time, limit int) (int, error) {
@@ -25,6 +25,13 @@ func (k *keptThings) DropAlerts(_ context.Context, before time.Time, limit int) 
 	n := min(k.alerts, limit)
 	k.alerts -= n
 	return n, k.err
+}
+
+func (k *keptThings) DropIncidents(_ context.Context, before time.Time, limit int) (int, error) {
+	k.before = append(k.before, before)
+	n := min(k.incidents, limit)
+	k.incidents -= n
+	return n, nil
 }
 
 func (k *keptThings) DropEntries(_ context.Context, _ time.Time, limit int) (int, error) {
@@ -41,12 +48,12 @@ func (k *keptThings) DropBefore(_ context.Context, before time.Time) (int, error
 func (k *keptThings) Compact(context.Context) (int, error) { return 0, nil }
 
 func TestMaintenance(t *testing.T) {
-	k := &keptThings{alerts: 2*dropBatch + 1, entries: 3}
+	k := &keptThings{alerts: 2*dropBatch + 1, entries: 3, incidents: dropBatch + 7}
 	m := &maintenance{log: quiet, state: k, events: k, settings: func() api.Retention { return api.Retention{Events: 7, Alerts: 90, Audit: 365} }}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	m.once(t.Context(), now)
-	if k.alerts != 0 || k.entries != 0 {
-		t.Errorf("%d alerts and %d entries are left", k.alerts, k.entries)
+	if k.alerts != 0 || k.entries != 0 || k.incidents != 0 {
+		t.Errorf("%d alerts, %d incidents and %d entries are left", k.alerts, k.incidents, k.entries)
 	}
 	if want := []time.Time{now.AddDate(0, 0, -7), now.AddDate(0, 0, -90)}; !slices.Equal(k.before[:2], want) {
 		t.Errorf("removed what is before %v, want %v", k.before, want)

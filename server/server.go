@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/auth"
 	"github.com/holdfast-security/holdfast/server/backup"
+	"github.com/holdfast-security/holdfast/server/correlate"
 	"github.com/holdfast-security/holdfast/server/datadir"
 	"github.com/holdfast-security/holdfast/server/evidence"
 	"github.com/holdfast-security/holdfast/server/exceptions"
@@ -65,9 +66,10 @@ type Server struct {
 
 	commitAge time.Duration // of events; zero means that of ingest
 
-	stream   *stream.Stream
-	pipeline *ingest.Pipeline
-	https    net.Listener
+	stream     *stream.Stream
+	pipeline   *ingest.Pipeline
+	correlator *correlate.Correlator
+	https      net.Listener
 }
 
 // Names in the data directory.
@@ -206,7 +208,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 			err = errors.Join(err, s.running.Run(stopping))
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.startStream, s.startIngest, s.startGateway, s.startKeeping, s.startControl, s.startHTTPS} {
+	for _, step := range []func(context.Context) error{s.startStream, s.startCorrelation, s.startIngest, s.startGateway, s.startKeeping, s.startControl, s.startHTTPS} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -325,6 +327,7 @@ func (s *Server) alertsSaved(alerts []finding.Alert, added []string, covered map
 		s.hub.Alert(apitypes.AlertChange{ID: a.ID, Severity: a.Severity, Status: cmp.Or(status[a.ID], finding.Open), New: fresh[a.ID]})
 	}
 	s.simulator.Saved(alerts)
+	s.correlator.Wake()
 }
 
 // statusOfRepeats returns how far people are with the alerts that are not new.
