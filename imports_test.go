@@ -101,7 +101,7 @@ var layers = []layer{
 	{folder: "server/pki/...", may: below, modules: []string{nkeys}},
 	{folder: "server/enroll/...", may: append([]string{"store"}, below...), modules: []string{nkeys, natsJWT}},
 	{folder: "server/correlate/...", may: append([]string{"incident/...", "store"}, below...)},
-	{folder: "server/*/...", may: append([]string{"api", "detect/...", "exception", "rules/...", "store"}, below...), modules: []string{prometheus}},
+	{folder: "server/*/...", may: append([]string{"api", "detect/...", "exception", "hunt/...", "rules/...", "store"}, below...), modules: []string{prometheus}},
 	{
 		folder: "server", may: append([]string{"server/...", "store/...", "detect/...", "hunt/...", "rules/...", "api/...", "simulate", "web"}, below...),
 		modules: []string{yaml, prometheus, nkeys},
