@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-security/holdfast/internal/version"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/enroll"
+	"github.com/holdfast-security/holdfast/server/hunting"
 	"github.com/holdfast-security/holdfast/server/metrics"
 	"github.com/holdfast-security/holdfast/server/stream"
 	"github.com/holdfast-security/holdfast/store"
@@ -98,7 +99,8 @@ func (s *Server) newAPI() (http.Handler, error) {
 	}
 	return api.New(api.Config{
 		Log: s.log, Version: version.Get().Version, State: state, Events: s.evidence, People: s.accounts, Enroller: enroller,
-		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Excepted: s.excepted, Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
+		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Excepted: s.excepted,
+		Hunts: hunting.New(hunting.Config{Events: s.telemetry, Hosts: s.state}), Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
 		Metrics: metrics.Handler(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,
 		Statuses: []api.ErrorStatus{
