@@ -43,7 +43,6 @@ function preview(w: World, body: Record<string, unknown>): Reply {
     body: {
       total: all.length, hidden: hidden.length, complete: true, by_severity: Object.fromEntries(tally(hidden, (a) => a.severity, (a) => a.severity).map((c) => [c.key, c.count])),
       by_host: tally(hidden, (a) => a.host ?? '', (a) => a.host_name).slice(0, 10), alerts: hidden.slice(0, 100).map((a) => ({ ...a, rule_uid: a.rule.uid })),
-      samples: terms.match.length === 0 ? terms.scope.rules.map((rule) => ({ rule, title: 'a shell whose input and output are a connection to the network' })) : [],
     },
   };
 }

@@ -95,6 +95,7 @@ export class Changes {
       this.stale(keys.hosts);
       this.stale(keys.overview);
     });
+    source.addEventListener('exception', () => this.stale(keys.exceptions));
     source.addEventListener('simulation', () => this.stale(keys.simulations));
     source.addEventListener('ledger', () => {
       this.stale(keys.ledger);

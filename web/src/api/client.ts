@@ -1,7 +1,6 @@
 // The one way to the server: cookies for the session, a CSRF header on what
 // changes something, errors as ApiError.
 import createClient, { type Middleware } from 'openapi-fetch';
-import type { paths as contract } from './contract';
 import { offlineError, problemError } from './errors';
 import type { paths } from './schema';
 
@@ -34,7 +33,7 @@ const guard: Middleware = {
   },
 };
 
-export const client = createClient<paths & contract>({ baseUrl: '/api/v1', credentials: 'same-origin' });
+export const client = createClient<paths>({ baseUrl: '/api/v1', credentials: 'same-origin' });
 client.use(guard);
 
 /** must unwraps an answer whose failures the client has already thrown. */

@@ -1,9 +1,7 @@
 // The names under which the console knows the types of the interface.
-import type { components as contract, operations as contractOperations } from './contract';
 import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
-type Contract = contract['schemas'];
 
 export type Session = Schemas['Session'];
 export type User = Schemas['User'];
@@ -49,11 +47,11 @@ export type LinkKind = Schemas['LinkKind'];
 export type Entity = Schemas['IncidentEntity'];
 export type EntityKind = Schemas['EntityKind'];
 export type Verdict = Schemas['Verdict'];
-export type Exception = Contract['Exception'];
-export type ExceptionBody = Contract['ExceptionBody'];
-export type ExceptionScope = Contract['ExceptionScope'];
-export type ExceptionPreview = Contract['ExceptionPreview'];
-export type Condition = Contract['Condition'];
+export type Exception = Schemas['Exception'];
+export type ExceptionBody = Schemas['ExceptionBody'];
+export type ExceptionScope = Schemas['ExceptionScope'];
+export type ExceptionPreview = Schemas['ExceptionPreview'];
+export type Condition = Schemas['Condition'];
 
 /** Severities from the worst down. */
 export const severities = ['high', 'medium', 'low', 'informational'] as const;
@@ -78,4 +76,4 @@ export type AlertQuery = Omit<NonNullable<operations['listAlerts']['parameters']
 export type IncidentQuery = Omit<NonNullable<operations['listIncidents']['parameters']['query']>, 'limit' | 'after' | 'order'>;
 
 /** ExceptionQuery chooses exceptions. */
-export type ExceptionQuery = Omit<NonNullable<contractOperations['listExceptions']['parameters']['query']>, 'limit' | 'after'>;
+export type ExceptionQuery = Omit<NonNullable<operations['listExceptions']['parameters']['query']>, 'limit' | 'after'>;

@@ -23,10 +23,10 @@ describe('words', () => {
   });
 
   it('count what would have been hidden', () => {
-    expect(impactText({ hidden: 14, total: 16, complete: true }, 30)).toBe('Would have hidden 14 of the last 30 days’ 16 alerts.');
-    expect(impactText({ hidden: 14, total: 14, complete: true }, 30)).toBe('Would have hidden all 14 alerts of the last 30 days.');
+    expect(impactText({ hidden: 14, total: 16, complete: true }, 30)).toBe('Would have hidden 14 of the last 30 days’ 16 alerts of these rules.');
+    expect(impactText({ hidden: 14, total: 14, complete: true }, 30)).toBe('Would have hidden all 14 alerts of these rules in the last 30 days.');
     expect(impactText({ hidden: 5000, total: 5000, complete: false }, 30)).toContain('at least 5,000');
-    expect(impactText({ hidden: 0, total: 1, complete: true }, 7)).toBe('Would have hidden none of the last 7 days’ 1 alert.');
+    expect(impactText({ hidden: 0, total: 1, complete: true }, 7)).toBe('Would have hidden none of the last 7 days’ 1 alert of these rules.');
     expect(impactText({ hidden: 0, total: 0, complete: true }, 7)).toContain('Nothing to hide');
   });
 });

@@ -198,7 +198,7 @@ export function impactText({ hidden, total, complete }: Pick<ExceptionPreview, '
   const span = `the last ${plural(days, 'day')}`;
   const least = complete ? '' : 'at least ';
   if (total === 0) return `Nothing to hide: no alert of these rules came in ${span}.`;
-  if (hidden === 0) return `Would have hidden none of ${span}’ ${plural(total, 'alert')}.`;
-  if (hidden === total && complete) return total === 1 ? `Would have hidden the only alert of ${span}.` : `Would have hidden all ${plural(total, 'alert')} of ${span}.`;
-  return `Would have hidden ${least}${exact(hidden)} of ${span}’ ${plural(total, 'alert')}.`;
+  if (hidden === 0) return `Would have hidden none of ${span}’ ${plural(total, 'alert')} of these rules.`;
+  if (hidden === total && complete) return total === 1 ? `Would have hidden the only alert of these rules in ${span}.` : `Would have hidden all ${plural(total, 'alert')} of these rules in ${span}.`;
+  return `Would have hidden ${least}${exact(hidden)} of ${span}’ ${plural(total, 'alert')} of these rules.`;
 }

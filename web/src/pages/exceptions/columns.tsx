@@ -69,7 +69,7 @@ export function columnsFor(names: Names, now: number, doings: Doings): readonly 
         </span>
       ),
     },
-    { key: 'do', title: '', width: '32px', render: (e) => <Actions exception={e} {...doings} /> },
+    { key: 'do', title: 'Actions', width: '48px', render: (e) => <Actions exception={e} {...doings} /> },
   ];
 }
 

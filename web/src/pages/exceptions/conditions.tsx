@@ -1,5 +1,6 @@
 import { ActionIcon, Button, Select, TagsInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { Fragment } from 'react';
 import type { Condition } from '../../api/model';
 import { type TypedCondition, fieldNames, newCondition, opWords } from '../../text/exceptions';
 import { first } from '../../text/numbers';
@@ -21,7 +22,10 @@ export function Conditions({ value, onChange, disabled }: { value: readonly Type
   return (
     <div className={css.conditions}>
       {value.map((c, i) => (
-        <Row key={c.id} condition={c} number={i + 1} disabled={disabled} onChange={(part) => change(c.id, part)} onRemove={() => onChange(value.filter((o) => o.id !== c.id))} />
+        <Fragment key={c.id}>
+          {i > 0 && <span className={css.and}>and</span>}
+          <Row condition={c} number={i + 1} disabled={disabled} onChange={(part) => change(c.id, part)} onRemove={() => onChange(value.filter((o) => o.id !== c.id))} />
+        </Fragment>
       ))}
       {!disabled && (
         <Button variant="default" leftSection={<IconPlus size={14} aria-hidden />} disabled={value.length >= most} onClick={() => onChange([...value, newCondition(unused(value))])}>
@@ -47,7 +51,6 @@ function Row({ condition: { field, op, values, not }, number, disabled, onChange
   const hint = op === 'matches' ? 'The whole text, with * for anything and ? for one character.' : op === 'cidr' ? 'A network such as 10.0.0.0/8.' : '';
   return (
     <div className={css.condition} role="group" aria-label={`Condition ${number}`}>
-      {number > 1 && <span className={css.and}>and</span>}
       <Select aria-label="What of the alert" className={css.field ?? ''} data={fields} value={field} disabled={disabled} searchable allowDeselect={false} onChange={(v) => v && onChange({ field: v as Field })} />
       <Select
         aria-label="How it compares"

@@ -133,7 +133,7 @@ function Editor({ of, from, alert }: EditorProps) {
             </>
           }
         />
-        <Impact fault={wrong} impact={impact} days={days} onDays={setDays} names={names} />
+        <Impact fault={wrong} impact={impact} days={days} onDays={setDays} />
       </div>
       <Confirm opened={asking === 'whole'} onClose={() => setAsking(null)} title="Hide everything of these rules?" action="Hide everything" danger pending={save.isPending} error={save.error} onConfirm={() => send(true)}>
         <p>Whatever these rules and types tell in this scope is hidden, an attack as well:</p>

@@ -1,12 +1,11 @@
 import { SegmentedControl, Skeleton } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { type ExceptionPreview, severities } from '../../api/model';
 import { SeverityBadge, StatusBadge } from '../../components/badges';
 import { Panel } from '../../components/page';
 import { ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
-import { type Names, impactText } from '../../text/exceptions';
+import { impactText } from '../../text/exceptions';
 import { exact, plural } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import css from './form.module.css';
@@ -19,11 +18,10 @@ interface Props {
   impact: { data?: ExceptionPreview | undefined; isFetching: boolean; isError: boolean; error: unknown; refetch: () => unknown };
   days: number;
   onDays: (days: number) => void;
-  names: Names;
 }
 
 /** Impact says what the exception would have hidden, and shows it. */
-export function Impact({ fault, impact, days, onDays, names }: Props) {
+export function Impact({ fault, impact, days, onDays }: Props) {
   const found = fault === '' ? impact.data : undefined;
   return (
     <Panel
@@ -44,32 +42,11 @@ export function Impact({ fault, impact, days, onDays, names }: Props) {
       </div>
       {found && !impact.isError && (
         <>
-          <Samples samples={found.samples} names={names} />
           {found.hidden > 0 && <Shares found={found} />}
           {found.alerts.length > 0 && <Alerts found={found} />}
         </>
       )}
     </Panel>
-  );
-}
-
-/** Samples warns of attacks that the rules are tested with, and that would be hidden as well. */
-function Samples({ samples, names }: { samples: ExceptionPreview['samples']; names: Names }) {
-  if (samples.length === 0) return null;
-  return (
-    <div className={css.samples} role="note">
-      <IconAlertTriangle size={17} stroke={1.8} aria-hidden />
-      <div>
-        <b>Attacks would be hidden, too.</b> Of those that the rules are tested with it covers {exact(samples.length)}:
-        <ul>
-          {samples.slice(0, 6).map((s, i) => (
-            <li key={i}>
-              {visible(fold(s.title, 200))} <span className={css.muted}>({visible(fold(names.rules.get(s.rule) ?? s.rule, 80))})</span>
-            </li>
-          ))}
-        </ul>
-      </div>
-    </div>
   );
 }
 

@@ -42,24 +42,22 @@ export function Graph({ incident: { story, links } }: { incident: Incident }) {
             </span>
           ))}
         </div>
-        <div className={css.scroll}>
-          <svg width={picture.width} height={picture.height} role="group" aria-label="Lines of the story and their links. Arrow keys go from one to the next." onKeyDown={move} onFocus={point} onMouseOver={point} onMouseLeave={() => setTold(null)}>
-            {picture.lanes.map((l) => (
-              <line key={l.host} className={css.lane} x1={0} x2={picture.width} y1={l.y} y2={l.y} />
-            ))}
-            {links.map((link, i) => (
-              <Edge key={i} link={link} index={i} path={picture.edges[i]?.path ?? ''} current={is({ link: i })} />
-            ))}
-            {story.map((line, i) => (
-              <Line key={i} line={line} index={i} {...(picture.nodes[i] ?? { x: 0, y: 0 })} current={is({ line: i })} />
-            ))}
-            {picture.ticks.map((t) => (
-              <text key={t.x} className={css.tick} x={t.x} y={picture.height - 8} textAnchor="middle" aria-hidden="true">
-                {clock(t.time).slice(0, 8)}
-              </text>
-            ))}
-          </svg>
-        </div>
+        <svg width={picture.width} height={picture.height} role="group" aria-label="Lines of the story and their links. Arrow keys go from one to the next." onKeyDown={move} onFocus={point} onMouseOver={point} onMouseLeave={() => setTold(null)}>
+          {picture.lanes.map((l) => (
+            <line key={l.host} className={css.lane} x1={0} x2={picture.width} y1={l.y} y2={l.y} />
+          ))}
+          {links.map((link, i) => (
+            <Edge key={i} link={link} index={i} path={picture.edges[i]?.path ?? ''} current={is({ link: i })} />
+          ))}
+          {story.map((line, i) => (
+            <Line key={i} line={line} index={i} {...(picture.nodes[i] ?? { x: 0, y: 0 })} current={is({ line: i })} />
+          ))}
+          {picture.ticks.map((t) => (
+            <text key={t.x} className={css.tick} x={t.x} y={picture.height - 8} textAnchor="middle" aria-hidden="true">
+              {clock(t.time).slice(0, 8)}
+            </text>
+          ))}
+        </svg>
       </div>
       <div className={css.told} aria-live="polite">
         {told ? <Told stop={told} story={story} links={links} /> : <span className={css.hint}>Point at a line or a link, or go through them with the arrow keys, to read what it is.</span>}

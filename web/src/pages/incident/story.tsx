@@ -41,7 +41,7 @@ function HostStretch({ stretch: { host, name, from, lines }, links, began, keyOn
   const shown = lines.map((line, i) => ({ line, index: from + i })).filter(({ line }) => !keyOnly || line.key);
   if (shown.length === 0) return null;
   return (
-    <section className={css.stretch} aria-label={`On ${visible(fold(name, 64))}`}>
+    <div className={css.stretch}>
       <h3 className={css.host}>
         <IconServer2 size={15} stroke={1.7} aria-hidden /> <RouterLink to={`/hosts/${host}`}>{visible(fold(name, 64))}</RouterLink>
         <span className={css.day}>{shown[0] && date(shown[0].line.time)}</span>
@@ -51,7 +51,7 @@ function HostStretch({ stretch: { host, name, from, lines }, links, began, keyOn
           <Line key={index} line={line} index={index} began={began} links={links.filter((l) => l.to === index)} />
         ))}
       </ol>
-    </section>
+    </div>
   );
 }
 
