@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/fleet"
 )
 
@@ -105,21 +104,6 @@ type ServerLedger struct {
 	Accepted       uint64          `json:"accepted_frames"`
 	Busy           uint64          `json:"busy_frames" doc:"Answered with busy: sent again later, no loss."`
 	Refused        []fleet.Counter `json:"refused" doc:"Messages refused, by reason."`
-}
-
-// Rule is a detection rule in force.
-type Rule struct {
-	ID         string            `json:"uid" example:"8a1b6a52-54a9-4b2f-9d0c-0f1d3c1a7f55"`
-	Title      string            `json:"title"`
-	AlertType  finding.AlertType `json:"alert_type"`
-	Severity   finding.Severity  `json:"severity"`
-	Path       string            `json:"path" example:"linux/execution/reverse-shell.yml" doc:"Where the rule was read from."`
-	Techniques []string          `json:"techniques" example:"T1059.004" doc:"ATT&CK techniques."`
-}
-
-// Rules are the detection rules in force.
-type Rules struct {
-	Items []Rule `json:"items" doc:"By path, then title."`
 }
 
 // Reloaded says what a reload brought into force.

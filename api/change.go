@@ -11,6 +11,7 @@ const (
 	HostChanged       = "host"
 	SimulationChanged = "simulation"
 	LedgerChanged     = "ledger"
+	RuleChanged       = "rule"
 	// ChangesLost tells a client that changes were left out: it should read
 	// anew what it shows.
 	ChangesLost = "lost"

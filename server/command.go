@@ -259,11 +259,11 @@ func checkCommand(args []string, stdout io.Writer) error {
 			return usageProblem{err}
 		}
 	}
-	rules, _, err := rulebook.Load(cfg.Rules)
+	rules, err := rulebook.Load(cfg.Rules)
 	if err != nil {
 		return usageProblem{err}
 	}
-	fmt.Fprintf(stdout, "the configuration can be used: %d rules, data in %s\n", len(rules.Rules()), cfg.dataDir())
+	fmt.Fprintf(stdout, "the configuration can be used: %d rules, data in %s\n", rules, cfg.dataDir())
 	return nil
 }
 

@@ -8,9 +8,11 @@ import (
 	"sync"
 	"time"
 
+	apitypes "github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/server/api"
 	"github.com/holdfast-security/holdfast/server/ingest"
+	"github.com/holdfast-security/holdfast/server/rulebook"
 )
 
 const (
@@ -55,9 +57,20 @@ func (r *refusals) list() []fleet.Warning {
 	return all
 }
 
-// rulesRefused notes what came of reading the rules again.
-func (s *Server) rulesRefused(err error) {
-	_ = s.refusals.note("rules_refused", "The rules of the configuration cannot be used, and those before them stay in force. Mend them and reload: ", err)
+// ruleConfig returns where rules are, and who is told what became of them.
+func (s *Server) ruleConfig() rulebook.Config {
+	return rulebook.Config{
+		Paths: s.cfg.Rules, Log: s.log,
+		Refused: func(err error) {
+			_ = s.refusals.note("rules_refused", "The rules of the configuration cannot be used, and those before them stay in force. Mend them and reload: ", err)
+		},
+		LeftOut: func(err error) {
+			_ = s.refusals.note("rule_documents_left_out", "Rule documents cannot be used any more and are not in force. Mend them on the page of rules: ", err)
+		},
+		Changed: func(docs []string) {
+			s.hub.Rule(apitypes.RuleChange{Docs: append([]string{}, docs[:min(len(docs), 100)]...)})
+		},
+	}
 }
 
 // Conditions returns what is wrong with the server now, by code, with what to

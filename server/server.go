@@ -26,6 +26,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/ingest"
 	"github.com/holdfast-security/holdfast/server/pki"
 	"github.com/holdfast-security/holdfast/server/rulebook"
+	"github.com/holdfast-security/holdfast/server/rulebook/trial"
 	"github.com/holdfast-security/holdfast/server/simulation"
 	"github.com/holdfast-security/holdfast/server/statement"
 	"github.com/holdfast-security/holdfast/server/stream"
@@ -106,7 +107,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 		return nil, err
 	}
 	s.opened.Add("the lock", func(context.Context) error { return lock.Close() })
-	if s.rules, err = rulebook.Open(rulebook.Config{Paths: cfg.Rules, Log: s.log, Refused: s.rulesRefused}); err != nil {
+	if s.rules, err = rulebook.Open(s.ruleConfig()); err != nil {
 		return nil, err
 	}
 	s.keys, err = pki.Open(cfg.path(backup.KeysName), pki.Options{
@@ -122,6 +123,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 		return nil, err
 	}
 	if err := s.assemble(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.rules.ReadDocs(ctx, s.state, s.telemetry); err != nil {
 		return nil, err
 	}
 	s.rules.ShareBy(ctx, s.speaker)
@@ -260,11 +264,13 @@ func (s *Server) startIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tried := trial.New(trial.Config{Log: s.log, Save: s.state.NoteRuleMatches, DocOf: rulebook.DocOf})
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
-		Rules: s.rules.InForce(), Indicators: lists.Live(), Log: s.log, Covered: s.excepted.Covered, Saved: s.alertsSaved, CommitAge: s.commitAge,
+		Rules: s.rules.InForce(), Trial: tried, Indicators: lists.Live(), Log: s.log, Covered: s.excepted.Covered, Saved: s.alertsSaved, CommitAge: s.commitAge,
 	})
-	s.rules.Use(s.pipeline.SetRules)
+	s.rules.Use(s.pipeline.SetRules, tried)
+	s.running.Background("rules in test", tried.Run)
 	s.running.Background("lists of indicators", lists.Follow)
 	s.running.Background("ingestion", s.pipeline.Run)
 	return nil

@@ -225,10 +225,10 @@ func (c *Client) CreateBackup(ctx context.Context) (io.ReadCloser, error) {
 
 // StreamChanges is streamChanges: Follow changes. Server-sent events as they happen:
 // `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation`
-// (SimulationChange), `exception` (ExceptionChange), `ledger` and `lost` (no detail:
-// something was left out, read anew). A comment every 15 seconds keeps the connection
-// open. Last-Event-ID continues where the connection broke, as far as the server
-// remembers. It needs the role reader.
+// (SimulationChange), `rule` (RuleChange), `exception` (ExceptionChange), `ledger` and
+// `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps
+// the connection open. Last-Event-ID continues where the connection broke, as far as the
+// server remembers. It needs the role reader.
 func (c *Client) StreamChanges(ctx context.Context, after string) (*Changes, error) {
 	call := call{method: "GET", path: "/changes", lastID: after}
 	return c.follow(ctx, call)
@@ -714,17 +714,161 @@ func (c *Client) SetPolicies(ctx context.Context, ifMatch string, body policy.As
 	return answer, etag, err
 }
 
-// ListRules is listRules: List detection rules in force. It needs the role reader.
+// ListRuleDocsQuery is the query of [Client.ListRuleDocs]; zero values are left out.
+type ListRuleDocsQuery struct {
+	Limit int             // At most so many.
+	After string          // The next of the part before.
+	State store.RuleState // Only documents in this state.
+	Text  string          // In name, or title or uid of a rule, ignoring case.
+}
+
+func (q ListRuleDocsQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "limit", q.Limit)
+	add(v, "after", q.After)
+	add(v, "state", q.State)
+	add(v, "text", q.Text)
+	return v
+}
+
+// ListRuleDocs is listRuleDocs: List rule documents. By name, without their texts. It
+// needs the role reader.
+func (c *Client) ListRuleDocs(ctx context.Context, query ListRuleDocsQuery) (answer store.List[store.RuleDoc], err error) {
+	call := call{method: "GET", path: "/rule-docs", query: query.values()}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// DeleteRuleDocQuery is the query of [Client.DeleteRuleDoc]; zero values are left out.
+type DeleteRuleDocQuery struct {
+	Name string // Name of the document.
+}
+
+func (q DeleteRuleDocQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "name", q.Name)
+	return v
+}
+
+// DeleteRuleDoc is deleteRuleDoc: Remove a rule document. Its history stays. It needs the
+// role approver.
+func (c *Client) DeleteRuleDoc(ctx context.Context, query DeleteRuleDocQuery, ifMatch string) error {
+	call := call{method: "DELETE", path: "/rule-docs/document", query: query.values(), ifMatch: ifMatch}
+	_, err := c.do(ctx, call, nil)
+	return err
+}
+
+// GetRuleDocQuery is the query of [Client.GetRuleDoc]; zero values are left out.
+type GetRuleDocQuery struct {
+	Name string // Name of the document.
+}
+
+func (q GetRuleDocQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "name", q.Name)
+	return v
+}
+
+// GetRuleDoc is getRuleDoc: Show a rule document. With what its rules matched while in
+// test. It needs the role reader.
+func (c *Client) GetRuleDoc(ctx context.Context, query GetRuleDocQuery) (answer store.RuleDoc, etag string, err error) {
+	call := call{method: "GET", path: "/rule-docs/document", query: query.values()}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// PutRuleDocQuery is the query of [Client.PutRuleDoc]; zero values are left out.
+type PutRuleDocQuery struct {
+	Name string // Name of the document.
+}
+
+func (q PutRuleDocQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "name", q.Name)
+	return v
+}
+
+// PutRuleDoc is putRuleDoc: Store a version of a rule document. In the states test and
+// live all rules must be usable together with all others, or nothing changes and the
+// answer says why. No rule may have the uid of another. If-Match with "0" stores only
+// what is not there yet. It needs the role approver.
+func (c *Client) PutRuleDoc(ctx context.Context, query PutRuleDocQuery, ifMatch string, body api.RuleDocUpdate) (answer store.RuleDoc, etag string, err error) {
+	call := call{method: "PUT", path: "/rule-docs/document", query: query.values(), ifMatch: ifMatch, body: body}
+	etag, err = c.do(ctx, call, &answer)
+	return answer, etag, err
+}
+
+// ListRuleHistoryQuery is the query of [Client.ListRuleHistory]; zero values are left out.
+type ListRuleHistoryQuery struct {
+	Name string // Name of the document.
+}
+
+func (q ListRuleHistoryQuery) values() url.Values {
+	v := make(url.Values)
+	add(v, "name", q.Name)
+	return v
+}
+
+// ListRuleHistory is listRuleHistory: Show the versions of a rule document. The latest
+// 100, also of one that was removed. It needs the role reader.
+func (c *Client) ListRuleHistory(ctx context.Context, query ListRuleHistoryQuery) (answer api.RuleHistory, err error) {
+	call := call{method: "GET", path: "/rule-docs/history", query: query.values()}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// PushRuleDocs is pushRuleDocs: Make files rule documents. All of them, or none and
+// `refused` says why. It needs the role approver.
+func (c *Client) PushRuleDocs(ctx context.Context, body api.RulePush) (answer api.RulePushed, err error) {
+	call := call{method: "POST", path: "/rule-docs/push", body: body}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// ListRules is listRules: List the detection rules. Those in force and those in test. It
+// needs the role reader.
 func (c *Client) ListRules(ctx context.Context) (answer api.Rules, err error) {
 	call := call{method: "GET", path: "/rules"}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
 }
 
-// ReloadRules is reloadRules: Read the detection rules again. All of them come into
-// force, or none and the answer says why. It needs the role admin.
+// CheckRules is checkRules: Say what is in a text of rules and what is wrong with it.
+// Nothing is stored. It needs the role responder.
+func (c *Client) CheckRules(ctx context.Context, body api.RuleText) (answer api.RuleCheck, err error) {
+	call := call{method: "POST", path: "/rules/check", body: body}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// GetRuleCoverage is getRuleCoverage: Show which techniques of ATT&CK rules detect. It
+// needs the role reader.
+func (c *Client) GetRuleCoverage(ctx context.Context) (answer api.RuleCoverage, err error) {
+	call := call{method: "GET", path: "/rules/coverage"}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// DryRunRules is dryRunRules: Say what rules would have matched in stored events. Takes
+// up to 30 seconds, and says in `complete` whether that was enough. One at a time for
+// each person, and two in all. It needs the role responder.
+func (c *Client) DryRunRules(ctx context.Context, body api.RuleDryRun) (answer api.RuleDryRunResult, err error) {
+	call := call{method: "POST", path: "/rules/dry-run", body: body}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// ReloadRules is reloadRules: Read the files of rules again. All of them come into force,
+// or none and the answer says why. It needs the role admin.
 func (c *Client) ReloadRules(ctx context.Context) (answer api.Reloaded, err error) {
 	call := call{method: "POST", path: "/rules/reload"}
+	_, err = c.do(ctx, call, &answer)
+	return answer, err
+}
+
+// GetRule is getRule: Show a detection rule with its file. It needs the role reader.
+func (c *Client) GetRule(ctx context.Context, uid string) (answer api.RuleDetail, err error) {
+	call := call{method: "GET", path: "/rules/" + url.PathEscape(uid)}
 	_, err = c.do(ctx, call, &answer)
 	return answer, err
 }

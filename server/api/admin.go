@@ -60,18 +60,6 @@ func (s *Server) getSimulation(ctx context.Context, in *input.ByID) (*body[store
 	return &body[store.Order]{Body: order}, nil
 }
 
-func (s *Server) listRules(context.Context, *empty) (*body[api.Rules], error) {
-	return &body[api.Rules]{Body: api.Rules{Items: s.Rules.List()}}, nil
-}
-
-func (s *Server) reloadRules(ctx context.Context, _ *empty) (*body[api.Reloaded], error) {
-	n, err := s.Rules.Reload(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &body[api.Reloaded]{Body: api.Reloaded{Rules: n}}, s.note(ctx, "rules.reload", "", map[string]int{"rules": n})
-}
-
 func (s *Server) getLedger(ctx context.Context, _ *empty) (*body[api.LedgerReport], error) {
 	report, err := s.Fleet.Ledger(ctx)
 	return &body[api.LedgerReport]{Body: report}, err

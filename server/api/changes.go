@@ -20,7 +20,7 @@ const heartbeat = 15 * time.Second
 // changesSchema describes the events of the stream, for the document.
 func (s *Server) changesSchema() *huma.Schema {
 	kinds := &huma.Schema{Description: "Data of the events, by name."}
-	for _, v := range []any{api.AlertChange{}, api.IncidentChange{}, api.HostChange{}, api.SimulationChange{}, api.ExceptionChange{}} {
+	for _, v := range []any{api.AlertChange{}, api.IncidentChange{}, api.HostChange{}, api.SimulationChange{}, api.ExceptionChange{}, api.RuleChange{}} {
 		kinds.OneOf = append(kinds.OneOf, schemaOf(s.router.API, v))
 	}
 	return kinds

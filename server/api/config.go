@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/api/exceptions"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/hunt"
+	"github.com/holdfast-security/holdfast/server/api/rules"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/wire"
 )
@@ -32,6 +33,7 @@ type State interface {
 	store.AuditLog
 	store.Settings
 	store.Orders
+	store.RuleDocs
 	store.Incidents
 	store.Exceptions
 }
@@ -103,14 +105,6 @@ type Simulator interface {
 	Simulate(ctx context.Context, host event.HostID, scenarios []string, by string) (store.Order, error)
 }
 
-// Rules are the detection rules in force.
-type Rules interface {
-	List() []api.Rule
-	// Reload reads them again, whole or not at all, and returns how many
-	// there are. An error that wraps account.ErrInvalid is the rules' fault.
-	Reload(ctx context.Context) (int, error)
-}
-
 // Policies are the hosts' policies.
 type Policies interface {
 	// Policies returns those in force with their version, zero as long as
@@ -136,7 +130,7 @@ type Config struct {
 	Enroller  Enroller
 	Fleet     Fleet
 	Simulator Simulator
-	Rules     Rules
+	Rules     rules.Book
 	Policies  Policies
 	Hunts     hunt.Engine // nil where no telemetry can be asked
 	Excepted  exceptions.Keeper

@@ -109,10 +109,6 @@ func (o *others) Simulate(ctx context.Context, host event.HostID, scenarios []st
 	return order, o.state.AddOrder(ctx, order)
 }
 
-func (o *others) List() []api.Rule { return []api.Rule{{ID: "r1", Title: "Rule"}} }
-
-func (o *others) Reload(context.Context) (int, error) { return 1, nil }
-
 func (o *others) Events(_ context.Context, f store.EventFilter) (store.List[event.Event], error) {
 	return store.List[event.Event]{Items: o.events}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-security/holdfast/account"
+	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/server/api/front"
 	"github.com/holdfast-security/holdfast/server/api/route"
 )
@@ -34,7 +35,7 @@ func New(c Config) (*Server, error) {
 	s.front, err = front.New(front.Config{
 		Log: s.log, Document: document, Ready: c.Ready, Metrics: c.Metrics, MayRead: s.mayRead,
 		Console: c.Console, NoConsole: c.NoConsole, Downloads: c.Downloads, PublicURL: c.PublicURL, Pin: c.Pin,
-		TrustedProxies: c.TrustedProxies, TLS: c.TLS, Statuses: c.Statuses,
+		TrustedProxies: c.TrustedProxies, TLS: c.TLS, Statuses: c.Statuses, MaxBodies: s.maxBodies(),
 	}, s.mux)
 	if err != nil {
 		return nil, err
@@ -48,6 +49,18 @@ func Document(version string) ([]byte, error) {
 	s := &Server{mux: http.NewServeMux()}
 	s.register(version)
 	return s.router.Document()
+}
+
+// maxBodies returns the bounds of bodies by path, where operations take large
+// ones.
+func (s *Server) maxBodies() map[string]int64 {
+	most := make(map[string]int64)
+	for _, op := range s.router.Operations {
+		if op.MaxBody > 0 {
+			most[api.Prefix+op.Path] = op.MaxBody
+		}
+	}
+	return most
 }
 
 // mayRead returns nil for requests of readers.

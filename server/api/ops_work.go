@@ -127,14 +127,6 @@ func (s *Server) registerSimulations() {
 		ID: "getSimulation", Method: http.MethodGet, Path: "/simulations/{uid}", Role: account.Reader, Tag: route.TagSimulations,
 		Summary: "Show a simulation",
 	}, s.getSimulation)
-	route.Add(s.router, route.Operation{
-		ID: "listRules", Method: http.MethodGet, Path: "/rules", Role: account.Reader, Tag: route.TagRules,
-		Summary: "List detection rules in force",
-	}, s.listRules)
-	route.Add(s.router, route.Operation{
-		ID: "reloadRules", Method: http.MethodPost, Path: "/rules/reload", Role: account.Admin, Tag: route.TagRules, Status: http.StatusOK,
-		Summary: "Read the detection rules again", Text: "All of them come into force, or none and the answer says why.",
-	}, s.reloadRules)
 }
 
 func (s *Server) registerPolicies() {
@@ -181,7 +173,7 @@ func (s *Server) registerServer() {
 	}, s.streamChanges)
 }
 
-const changesText = "Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `exception` (ExceptionChange), " +
+const changesText = "Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `rule` (RuleChange), `exception` (ExceptionChange), " +
 	"`ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. " +
 	"Last-Event-ID continues where the connection broke, as far as the server remembers."
 

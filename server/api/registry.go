@@ -67,6 +67,7 @@ var texts = map[reflect.Type]huma.Schema{
 	reflect.TypeFor[store.ExceptionState]():   {Description: "Whether an exception covers anything; disabled ones are so whether expired or not.", Enum: values(store.ExceptionStates()...)},
 	reflect.TypeFor[finding.Tactic]():         {Description: "ATT&CK tactic by its short name.", Examples: values("defense-evasion")},
 	reflect.TypeFor[account.Role]():           {Description: "What a person or token may do. Each role may do what the ones before it may.", Enum: values(account.Roles()...)},
+	reflect.TypeFor[store.RuleState]():        {Description: "What a rule document is used for: draft is only kept, test is evaluated and raises no alert, live is in force.", Enum: values(store.RuleStates()...)},
 	reflect.TypeFor[fleet.HostState]():        {Description: "Whether a host may speak to the server.", Enum: values(fleet.Active, fleet.Revoked)},
 	reflect.TypeFor[event.Status]():           {Description: "The outcome of what an event describes.", Enum: values("unknown", "success", "failure")},
 	reflect.TypeFor[event.Class]():            {Description: "The kind of an event: the name of its OCSF class.", Enum: classNames()},

@@ -25,6 +25,7 @@ import (
 	"github.com/holdfast-security/holdfast/server/api/hunt"
 	"github.com/holdfast-security/holdfast/server/api/incidents"
 	"github.com/holdfast-security/holdfast/server/api/route"
+	"github.com/holdfast-security/holdfast/server/api/rules"
 )
 
 // Server answers HTTP requests. It is made by [New] and safe for concurrent
@@ -51,6 +52,7 @@ func (s *Server) register(version string) {
 	s.registerSimulations()
 	s.registerPolicies()
 	s.registerServer()
+	rules.Register(s.router, rules.Config{Book: s.Rules, Docs: s.State})
 	hunt.Register(s.router, hunt.Config{Engine: s.Hunts, BrokeOff: func(ctx context.Context, err error) {
 		s.log.ErrorContext(ctx, "export of a hunt broke off", "error", err)
 	}})

@@ -55,6 +55,9 @@ func (p *Pipeline) detect(f *frame) {
 	}()
 	p.detector.Use(m.Memory)
 	p.detector.Handle(events)
+	if p.cfg.Trial != nil && !p.quiet {
+		p.cfg.Trial.Handle(f.host, events)
+	}
 }
 
 // newDetector returns a detector for the rules that were in force when

@@ -55,6 +55,12 @@ type Telemetry interface {
 	Committed()
 }
 
+// Trial evaluates rules that raise no alert.
+type Trial interface {
+	// Handle takes the events of a frame, which do not change any more.
+	Handle(host event.HostID, events []*event.Event)
+}
+
 // Config says what a pipeline works on. Source, State, Telemetry and Rules
 // must be set; other zero fields mean the defaults.
 type Config struct {
@@ -71,6 +77,10 @@ type Config struct {
 	// Covered returns the exceptions that cover alerts that are about to be
 	// stored, by the uid of the alert. It must not block; nil covers none.
 	Covered func(alerts []finding.Alert) map[string]string
+	// Trial is given each event once, but for those that were handled before the
+	// server was killed; nil means none.
+	Trial Trial
+
 	// Saved is called after alerts were stored, with those of them that were
 	// not there before, and what covered them. It must not block.
 	Saved func(alerts []finding.Alert, added []string, covered map[string]string)

@@ -86,6 +86,9 @@ func (h *Hub) Exception(id string) { h.tell(api.ExceptionChanged, api.ExceptionC
 // Simulation tells that an order made progress.
 func (h *Hub) Simulation(id string) { h.tell(api.SimulationChanged, api.SimulationChange{ID: id}) }
 
+// Rule tells that rules changed.
+func (h *Hub) Rule(c api.RuleChange) { h.tell(api.RuleChanged, c) }
+
 // Ledger tells that the ledger changed. Callers do so every few seconds at
 // most.
 func (h *Hub) Ledger() { h.tell(api.LedgerChanged, api.NoDetail{}) }

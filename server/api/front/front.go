@@ -25,10 +25,13 @@ var ErrNotReady = errors.New("not ready")
 // MaxBody bounds the bytes of a request's body.
 const MaxBody = 1 << 20
 
+// leastRate is how many bytes of a body come in a second, at least.
+const leastRate = 256 << 10
+
 // Times that requests have.
 const (
 	Timeout         = 30 * time.Second // for everything that is not a stream
-	bodyTimeout     = 10 * time.Second // for reading the body
+	bodyTimeout     = 10 * time.Second // for reading the body, and more by its size
 	writeTimeout    = 10 * time.Second // for a client to take an answer, beyond Timeout
 	downloadTimeout = 10 * time.Minute // for a program
 )
@@ -50,7 +53,8 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix
 	TLS            bool
-	Statuses       []Status // of errors that this package does not know
+	Statuses       []Status         // of errors that this package does not know
+	MaxBodies      map[string]int64 // by path, where that is more than [MaxBody]
 }
 
 // Status is the HTTP status of an error, and of all that wrap it.

@@ -147,19 +147,20 @@ func (s *Front) secured(next http.Handler) http.Handler {
 // move the deadline on as long as they get on.
 func (s *Front) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > MaxBody {
-			s.Refuse(w, r, tooLarge())
+		most := max(s.MaxBodies[r.URL.Path], MaxBody)
+		if r.ContentLength > most {
+			s.Refuse(w, r, tooLarge(most))
 			return
 		}
 		// Servers without deadlines are those of tests.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(Timeout + writeTimeout))
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)
 	})
 }
 
-func tooLarge() error {
-	return fmt.Errorf("%w: a request's body has at most %d bytes", wire.ErrOversized, MaxBody)
+func tooLarge(most int64) error {
+	return fmt.Errorf("%w: the body of this request has at most %d bytes", wire.ErrOversized, most)
 }
 
 // ReadBody reads the body whole, so that whatever happens on the way is told
@@ -168,12 +169,12 @@ func ReadBody(w http.ResponseWriter, r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout + time.Duration(max(r.ContentLength, 0)/leastRate)*time.Second))
 	text, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return tooLarge()
+		return tooLarge(large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded) || timeout(err):
 		return errTooSlow
 	case err != nil:

@@ -37,6 +37,7 @@ type Operation struct {
 	Person  bool   // for a person's session only, not for tokens
 	Long    bool   // streams, or works for longer, and has no deadline but its own
 	Lenient bool   // takes query parameters that it does not know
+	MaxBody int64  // bytes of the body, where that is more than [front.MaxBody]
 	// Evidence is the action that the audit log notes before the answer, for
 	// operations that show evidence; "" for others.
 	Evidence string
@@ -132,7 +133,7 @@ func Add[I, O any](r *Router, op Operation, handler func(context.Context, *I) (*
 func (r *Router) describe(op Operation) huma.Operation {
 	o := huma.Operation{
 		OperationID: op.ID, Method: op.Method, Path: op.Path, Tags: []string{op.Tag}, Summary: op.Summary,
-		Description: op.Text, DefaultStatus: op.Status, MaxBodyBytes: front.MaxBody, BodyReadTimeout: front.Timeout,
+		Description: op.Text, DefaultStatus: op.Status, MaxBodyBytes: max(op.MaxBody, front.MaxBody), BodyReadTimeout: front.Timeout,
 		RejectUnknownQueryParameters: !op.Lenient,
 		Middlewares:                  huma.Middlewares{r.Authorise(op)},
 		Extensions:                   map[string]any{"x-role": string(op.Role)},

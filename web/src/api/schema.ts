@@ -192,7 +192,7 @@ export interface paths {
         };
         /**
          * Follow changes
-         * @description Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `exception` (ExceptionChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
+         * @description Server-sent events as they happen: `alert` (AlertChange), `incident` (IncidentChange), `host` (HostChange), `simulation` (SimulationChange), `rule` (RuleChange), `exception` (ExceptionChange), `ledger` and `lost` (no detail: something was left out, read anew). A comment every 15 seconds keeps the connection open. Last-Event-ID continues where the connection broke, as far as the server remembers.
          */
         get: operations["streamChanges"];
         put?: never;
@@ -802,6 +802,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rule-docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rule documents
+         * @description By name, without their texts.
+         */
+        get: operations["listRuleDocs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rule-docs/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a rule document
+         * @description With what its rules matched while in test.
+         */
+        get: operations["getRuleDoc"];
+        /**
+         * Store a version of a rule document
+         * @description In the states test and live all rules must be usable together with all others, or nothing changes and the answer says why. No rule may have the uid of another. If-Match with "0" stores only what is not there yet.
+         */
+        put: operations["putRuleDoc"];
+        post?: never;
+        /**
+         * Remove a rule document
+         * @description Its history stays.
+         */
+        delete: operations["deleteRuleDoc"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rule-docs/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the versions of a rule document
+         * @description The latest 100, also of one that was removed.
+         */
+        get: operations["listRuleHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rule-docs/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make files rule documents
+         * @description All of them, or none and `refused` says why.
+         */
+        post: operations["pushRuleDocs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rules": {
         parameters: {
             query?: never;
@@ -809,10 +897,70 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List detection rules in force */
+        /**
+         * List the detection rules
+         * @description Those in force and those in test.
+         */
         get: operations["listRules"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what is in a text of rules and what is wrong with it
+         * @description Nothing is stored.
+         */
+        post: operations["checkRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show which techniques of ATT&CK rules detect */
+        get: operations["getRuleCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what rules would have matched in stored events
+         * @description Takes up to 30 seconds, and says in `complete` whether that was enough. One at a time for each person, and two in all.
+         */
+        post: operations["dryRunRules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -829,10 +977,27 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Read the detection rules again
+         * Read the files of rules again
          * @description All of them come into force, or none and the answer says why.
          */
         post: operations["reloadRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rules/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a detection rule with its file */
+        get: operations["getRule"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1359,6 +1524,16 @@ export interface components {
              */
             changed: number;
         };
+        /** @description CheckedRule is a rule of a text. */
+        CheckedRule: {
+            level: components["schemas"]["Severity"];
+            /** Format: int64 */
+            line: number;
+            tactics: components["schemas"]["Tactic"][];
+            techniques: string[];
+            title: string;
+            uid: string;
+        };
         /** @description Comment is what a person said about an alert, or the record of a change. */
         Comment: {
             alert: string;
@@ -1449,6 +1624,29 @@ export interface components {
          * @enum {string}
          */
         DescriptorKind: "file" | "tty" | "pipe" | "socket" | "unix_socket";
+        /** @description DocRule is a rule in a document. */
+        DocRule: {
+            level: components["schemas"]["Severity"];
+            title: string;
+            uid: string;
+        };
+        /** @description DryRunBucket are the matches of one stretch of time. */
+        DryRunBucket: {
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            start: string;
+        };
+        /** @description DryRunMatch is an event that a rule would have matched, the last of those that a correlation joins. */
+        DryRunMatch: {
+            event: components["schemas"]["Event"];
+            /** @description Why it matched. */
+            matches: components["schemas"]["Match"][];
+            /** @description Uid of the rule. */
+            rule: string;
+            /** @description Of the rule. */
+            title: string;
+        };
         /** @description EnrollCommands are what to type on a host that is to be protected. */
         EnrollCommands: {
             /** @description Enrols where the agent is installed already. */
@@ -2759,15 +2957,47 @@ export interface components {
          * @enum {string}
          */
         Role: "reader" | "responder" | "approver" | "admin";
-        /** @description Rule is a detection rule in force. */
+        /** @description Rule is a detection rule that is evaluated. */
         Rule: {
             alert_type: string;
+            /**
+             * Format: int64
+             * @description Alerts of the last 30 days.
+             */
+            alerts_30d: number;
+            author: string;
+            description: string;
+            /** @description Name of the rule document; empty for none. */
+            doc: string;
+            false_positives: string[];
+            /**
+             * @description What the rule is.
+             * @enum {string}
+             */
+            kind: "detection" | "correlation" | "filter";
+            /**
+             * @description As the rule says it; empty where it does not.
+             * @example high
+             */
+            level: string;
+            /** @example linux/process_creation/* */
+            logsource: string;
             /**
              * @description Where the rule was read from.
              * @example linux/execution/reverse-shell.yml
              */
             path: string;
+            references: string[];
             severity: components["schemas"]["Severity"];
+            /**
+             * @description Comes with Holdfast, is a file of the configuration, or is part of a rule document.
+             * @enum {string}
+             */
+            source: "built-in" | "files" | "console";
+            /** @description Rules in test raise no alert. */
+            state: components["schemas"]["RuleState"];
+            /** @description ATT&CK tactics. */
+            tactics: components["schemas"]["Tactic"][];
             /**
              * @description ATT&CK techniques.
              * @example [
@@ -2776,8 +3006,267 @@ export interface components {
              */
             techniques: string[];
             title: string;
-            /** @example 8a1b6a52-54a9-4b2f-9d0c-0f1d3c1a7f55 */
+            /**
+             * @description Empty for a rule of a file that gives it no id.
+             * @example 8a1b6a52-54a9-4b2f-9d0c-0f1d3c1a7f55
+             */
             uid: string;
+        };
+        /** @description RuleChange says that rules changed. */
+        RuleChange: {
+            /** @description Names of the documents that changed, at most 100; none after a reload of files. */
+            docs: string[];
+        };
+        /** @description RuleCheck is what was found in a text. */
+        RuleCheck: {
+            /** @description What keeps the text from coming into force; empty when nothing does. Bounded. */
+            problems: components["schemas"]["RuleProblem"][];
+            /** @description Those that can be used. Bounded. */
+            rules: components["schemas"]["CheckedRule"][];
+        };
+        /** @description RuleCoverage is which techniques of ATT&CK rules detect. */
+        RuleCoverage: {
+            /** @description In the order of an attack. */
+            tactics: components["schemas"]["TacticCoverage"][];
+            /** @description Of ATT&CK that the names follow. */
+            version: string;
+        };
+        /** @description RuleDetail is a rule with the file that holds it. */
+        RuleDetail: {
+            alert_type: string;
+            /**
+             * Format: int64
+             * @description Alerts of the last 30 days.
+             */
+            alerts_30d: number;
+            author: string;
+            description: string;
+            /** @description Name of the rule document; empty for none. */
+            doc: string;
+            false_positives: string[];
+            /**
+             * @description What the rule is.
+             * @enum {string}
+             */
+            kind: "detection" | "correlation" | "filter";
+            /**
+             * @description As the rule says it; empty where it does not.
+             * @example high
+             */
+            level: string;
+            /**
+             * Format: int64
+             * @description Where in the file the rule begins.
+             */
+            line: number;
+            /** @example linux/process_creation/* */
+            logsource: string;
+            /**
+             * @description Where the rule was read from.
+             * @example linux/execution/reverse-shell.yml
+             */
+            path: string;
+            references: string[];
+            severity: components["schemas"]["Severity"];
+            /**
+             * @description Comes with Holdfast, is a file of the configuration, or is part of a rule document.
+             * @enum {string}
+             */
+            source: "built-in" | "files" | "console";
+            /** @description Rules in test raise no alert. */
+            state: components["schemas"]["RuleState"];
+            /** @description ATT&CK tactics. */
+            tactics: components["schemas"]["Tactic"][];
+            /**
+             * @description ATT&CK techniques.
+             * @example [
+             *       "T1059.004"
+             *     ]
+             */
+            techniques: string[];
+            /** @description The file as written; it may hold other rules, too. */
+            text: string;
+            title: string;
+            /**
+             * @description Empty for a rule of a file that gives it no id.
+             * @example 8a1b6a52-54a9-4b2f-9d0c-0f1d3c1a7f55
+             */
+            uid: string;
+        };
+        /** @description RuleDoc is a file of rules that people keep in the server. Its name is that of a file below a folder, such as "web/shells.yml". */
+        RuleDoc: {
+            /** @description Of this version. */
+            author: string;
+            /**
+             * Format: int64
+             * @description Of the text.
+             */
+            bytes: number;
+            /** Format: date-time */
+            changed_time: string;
+            /** Format: date-time */
+            last_match_time?: string;
+            /**
+             * Format: int64
+             * @description What rules in test matched since this version was stored.
+             */
+            matches: number;
+            /** @description Why it was changed. */
+            note: string;
+            removed?: boolean;
+            /** @description That were understood when the version was stored. */
+            rules: components["schemas"]["DocRule"][];
+            /** @description Latest first, bounded; lists leave them out. */
+            samples: components["schemas"]["RuleMatch"][];
+            state: components["schemas"]["RuleState"];
+            /** @description YAML as written; lists leave it out. */
+            text?: string;
+            /** @description The name. */
+            uid: string;
+            /**
+             * Format: int64
+             * @description Grows with each change, also beyond a removal.
+             */
+            version: number;
+        };
+        RuleDocList: {
+            items: components["schemas"]["RuleDoc"][];
+            next?: string;
+        };
+        /** @description RuleDocUpdate is a version of a rule document. */
+        RuleDocUpdate: {
+            /** @description Why it is changed. */
+            note?: string;
+            /** @description What the document is used for from now on. */
+            state: components["schemas"]["RuleState"];
+            /** @description Sigma rules in YAML. */
+            text: string;
+        };
+        /** @description RuleDryRun asks what rules would have matched. */
+        RuleDryRun: {
+            /**
+             * @description Only events of this host.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host?: string;
+            /** @description The document that it is meant to be, whose present rules it replaces. */
+            name?: string;
+            /**
+             * Format: date-time
+             * @description At or after; the last 24 hours without it.
+             */
+            since?: string;
+            /** @description Sigma rules in YAML. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description Before; now without it.
+             */
+            until?: string;
+        };
+        /** @description RuleDryRunResult is what rules would have matched. */
+        RuleDryRunResult: {
+            /** @description All events between since and until were looked at; false when the time was over earlier, or part of the telemetry cannot be read. */
+            complete: boolean;
+            /** @description The first 100 matches. */
+            events: components["schemas"]["DryRunMatch"][];
+            /** @description Most matches first, at most 100. */
+            hosts: components["schemas"]["AlertCount"][];
+            /**
+             * Format: int64
+             * @description Matches; repeats are not joined as those of alerts are.
+             */
+            matched: number;
+            /** @description Oldest first, without gaps. */
+            over_time: components["schemas"]["DryRunBucket"][];
+            /** @description Rules that cannot be used and were left out. Bounded. */
+            problems: components["schemas"]["RuleProblem"][];
+            /** @description Most matches first, at most 100. */
+            rules: components["schemas"]["AlertCount"][];
+            /**
+             * Format: int64
+             * @description Events looked at.
+             */
+            scanned: number;
+            /**
+             * Format: date-time
+             * @description From here on events were looked at.
+             */
+            since: string;
+            /** @description Why it is not complete. */
+            stopped?: string;
+            /** Format: int64 */
+            took_ms: number;
+            /**
+             * Format: date-time
+             * @description Up to here they were; earlier than asked for where the time was over.
+             */
+            until: string;
+        };
+        /** @description RuleFile is a file of rules. */
+        RuleFile: {
+            /** @example web/shells.yml */
+            name: string;
+            /** @description Sigma rules in YAML. */
+            text: string;
+        };
+        /** @description RuleHistory are the versions of a rule document. */
+        RuleHistory: {
+            /** @description Newest first; a document that is not there any more begins with its removal. */
+            items: components["schemas"]["RuleDoc"][];
+        };
+        /** @description RuleMatch is an event that a rule in test matched. */
+        RuleMatch: {
+            /** @description The event in a line, bounded. */
+            description: string;
+            /**
+             * @description Names a host for ever.
+             * @example h4k2m9x7q1w8e5r3t
+             */
+            host: string;
+            /** @description Uid. */
+            rule: string;
+            /** @description Of the event, zero for none. */
+            serial: number;
+            /** Format: date-time */
+            time: string;
+            /** @description Of the rule. */
+            title: string;
+        };
+        /** @description RuleProblem is what is wrong with a rule. */
+        RuleProblem: {
+            /**
+             * Format: int64
+             * @description From 1; zero when the whole is meant.
+             */
+            line: number;
+            /** @description The document; empty for the text that was asked about. */
+            name?: string;
+            /** @description What is wrong, and what to write instead. */
+            reason: string;
+        };
+        /** @description RulePush are files to become rule documents, all of them or none. */
+        RulePush: {
+            docs: components["schemas"]["RuleFile"][];
+            /** @description Say what would happen, and change nothing. */
+            dry_run?: boolean;
+            /** @description Why they are changed. */
+            note?: string;
+            /** @description Remove the documents that are not among them. */
+            prune?: boolean;
+            /** @description Of each document; left out, those that are there keep theirs, and others are drafts. */
+            state?: components["schemas"]["RuleState"];
+        };
+        /** @description RulePushed is what came of a push. Where something is refused nothing was changed. */
+        RulePushed: {
+            /** @description Names of documents. */
+            added: string[];
+            changed: string[];
+            /** @description What is wrong; nothing was changed then. Bounded. */
+            refused: components["schemas"]["RuleProblem"][];
+            removed: string[];
+            /** Format: int64 */
+            unchanged: number;
         };
         /** @description Rule names the detection rule behind an alert. */
         RuleRef: {
@@ -2789,7 +3278,19 @@ export interface components {
             /** @description Stable, a UUID. */
             uid: string;
         };
-        /** @description Rules are the detection rules in force. */
+        /**
+         * @description What a rule document is used for: draft is only kept, test is evaluated and raises no alert, live is in force.
+         * @enum {string}
+         */
+        RuleState: "draft" | "test" | "live";
+        /** @description RuleText is a text to be looked at. */
+        RuleText: {
+            /** @description The document that it is meant to be, whose present rules it replaces. */
+            name?: string;
+            /** @description Sigma rules in YAML. */
+            text: string;
+        };
+        /** @description Rules are the detection rules that are evaluated. */
         Rules: {
             /** @description By path, then title. */
             items: components["schemas"]["Rule"][];
@@ -2960,6 +3461,36 @@ export interface components {
          * @example defense-evasion
          */
         Tactic: string;
+        /** @description TacticCoverage are the techniques of a tactic. */
+        TacticCoverage: {
+            tactic: components["schemas"]["Tactic"];
+            /** @description By id; those of Linux and containers without a rule are there, too. */
+            techniques: components["schemas"]["TechniqueCoverage"][];
+        };
+        /** @description TechniqueCoverage are the rules of a technique. */
+        TechniqueCoverage: {
+            /**
+             * Format: int64
+             * @description Alerts of the last 30 days of its rules.
+             */
+            alerts_30d: number;
+            /**
+             * Format: int64
+             * @description Rules in force.
+             */
+            live: number;
+            /** @description Empty for a technique that is not known here. */
+            name: string;
+            /** @description Uids of live rules, then of those in test. */
+            rules: string[];
+            /** @example T1059.004 */
+            technique: string;
+            /**
+             * Format: int64
+             * @description Rules in test.
+             */
+            test: number;
+        };
         /** @description Token is a credential for programs. The secret is shown once. */
         Token: {
             created_by: string;
@@ -3505,7 +4036,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["IncidentChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"] | components["schemas"]["ExceptionChange"];
+                    "text/event-stream": components["schemas"]["AlertChange"] | components["schemas"]["IncidentChange"] | components["schemas"]["HostChange"] | components["schemas"]["SimulationChange"] | components["schemas"]["ExceptionChange"] | components["schemas"]["RuleChange"];
                 };
             };
             /** @description Error */
@@ -4869,6 +5400,215 @@ export interface operations {
             };
         };
     };
+    listRuleDocs: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The next of the part before. */
+                after?: string;
+                /** @description Only documents in this state. */
+                state?: components["schemas"]["RuleState"];
+                /** @description In name, or title or uid of a rule, ignoring case. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDocList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRuleDoc: {
+        parameters: {
+            query: {
+                /** @description Name of the document. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDoc"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRuleDoc: {
+        parameters: {
+            query: {
+                /** @description Name of the document. */
+                name: string;
+            };
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDocUpdate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDoc"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRuleDoc: {
+        parameters: {
+            query: {
+                /** @description Name of the document. */
+                name: string;
+            };
+            header?: {
+                /** @description The ETag that the change builds on. Without it, or with *, the change is made to whatever is there. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRuleHistory: {
+        parameters: {
+            query: {
+                /** @description Name of the document. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleHistory"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pushRuleDocs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulePush"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulePushed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: never;
@@ -4898,6 +5638,101 @@ export interface operations {
             };
         };
     };
+    checkRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleText"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRuleCoverage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleCoverage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dryRunRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDryRun"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDryRunResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reloadRules: {
         parameters: {
             query?: never;
@@ -4914,6 +5749,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The uid. */
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetail"];
                 };
             };
             /** @description Error */
