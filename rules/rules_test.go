@@ -130,7 +130,10 @@ func checkAlert(t *testing.T, r *sigma.Rule, known map[string]bool) {
 }
 
 // own are our alert types that the catalogue of the original does not have.
-var own = []finding.AlertType{"HF_SudoersModified", "HF_LdPreloadModified", "HF_PtraceInjection", "HF_MemoryFileExecuted"}
+var own = []finding.AlertType{
+	"HF_SudoersModified", "HF_LdPreloadModified", "HF_PtraceInjection", "HF_MemoryFileExecuted", "HF_BruteForcedSession",
+	"HF_ServerPersistence", "HF_KernelProtectionDisabled", "HF_CredentialSweep",
+}
 
 func TestAlertTypesAreInTheCatalogue(t *testing.T) {
 	file, err := os.Open(filepath.Join(filepath.Dir(hosttest.Data(t)), "catalog", "alerts.csv"))
