@@ -146,7 +146,10 @@ func (k *Keeper) Covered(alerts []finding.Alert) map[string]string {
 }
 
 func (k *Keeper) host(id event.HostID) exception.Host {
-	h, _ := k.cfg.Host(id)
+	h, known := k.cfg.Host(id)
+	if !known {
+		return exception.Host{}
+	}
 	return exception.Host{Name: h.Name, Labels: h.Labels}
 }
 
