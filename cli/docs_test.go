@@ -35,6 +35,7 @@ const documented = "../docs/cli-json.md"
 // examples are the values that the documentation shows.
 func examples() map[string]any {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 250e6, time.UTC)
+	skips := []replay.Skip{{Reason: "malformed audit record", Lines: 1, File: "audit.log", Line: 85, Sample: "type=SYSCALL msg=audit(", First: []int{85}}}
 	shell := &event.Process{
 		UID: event.ProcessUID{Boot: event.BootID{0x1f, 0x0c, 0x2a, 0x4b, 0x9d, 0x3e, 0x4f, 0x60}, PID: 4801, Start: 93450000000},
 		PID: 4801, PPID: 4720, Name: "bash", Executable: &event.File{Path: "/usr/bin/bash", Package: "bash", Owned: event.OwnedYes},
@@ -78,9 +79,13 @@ func examples() map[string]any {
 		}},
 		"replay": replaySummary{
 			Files: 2, Lines: 6387, Events: 2776, Skipped: 1, Seconds: 0.118,
-			Alerts:     map[finding.AlertType]int{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 3},
-			Matches:    map[finding.AlertType]uint64{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 7},
-			Skips:      []replay.Skip{{Reason: "malformed audit record", Lines: 1, File: "audit.log", Line: 85, Sample: "type=SYSCALL msg=audit("}},
+			Alerts:  map[finding.AlertType]int{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 3},
+			Matches: map[finding.AlertType]uint64{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 7},
+			Skips:   skips,
+			PerFile: []replay.Stats{
+				{File: "audit.log.1", Lines: 4100, Events: 1810, Skips: []replay.Skip{}},
+				{File: "audit.log", Lines: 2287, Events: 966, Skipped: 1, Skips: skips},
+			},
 			Unreadable: []unreadable{{File: "audit.log.4.gz", Reason: "read audit.log.4.gz: unexpected EOF"}},
 		},
 		"rules": []ruleJSON{rule},

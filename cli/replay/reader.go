@@ -9,8 +9,10 @@
 package replay
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/holdfast-security/holdfast/agent/audit/normalize"
@@ -47,27 +49,49 @@ type Reader struct {
 	tables     map[event.HostID]*process.Table
 	buffer     []event.Event  // of the line at hand
 	ready      []*event.Event // completed
-	skipped    skips
-	lines      int
-	events     int
-
-	file     string // of the line at hand
-	number   int
-	modified time.Time // of that file
+	all        counts
+	files      []*counts // in the order of Open
+	file       *counts   // of the line at hand
+	number     int
+	modified   time.Time // of that file
 }
 
-// Stats say what became of the lines.
+// counts is what became of some lines.
+type counts struct {
+	name          string // of the file
+	lines, events int
+	skipped       skips
+}
+
+func (c *counts) stats() Stats {
+	return Stats{File: c.name, Lines: c.lines, Events: c.events, Skipped: c.skipped.total, Skips: c.skipped.list()}
+}
+
+// Stats say what became of the lines of a file, or of all of them.
 type Stats struct {
-	Lines   int // read, blank ones included
-	Events  int // that came of them
-	Skipped int // lines that no parser could read
-	Skips   []Skip
+	File    string `json:"file,omitempty"` // "" for all
+	Lines   int    `json:"lines"`          // read, blank ones included
+	Events  int    `json:"events"`         // that came of them, counted where they were complete
+	Skipped int    `json:"skipped"`        // lines that no parser could read
+	Skips   []Skip `json:"skips"`          // why, most lines first
+}
+
+// FirstSkipped returns the number of the first line of a file that was skipped,
+// or 0.
+func (s Stats) FirstSkipped() int {
+	first := 0
+	for _, k := range s.Skips {
+		if first == 0 || k.Line < first {
+			first = k.Line
+		}
+	}
+	return first
 }
 
 // NewReader returns a Reader; Options.Events is required.
 func NewReader(opts Options) *Reader {
 	r := &Reader{
-		opts: opts, tables: make(map[event.HostID]*process.Table),
+		opts: opts, tables: make(map[event.HostID]*process.Table), file: &counts{},
 		normalizer: normalize.New(normalize.Options{RawRecords: opts.RawRecords}),
 	}
 	r.audit = record.NewReassembler(record.Options{RecordTime: true}, r.auditEvent)
@@ -81,7 +105,10 @@ func NewReader(opts Options) *Reader {
 // Open names the file that the following lines come from, and when it was last
 // changed, which says in what year its syslog stamps lie; the zero time means
 // now.
-func (r *Reader) Open(file string, modified time.Time) { r.file, r.modified = file, modified }
+func (r *Reader) Open(file string, modified time.Time) {
+	r.file, r.modified = &counts{name: file}, modified
+	r.files = append(r.files, r.file)
+}
 
 func (r *Reader) latest() time.Time {
 	if r.modified.IsZero() {
@@ -92,7 +119,8 @@ func (r *Reader) latest() time.Time {
 
 // Line reads one line.
 func (r *Reader) Line(l input.Line) {
-	r.lines++
+	r.all.lines++
+	r.file.lines++
 	r.number = l.Number
 	if l.Cut {
 		r.skip("longer than 4 MiB", l.Text)
@@ -120,14 +148,31 @@ func (r *Reader) Flush() {
 }
 
 // Lines returns how many lines were read so far.
-func (r *Reader) Lines() int { return r.lines }
+func (r *Reader) Lines() int { return r.all.lines }
 
-// Stats returns the counts so far.
-func (r *Reader) Stats() Stats {
-	return Stats{Lines: r.lines, Events: r.events, Skipped: r.skipped.total, Skips: r.skipped.list()}
+// Stats returns the counts so far, of all files together.
+func (r *Reader) Stats() Stats { return r.all.stats() }
+
+// Files returns the counts so far of each file, in the order of [Reader.Open];
+// never nil.
+func (r *Reader) Files() []Stats {
+	list := make([]Stats, 0, len(r.files))
+	for _, file := range r.files {
+		list = append(list, file.stats())
+	}
+	return list
 }
 
-func (r *Reader) skip(reason string, text []byte) { r.skipped.add(reason, r.file, r.number, text) }
+func (r *Reader) skip(reason string, text []byte) {
+	r.all.skipped.add(reason, r.file.name, r.number, text)
+	r.file.skipped.add(reason, r.file.name, r.number, text)
+}
+
+// count notes events that lines of the present file told of.
+func (r *Reader) count(events int) {
+	r.all.events += events
+	r.file.events += events
+}
 
 func (r *Reader) auditLine(text []byte) {
 	switch err := r.audit.PushLine(text, 0); {
@@ -153,7 +198,16 @@ func (r *Reader) syslogLine(text []byte) {
 	r.publish("")
 }
 
+// ours are the names of the members that tell our own objects, and entries of
+// the journal, from those of other products. Most lines have none of them, which
+// is seen much sooner than they are parsed.
+var ours = [][]byte{[]byte(`"class_name"`), []byte(`"alert_type"`), []byte(`"__REALTIME_TIMESTAMP"`)}
+
 func (r *Reader) jsonLine(text []byte) {
+	if !slices.ContainsFunc(ours, func(name []byte) bool { return bytes.Contains(text, name) }) {
+		r.foreign(text)
+		return
+	}
 	var probe struct {
 		Class   *string          `json:"class_name"`
 		Alert   *string          `json:"alert_type"`
@@ -175,12 +229,14 @@ func (r *Reader) jsonLine(text []byte) {
 
 func (r *Reader) foreign(text []byte) {
 	switch {
+	case r.opts.Foreign != nil && r.opts.Foreign(text) == nil:
+		r.count(1)
+	case !json.Valid(text):
+		r.skip("malformed JSON", text)
 	case r.opts.Foreign == nil:
 		r.skip("JSON of another product", text)
-	case r.opts.Foreign(text) != nil:
-		r.skip("JSON that is no flat or nested object of values", text)
 	default:
-		r.events++
+		r.skip("JSON that is no flat or nested object of values", text)
 	}
 }
 
@@ -211,7 +267,7 @@ func (r *Reader) publish(host event.HostID) {
 	clear(r.buffer)
 	r.buffer = r.buffer[:0]
 	if len(r.ready) > 0 {
-		r.events += len(r.ready)
+		r.count(len(r.ready))
 		r.opts.Events(r.ready)
 		clear(r.ready)
 		r.ready = r.ready[:0]

@@ -95,6 +95,38 @@ func TestSkipsAreCountedByReason(t *testing.T) {
 	}
 }
 
+func TestEachFileIsAccountedFor(t *testing.T) {
+	r := NewReader(Options{Events: func([]*event.Event) {}})
+	for _, file := range []struct {
+		name  string
+		lines []string
+	}{
+		{"auth.log", []string{failed, "hello", failed, "", "hello"}},
+		{"empty.log", nil},
+		{"audit.log", []string{execve, args, title, "{", "hello", "hello", "hello", "hello", "hello", "hello"}},
+	} {
+		r.Open(file.name, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
+		for i, l := range file.lines {
+			r.Line(input.Line{Text: []byte(l), Number: i + 1})
+		}
+	}
+	r.Flush()
+	const unknown = "in no format that replay reads (audit, syslog, JSON)"
+	want := []Stats{
+		{File: "auth.log", Lines: 5, Events: 2, Skipped: 2, Skips: []Skip{{unknown, 2, "auth.log", 2, "hello", []int{2, 5}}}},
+		{File: "empty.log", Skips: []Skip{}},
+		{File: "audit.log", Lines: 10, Events: 1, Skipped: 7, Skips: []Skip{
+			{unknown, 6, "audit.log", 5, "hello", []int{5, 6, 7, 8, 9}}, {"malformed JSON", 1, "audit.log", 4, "{", []int{4}},
+		}},
+	}
+	if diff := cmp.Diff(want, r.Files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if all := r.Stats(); all.Lines != 15 || all.Events != 3 || all.Skipped != 9 || all.Skips[0].Lines != 8 {
+		t.Errorf("all of them: %+v", all)
+	}
+}
+
 func TestForeignObjectsAreHandedOn(t *testing.T) {
 	var got []string
 	_, stats := read(t, Options{Foreign: func(line []byte) error { got = append(got, string(line)); return nil }}, `{"Image":"/bin/sh"}`, own)

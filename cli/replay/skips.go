@@ -13,6 +13,7 @@ type Skip struct {
 	File   string `json:"file"`   // of the example
 	Line   int    `json:"line"`   // of the example, from 1
 	Sample string `json:"sample"` // its beginning; hostile
+	First  []int  `json:"first"`  // the first of the lines in that file, at most five
 }
 
 // Bounds of what is remembered of skipped lines. Reasons hold no text of the
@@ -20,6 +21,7 @@ type Skip struct {
 const (
 	maxReasons = 64
 	maxSample  = 200 // bytes
+	maxFirst   = 5   // line numbers
 )
 
 // skips collects what was left out.
@@ -30,30 +32,38 @@ type skips struct {
 
 func (s *skips) add(reason, file string, line int, text []byte) {
 	s.total++
-	if k := s.byReason[reason]; k != nil {
-		k.Lines++
-		return
+	k := s.of(reason)
+	k.Lines++
+	if k.Lines == 1 {
+		k.File, k.Line, k.Sample = file, line, string(text[:min(len(text), maxSample)])
 	}
+	if len(k.First) < maxFirst && k.File == file {
+		k.First = append(k.First, line)
+	}
+}
+
+// of returns the entry of a reason, or where there are too many the one of all
+// others.
+func (s *skips) of(reason string) *Skip {
 	if s.byReason == nil {
 		s.byReason = make(map[string]*Skip)
 	}
-	if len(s.byReason) >= maxReasons {
+	if s.byReason[reason] == nil && len(s.byReason) >= maxReasons {
 		reason = "other reasons"
-		if k := s.byReason[reason]; k != nil {
-			k.Lines++
-			return
-		}
 	}
-	s.byReason[reason] = &Skip{
-		Reason: reason, Lines: 1, File: file, Line: line, Sample: string(text[:min(len(text), maxSample)]),
+	if s.byReason[reason] == nil {
+		s.byReason[reason] = &Skip{Reason: reason}
 	}
+	return s.byReason[reason]
 }
 
 // list returns the skips, most lines first; never nil.
 func (s *skips) list() []Skip {
 	list := make([]Skip, 0, len(s.byReason))
 	for _, k := range s.byReason {
-		list = append(list, *k)
+		entry := *k
+		entry.First = slices.Clone(k.First)
+		list = append(list, entry)
 	}
 	slices.SortFunc(list, func(a, b Skip) int {
 		return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Reason, b.Reason))
