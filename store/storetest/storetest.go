@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/storetest/check"
+	"github.com/holdfast-security/holdfast/store/storetest/exceptiontest"
 	"github.com/holdfast-security/holdfast/store/storetest/incidenttest"
 )
 
@@ -47,15 +48,10 @@ func State(t *testing.T, open func(t *testing.T) store.State) {
 		{Name: "AlertPages", Run: alertPages},
 		{Name: "AlertCounts", Run: alertCounts},
 		{Name: "AlertDrops", Run: alertDrops},
-		{Name: "ExceptionsComeBack", Run: exceptionsComeBack},
-		{Name: "ExceptionLists", Run: exceptionLists},
-		{Name: "ExceptionHits", Run: exceptionHits},
-		{Name: "ExceptionsAndPeople", Run: exceptionsAndPeople},
-		{Name: "ExceptionsReadAlerts", Run: exceptionsReadAlerts},
 		{Name: "HostileText", Run: hostileText},
 		{Name: "Concurrency", Run: concurrency},
 	}
-	for _, test := range slices.Concat(tests, incidenttest.All()) {
+	for _, test := range slices.Concat(tests, exceptiontest.All(), incidenttest.All()) {
 		t.Run(test.Name, func(t *testing.T) {
 			s := open(t)
 			test.Run(t, s)
