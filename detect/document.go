@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
 // FieldID names a field of documents within one [Ruleset].
@@ -41,6 +43,7 @@ type Document struct {
 	values   []value    // by FieldID
 	lists    [][]string // by FieldID: storage of Append, kept between events
 	numbers  [numberCache]number
+	said     map[*sigma.Item]string // see words
 }
 
 // numberCache bounds the texts of numbers that a document keeps.

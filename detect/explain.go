@@ -86,8 +86,17 @@ func (d *Document) field(id FieldID) (string, bool) {
 }
 
 // words says what an item asks for. Of several values that are alternatives
-// only the satisfied ones are named, where there are any.
+// only the satisfied ones are named, where there are any. What is said of one
+// value is always the same and said again and again.
 func (d *Document) words(item *sigma.Item) string {
+	if len(item.Values) == 1 {
+		text, said := d.said[item]
+		if !said {
+			text = wording.Item(item, nil)
+			d.said[item] = text
+		}
+		return text
+	}
 	v := d.get(d.fieldOf(item))
 	return wording.Item(item, func(value *sigma.Value) bool {
 		ok, _ := d.satisfiesValue(item, v, value)

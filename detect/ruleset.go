@@ -207,7 +207,9 @@ func applies(rule, log sigma.LogSource) bool {
 
 // NewDocument returns an empty document for the set.
 func (r *Ruleset) NewDocument() *Document {
-	return &Document{rules: r, values: make([]value, len(r.names)), lists: make([][]string, len(r.names)), epoch: 1}
+	return &Document{
+		rules: r, values: make([]value, len(r.names)), lists: make([][]string, len(r.names)), said: make(map[*sigma.Item]string), epoch: 1,
+	}
 }
 
 // Stats describes a compiled set.
