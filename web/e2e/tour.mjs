@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { Witness, launch, until } from './browser.mjs';
+import { hunt } from './hunt.mjs';
+import { rules } from './rules.mjs';
 
 const { HOLDFAST_URL: url, HOLDFAST_USER: user, HOLDFAST_PASSWORD: first, HOLDFAST_NEW_PASSWORD: password = 'a horse and a staple' } = process.env;
 assert(url && user && first, 'HOLDFAST_URL, HOLDFAST_USER and HOLDFAST_PASSWORD say where to log on');
@@ -308,10 +310,12 @@ async function logOff() {
   assert.equal(await add.getAttribute('aria-disabled'), 'true');
 }
 
+// What parts of the walk in files of their own are given.
+const walk = { page, context, url, witness, heading, go };
 let failed;
-for (const step of [logOn, changePassword, overview, simulate, alert, alerts, keyboard, host, settings, policies, dark, unreachable, logOff]) {
+for (const step of [logOn, changePassword, overview, simulate, alert, alerts, keyboard, host, rules, hunt, settings, policies, dark, unreachable, logOff]) {
   try {
-    await step();
+    await step(walk);
     tell(step.name);
   } catch (error) {
     failed = `${step.name} at ${page.url()}: ${error.stack}`;

@@ -97,6 +97,10 @@ export class Changes {
     });
     source.addEventListener('exception', () => this.stale(keys.exceptions));
     source.addEventListener('simulation', () => this.stale(keys.simulations));
+    source.addEventListener('rule', () => {
+      this.stale(keys.rules);
+      this.stale(keys.ruleDocs);
+    });
     source.addEventListener('ledger', () => {
       this.stale(keys.ledger);
       this.stale(keys.overview);

@@ -34,6 +34,7 @@ export const keys = {
   simulation: (uid: string) => ['simulations', 'one', uid] as const,
   simulationList: (query: object) => ['simulations', 'list', query] as const,
   rules: ['rules'] as const,
+  ruleDocs: ['rule-docs'] as const,
   scenarios: ['scenarios'] as const,
   views: ['views'] as const,
   users: ['users'] as const,

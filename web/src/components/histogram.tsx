@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from 'react';
 import { type Bar, type Bucket, bars as barsOf, tick } from '../text/histogram';
 import { exact, first as sentenceCase, plural } from '../text/numbers';
-import { minuteTime } from '../text/time';
+import { exactTime, minuteTime } from '../text/time';
 import css from './histogram.module.css';
 
 interface Props {
@@ -15,8 +15,13 @@ interface Props {
   height?: number;
 }
 
-/** stretch says a bar's time; its end is left out where bars stand for a minute or less. */
-const stretch = (from: Bar, to: Bar) => `${minuteTime(new Date(from.start).toISOString())} to ${minuteTime(new Date(to.end).toISOString())}`;
+const minute = 60_000; // milliseconds
+
+/** stretch says the time of some bars, as exactly as they are narrow. */
+function stretch(from: Bar, to: Bar): string {
+  const written = from.end - from.start < minute ? exactTime : minuteTime;
+  return `${written(new Date(from.start).toISOString())} to ${written(new Date(to.end).toISOString())}`;
+}
 
 /**
  * Histogram shows counts over time. Dragging over bars, or a click on one,

@@ -10,6 +10,7 @@ const advice: Record<string, string> = {
   stream_filling: 'A burst passes by itself. Where it lasts, give the server more cores, or lower what hosts send by policy.',
   ingest_stalled: 'Mend what it names: mostly a full disk or a database that does not answer.',
   rules_refused: 'Mend the file that it names, check with “holdfast rules check FILE”, then “systemctl reload holdfast-server”.',
+  rule_documents_left_out: 'Open what it names under Rules, Documents: what is wrong stands at its line. Then save it again.',
   policies_refused: 'Set other policies under Settings, Policies.',
   certificate: 'Put a certificate and key that fit into their places; they are taken over by themselves.',
   certificate_expires: '',

@@ -41,11 +41,12 @@ export function bars(buckets: readonly Bucket[]): Bar[] {
   return out;
 }
 
-const day = 24 * 3600_000;
+const minute = 60_000;
+const day = 24 * 60 * minute;
 
-/** tick writes the beginning of a bar for the axis: the time of day, or, of wide bars, the day. */
+/** tick writes the beginning of a bar for the axis: the day, with the time of day where bars are narrower, and its seconds where they are narrow. */
 export function tick(bar: Bar): string {
-  const wide = bar.end - bar.start >= day / 2;
-  const format: Intl.DateTimeFormatOptions = wide ? { month: 'short', day: 'numeric' } : { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false };
-  return new Intl.DateTimeFormat('en', format).format(bar.start);
+  const width = bar.end - bar.start;
+  const time: Intl.DateTimeFormatOptions = width >= day / 2 ? {} : { hour: '2-digit', minute: '2-digit', hour12: false, ...(width < minute ? { second: '2-digit' } : {}) };
+  return new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', ...time }).format(bar.start);
 }

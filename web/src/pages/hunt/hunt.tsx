@@ -72,7 +72,7 @@ export function Component() {
               maxLength={longest}
               problems={problems}
               onSubmit={start}
-              placeholder="process | where process.command_line contains &quot;curl&quot; | take 50"
+              placeholder="process | where command_line contains &quot;curl&quot; | take 50"
             />
             <div className={css.tools}>
               <TimeRange value={time} onChange={setTime} any />

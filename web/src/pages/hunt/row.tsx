@@ -6,7 +6,7 @@ import { CopyButton } from '../../components/copy';
 import { EventDetail } from '../../components/eventdetail';
 import { HostText } from '../../components/hosttext';
 import { ErrorState } from '../../components/states';
-import { cellText, filtered } from '../../text/hunt';
+import { cellText, filtered, literal } from '../../text/hunt';
 import { exact } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import { useToast } from '../../components/toast';
@@ -50,7 +50,7 @@ export function RowDrawer({ answer, index, query, onQuery, onClose }: Props) {
 function Around({ host, time }: { host: string; time: string }) {
   const at = Date.parse(time);
   if (Number.isNaN(at)) return null;
-  const address = new URLSearchParams({ q: `events\n| where host.id == "${host.replace(/[^\w.-]/g, '')}"\n| sort by time asc`, since: new Date(at - 60_000).toISOString(), until: new Date(at + 60_000).toISOString() });
+  const address = new URLSearchParams({ q: `events\n| where host == ${literal(host, 'text') ?? '""'}\n| sort by time asc`, since: new Date(at - 60_000).toISOString(), until: new Date(at + 60_000).toISOString() });
   return <Link to={`/hunt?${address}`}>What else the host did in this minute</Link>;
 }
 

@@ -21,7 +21,10 @@ it('says how things stand, also in states that it does not know', () => {
 
 it('groups by tactic in the order of an attack, the rest last', () => {
   const scenario = (name: string, alert_type: string): Scenario => ({ name, alert_type, title: '', summary: '', os: [], needs: [] });
-  const rule = (alert_type: string, path: string): Rule => ({ alert_type, path, uid: '', title: '', severity: 'low', techniques: [] });
+  const rule = (alert_type: string, path: string): Rule => ({
+    alert_type, path, uid: '', title: '', severity: 'low', techniques: [], tactics: [], source: 'built-in', state: 'live', doc: '', level: 'low', logsource: '', kind: 'detection', author: '', description: '', false_positives: [],
+    references: [], alerts_30d: 0,
+  });
   const found = groups([scenario('a', 'A'), scenario('b', 'B'), scenario('c', 'C')], [rule('A', 'linux/impact/a.yml'), rule('B', 'linux/execution/b.yml')]);
   expect(found.map((g) => [g.tactic, g.scenarios.map((s) => s.name)])).toEqual([['execution', ['b']], ['impact', ['a']], ['', ['c']]]);
 });
