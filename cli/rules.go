@@ -17,8 +17,13 @@ import (
 )
 
 func (a *app) rulesCommand() *cobra.Command {
-	return usage.Group("rules", "List, check, test and explain detection rules",
+	cmd := usage.Group("rules", "Check, test and explain detection rules, and bring them to a server",
 		a.rulesListCommand(), a.rulesCheckCommand(), a.rulesExplainCommand(), a.rulesTestCommand(), a.rulesFieldsCommand())
+	const here, server = "here", "server"
+	inGroup(here, cmd.Commands()...)
+	cmd.AddGroup(&cobra.Group{ID: here, Title: "Rules on this machine, without a server:"}, &cobra.Group{ID: server, Title: "Rule documents of a server:"})
+	cmd.AddCommand(inGroup(server, a.remote.RuleCommands()...)...)
+	return cmd
 }
 
 // addRulesFlag adds the flag for rules beside the embedded ones.

@@ -61,7 +61,11 @@ func loadContexts() (*contexts.File, error) {
 }
 
 // connect returns a client for the chosen context.
-func (e *Env) connect() (*client.Client, error) {
+func (e *Env) connect() (*client.Client, error) { return e.connectFor(0) }
+
+// connectFor is connect for requests that may take so long; zero means the
+// usual time.
+func (e *Env) connectFor(timeout time.Duration) (*client.Client, error) {
 	file, err := loadContexts()
 	if err != nil {
 		return nil, err
@@ -70,12 +74,14 @@ func (e *Env) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Dial(c)
+	return dial(c, timeout)
 }
 
 // Dial returns a client for a context. It does not connect yet.
-func Dial(c contexts.Context) (*client.Client, error) {
-	options := client.Options{Server: c.Server, Token: c.Token}
+func Dial(c contexts.Context) (*client.Client, error) { return dial(c, 0) }
+
+func dial(c contexts.Context, timeout time.Duration) (*client.Client, error) {
+	options := client.Options{Server: c.Server, Token: c.Token, Timeout: timeout}
 	if c.Pin != "" {
 		trust, err := client.Pinned(c.Pin)
 		if err != nil {
