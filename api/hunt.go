@@ -100,6 +100,10 @@ type HuntFunction struct {
 	Doc       string `json:"doc"`
 }
 
+// StoppedTrailer is the HTTP trailer that says behind an export why it is not
+// complete; "" when it is.
+const StoppedTrailer = "Holdfast-Stopped"
+
 // HuntExport asks for the rows of a hunt as a file.
 type HuntExport struct {
 	Query  string    `json:"query" minLength:"1" maxLength:"16384"`

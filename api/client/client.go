@@ -180,7 +180,30 @@ func (c *Client) stream(ctx context.Context, q call) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer.Body, nil
+	return &streamed{answer.Body, answer}, nil
+}
+
+// IncompleteError is what reading a stream ends with where the server says
+// that it does not hold all that was asked for. What was read is right.
+type IncompleteError struct{ Reason string }
+
+// Error returns the server's reason.
+func (e *IncompleteError) Error() string { return e.Reason }
+
+// streamed is the body of a stream, behind which the server may say that it is
+// not complete.
+type streamed struct {
+	io.ReadCloser
+	answer *http.Response
+}
+
+// Read reads a piece of the body.
+func (s *streamed) Read(b []byte) (int, error) {
+	n, err := s.ReadCloser.Read(b)
+	if reason := s.answer.Trailer.Get(api.StoppedTrailer); err == io.EOF && reason != "" {
+		err = &IncompleteError{reason}
+	}
+	return n, err
 }
 
 // send sends a request and returns its answer, which is one of success.

@@ -31,6 +31,7 @@ var references = []reference{
 	{"configuration.md", writeConfiguration},
 	{"features.md", writeFeatures},
 	{"fields.md", writeFields},
+	{"hunt.md", writeHunt},
 }
 
 // root is the repository, seen from this folder: `go generate` and `go test`

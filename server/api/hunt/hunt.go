@@ -141,9 +141,6 @@ func (a *area) event(ctx context.Context, in *eventQuery) (*route.Body[event.Eve
 // mediaTypes are those of the formats of an export.
 var mediaTypes = map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 
-// stoppedTrailer says after an export why it is not complete.
-const stoppedTrailer = "Holdfast-Stopped"
-
 func (a *area) export(ctx context.Context, in *exportInput) (*stream, error) {
 	if err := a.ready(); err != nil {
 		return nil, err
@@ -158,7 +155,7 @@ func (a *area) export(ctx context.Context, in *exportInput) (*stream, error) {
 	return &stream{func(hc huma.Context) {
 		hc.SetHeader("Content-Type", mediaTypes[in.Body.Format])
 		hc.SetHeader("Content-Disposition", `attachment; filename="hunt.`+in.Body.Format+`"`)
-		hc.SetHeader("Trailer", stoppedTrailer)
+		hc.SetHeader("Trailer", api.StoppedTrailer)
 		_, w := humago.Unwrap(hc)
 		stopped, err := write(ctx, flowing{w, http.NewResponseController(w)})
 		if err != nil {
@@ -167,7 +164,7 @@ func (a *area) export(ctx context.Context, in *exportInput) (*stream, error) {
 			}
 			panic(http.ErrAbortHandler) // so that the client sees a broken answer, not a short file
 		}
-		hc.SetHeader(stoppedTrailer, stopped)
+		hc.SetHeader(api.StoppedTrailer, stopped)
 	}}, nil
 }
 

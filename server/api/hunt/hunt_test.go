@@ -150,7 +150,7 @@ func TestExport(t *testing.T) {
 	e := &engine{order: []string{}, stopped: "time is over"}
 	url, brokeOff := serve(t, e)
 	answer, text := ask(t, http.MethodPost, url+"/hunt/export", `{"query": "events | count", "format": "csv"}`)
-	if text != "a,b\n" || answer.Trailer.Get(stoppedTrailer) != "time is over" || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/csv") {
+	if text != "a,b\n" || answer.Trailer.Get(api.StoppedTrailer) != "time is over" || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/csv") {
 		t.Errorf("%q with %v, trailer %v", text, answer.Header, answer.Trailer)
 	}
 	if got := strings.Join(e.order, "; "); got != "evidence.hunt_export true; export csv" {

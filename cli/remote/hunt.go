@@ -1,0 +1,188 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-security/holdfast/api"
+	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/output"
+	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
+)
+
+const huntHelp = `Ask a question of the telemetry that a server keeps.
+
+A query begins with a source, events for all or a class of them such as
+process, and goes on with stages behind |. For example, which programs
+downloaded something today, and on how many hosts:
+
+  holdfast hunt --since 24h 'process | where command_line contains "http"
+    | summarize count(), dcount(host) by executable | top 20 by count_'
+
+docs/hunt.md describes the language; --fields lists the fields.
+
+With -o csv or ndjson up to 1,000,000 rows are written as they are found,
+in no order where the query states none. Answers that do not account for
+all events say so on standard error.`
+
+// huntFlags are the flags of hunt.
+type huntFlags struct {
+	since, until timeFlag
+	limit        int
+	output       string
+	fields       bool
+}
+
+// Formats of hunt besides those of all commands.
+const (
+	formatCSV    = "csv"
+	formatNDJSON = "ndjson"
+)
+
+func (e *Env) huntCommand() *cobra.Command {
+	f := &huntFlags{since: timeFlag{}}
+	cmd := &cobra.Command{
+		Use: "hunt [QUERY]", Short: "Ask a question of the stored telemetry", Long: huntHelp, Args: cobra.MaximumNArgs(1),
+		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
+			if !slices.Contains(huntFormats(), f.output) {
+				return usage.Errorf("output format %q is not one of %s", f.output, strings.Join(huntFormats(), ", "))
+			}
+			switch {
+			case f.fields && len(args) == 0:
+				return e.huntFields(ctx, c, f)
+			case f.fields || len(args) == 0:
+				return usage.Errorf("give a query, or --fields to see what there is to ask for")
+			case f.output == formatCSV || f.output == formatNDJSON:
+				return e.huntExport(ctx, c, f, args[0])
+			}
+			return e.hunt(ctx, c, f, args[0])
+		}),
+	}
+	flags := cmd.Flags()
+	flags.Var(&f.since, "since", "events at or after: a time, or how long ago; 24h by default")
+	flags.Var(&f.until, "until", "events before: a time, or how long ago")
+	flags.IntVar(&f.limit, "limit", 1000, "how many rows at most, 1 to 10000; csv and ndjson have their own bound")
+	flags.BoolVar(&f.fields, "fields", false, "list the fields of events in place of running a query")
+	flags.StringVarP(&f.output, "output", "o", string(output.Table), "how to print: "+strings.Join(huntFormats(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(huntFormats(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func huntFormats() []string { return append(output.Formats(), formatCSV, formatNDJSON) }
+
+// usualTime is how far back hunts look unless told otherwise.
+const usualTime = 24 * time.Hour
+
+func (f *huntFlags) from() time.Time {
+	if f.since.IsZero() {
+		return time.Now().Add(-usualTime)
+	}
+	return f.since.Time
+}
+
+// print prints a document, or what draw makes for people.
+func (f *huntFlags) print(e *Env, v any, draw func(render.Style) string) error {
+	if format := output.Format(f.output); format.Structured() {
+		return format.Document(e.Out, v)
+	}
+	return e.print(draw(e.Style(e.Out)))
+}
+
+func (e *Env) hunt(ctx context.Context, c *client.Client, f *huntFlags, query string) error {
+	if f.limit < 1 || f.limit > 10_000 {
+		return usage.Errorf("--limit: %d is not between 1 and 10000", f.limit)
+	}
+	answer, err := c.Hunt(ctx, api.HuntRequest{Query: query, Since: f.from(), Until: f.until.Time, Limit: f.limit})
+	if err != nil {
+		return err
+	}
+	if err := f.print(e, answer, func(style render.Style) string { return huntTable(answer, style) }); err != nil {
+		return err
+	}
+	more := ""
+	if answer.More {
+		more = ", and there are more"
+	}
+	e.note("%s%s; %s looked at in %s.\n", render.Plural(uint64(len(answer.Rows)), "row"), more,
+		render.Plural(uint64(answer.Scanned), "event"), time.Duration(answer.Took)*time.Millisecond)
+	if !answer.Complete {
+		e.note("The answer is not complete: %s.\n", answer.Stopped)
+	}
+	return nil
+}
+
+// huntTable draws the rows of an answer.
+func huntTable(a api.HuntAnswer, style render.Style) string {
+	var header []string
+	for _, c := range a.Columns {
+		header = append(header, c.Name)
+	}
+	rows := make([][]string, len(a.Rows))
+	for i, row := range a.Rows {
+		rows[i] = make([]string, len(header))
+		for j := range min(len(row), len(header)) {
+			rows[i][j] = huntCell(row[j])
+		}
+	}
+	return render.Table(header, rows, style)
+}
+
+// huntCell returns a value of an answer as people read it.
+func huntCell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		var parts []string
+		for _, part := range v {
+			parts = append(parts, huntCell(part))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(v)
+}
+
+func (e *Env) huntFields(ctx context.Context, c *client.Client, f *huntFlags) error {
+	if f.output == formatCSV || f.output == formatNDJSON {
+		return usage.Errorf("--fields is printed as table, json or yaml")
+	}
+	all, err := c.ListHuntFields(ctx)
+	if err != nil {
+		return err
+	}
+	return f.print(e, all, func(style render.Style) string {
+		rows := make([][]string, len(all.Items))
+		for i, field := range all.Items {
+			rows[i] = []string{field.Name, field.Type, strings.Join(field.Aliases, ", "), field.Doc}
+		}
+		return render.Table([]string{"FIELD", "TYPE", "ALSO", "WHAT"}, rows, style)
+	})
+}
+
+func (e *Env) huntExport(ctx context.Context, c *client.Client, f *huntFlags, query string) error {
+	body, err := c.ExportHunt(ctx, api.HuntExport{Query: query, Since: f.from(), Until: f.until.Time, Format: f.output})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(e.Out, body)
+	var partly *client.IncompleteError
+	if errors.As(err, &partly) {
+		return fmt.Errorf("the rows above are not all: %w", partly)
+	}
+	if err != nil {
+		return fmt.Errorf("read the rows: %w", err)
+	}
+	return nil
+}
