@@ -645,7 +645,7 @@ func (c *Client) CountIncidents(ctx context.Context, query CountIncidentsQuery) 
 
 // GetIncident is getIncident: Show an incident. With its story. The uid of an incident
 // that became part of another is answered with that other. It needs the role reader.
-func (c *Client) GetIncident(ctx context.Context, uid string) (answer finding.Incident, etag string, err error) {
+func (c *Client) GetIncident(ctx context.Context, uid string) (answer finding.IncidentCase, etag string, err error) {
 	call := call{method: "GET", path: "/incidents/" + url.PathEscape(uid)}
 	etag, err = c.do(ctx, call, &answer)
 	return answer, etag, err
@@ -654,7 +654,7 @@ func (c *Client) GetIncident(ctx context.Context, uid string) (answer finding.In
 // UpdateIncident is updateIncident: Change an incident's status, assignee or verdict.
 // Verdicts are learned from: rules of incidents that were none lose weight. It needs the
 // role responder.
-func (c *Client) UpdateIncident(ctx context.Context, uid string, ifMatch string, body api.IncidentUpdate) (answer finding.Incident, etag string, err error) {
+func (c *Client) UpdateIncident(ctx context.Context, uid string, ifMatch string, body api.IncidentUpdate) (answer finding.IncidentCase, etag string, err error) {
 	call := call{method: "PATCH", path: "/incidents/" + url.PathEscape(uid), ifMatch: ifMatch, body: body}
 	etag, err = c.do(ctx, call, &answer)
 	return answer, etag, err
@@ -670,7 +670,7 @@ func (c *Client) ListIncidentComments(ctx context.Context, uid string) (answer a
 
 // AddIncidentComment is addIncidentComment: Comment on an incident. It needs the role
 // responder.
-func (c *Client) AddIncidentComment(ctx context.Context, uid string, body api.NewComment) (answer finding.Incident, etag string, err error) {
+func (c *Client) AddIncidentComment(ctx context.Context, uid string, body api.NewComment) (answer finding.IncidentCase, etag string, err error) {
 	call := call{method: "POST", path: "/incidents/" + url.PathEscape(uid) + "/comments", body: body}
 	etag, err = c.do(ctx, call, &answer)
 	return answer, etag, err

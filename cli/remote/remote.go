@@ -37,7 +37,7 @@ type Env struct {
 func (e *Env) Commands() []*cobra.Command {
 	list := []*cobra.Command{
 		e.loginCommand(), e.logoutCommand(), e.contextsCommand(),
-		e.alertsCommand(), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
+		e.alertsCommand(), e.incidentsCommand(), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
 		e.enrollTokenCommand(), e.auditLogCommand(), e.backupCommand(),
 	}
 	for _, c := range list {

@@ -71,6 +71,7 @@ func read(path string) (openAPI, error) {
 // packages use one word.
 var renamed = map[string]string{
 	"Alert":          "finding.Case",
+	"Incident":       "finding.IncidentCase",
 	"AlertSummary":   "finding.Summary",
 	"AlertStatus":    "finding.Status",
 	"AlertBucket":    "store.Bucket",
