@@ -132,7 +132,7 @@ func checkAlert(t *testing.T, r *sigma.Rule, known map[string]bool) {
 // own are our alert types that the catalogue of the original does not have.
 var own = []finding.AlertType{
 	"HF_SudoersModified", "HF_LdPreloadModified", "HF_PtraceInjection", "HF_MemoryFileExecuted", "HF_BruteForcedSession",
-	"HF_ServerPersistence", "HF_KernelProtectionDisabled", "HF_CredentialSweep",
+	"HF_ServerPersistence", "HF_KernelProtectionDisabled", "HF_CredentialSweep", "HF_RootGained",
 }
 
 func TestAlertTypesAreInTheCatalogue(t *testing.T) {

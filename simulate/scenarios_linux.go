@@ -33,7 +33,7 @@ func Scenarios() []Scenario {
 		minerImage, exposedDocker, privilegedContainerCommand, privilegedContainerExec, containerSSH,
 		imageBuiltOnNode, kubernetesAPI, kubernetesDashboard, containerNamespace, kubeletConfiguration, cloudMetadata,
 		ransomware, xorgExploit, pythonDownloader, shellcode, oddKernelModule,
-		bruteForcedSession, serverPersistence, kernelProtection, credentialSweep,
+		bruteForcedSession, serverPersistence, rootGained, kernelProtection, credentialSweep,
 		compositeTest,
 	}
 }

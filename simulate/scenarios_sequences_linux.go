@@ -58,6 +58,27 @@ var serverPersistence = Scenario{
 	},
 }
 
+var rootGained = Scenario{
+	Name:      "root-gained",
+	Title:     "a shell becomes root below an ordinary account",
+	AlertType: "HF_RootGained",
+	Summary: "Root becomes an account without a name, number 61234, with setpriv(1), keeping the ability to change users; " +
+		"a shell of that account then starts another one as root, which ends at once. No account is changed.",
+	Needs: []Need{NeedRoot, NeedProgram("setpriv")},
+	Run: func(ctx context.Context, s *Stage) error {
+		// A copy by another name, because setpriv is among those that lend root on purpose.
+		tool, err := s.Copy("setpriv", s.Path("exploit"))
+		if err != nil {
+			return err
+		}
+		if err := os.Chmod(s.Dir, 0o755); err != nil {
+			return err
+		}
+		return s.Exec(ctx, "setpriv", "--reuid=61234", "--inh-caps=+setuid", "--ambient-caps=+setuid",
+			"sh", "-c", tool+" --reuid=0 sh -c ':' "+s.Token+"; :", s.Token)
+	},
+}
+
 var kernelProtection = Scenario{
 	Name:      "kernel-protection-off",
 	Title:     "random addresses are switched off",
