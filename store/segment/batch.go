@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // writeBatch writes one segment for each day of a batch. Where one fails, none
@@ -47,7 +48,7 @@ func (s *Store) days(b *batch) []day {
 	today := floorDiv(s.opts.Now().UnixNano(), length)
 	rows := make(map[int64][]int32)
 	for i := range b.events {
-		n := min(floorDiv(parquetfile.Nanoseconds(b.events[i].Time), length), today)
+		n := min(floorDiv(choice.Nanoseconds(b.events[i].Time), length), today)
 		rows[n] = append(rows[n], int32(i))
 	}
 	numbers := slices.SortedFunc(maps.Keys(rows), func(x, y int64) int {
@@ -80,7 +81,7 @@ func (s *Store) writeDay(ctx context.Context, b *batch, d day, id string) (store
 	seg := newSummary(id, d.name)
 	times := make([]int64, len(b.events))
 	for _, row := range d.rows {
-		times[row] = parquetfile.Nanoseconds(b.events[row].Time)
+		times[row] = choice.Nanoseconds(b.events[row].Time)
 	}
 	hosts := ranks(b.events)
 	slices.SortFunc(d.rows, func(x, y int32) int {
@@ -129,7 +130,7 @@ type summary struct {
 }
 
 func newSummary(id, day string) *summary {
-	return &summary{seg: store.Segment{ID: id, Day: day}, first: math.MaxInt64, last: parquetfile.NoTime}
+	return &summary{seg: store.Segment{ID: id, Day: day}, first: math.MaxInt64, last: choice.NoTime}
 }
 
 // add counts a row; rows come in the order of hosts.

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // Merger replaces segments of the catalogue by others that hold the same rows:
@@ -277,7 +278,7 @@ func mergeInto(ctx context.Context, w *parquetfile.Writer, sources []*source, su
 			w.Forget()
 		}
 		e.Process, e.Target = images.intern(host, e.Process), images.intern(host, e.Target)
-		sum.add(e.Host, parquetfile.Nanoseconds(e.Time))
+		sum.add(e.Host, choice.Nanoseconds(e.Time))
 		if err := w.Add(e, next.seqs[0], bytesOf(e)); err != nil {
 			return nil, err
 		}
@@ -287,5 +288,5 @@ func mergeInto(ctx context.Context, w *parquetfile.Writer, sources []*source, su
 
 func compareHeads(a, b *source) int {
 	x, y := &a.events[0], &b.events[0]
-	return cmp.Or(cmp.Compare(x.Host, y.Host), cmp.Compare(parquetfile.Nanoseconds(x.Time), parquetfile.Nanoseconds(y.Time)), cmp.Compare(a.seqs[0], b.seqs[0]))
+	return cmp.Or(cmp.Compare(x.Host, y.Host), cmp.Compare(choice.Nanoseconds(x.Time), choice.Nanoseconds(y.Time)), cmp.Compare(a.seqs[0], b.seqs[0]))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // DamagedError says which segments could not be read. What was returned
@@ -101,7 +102,7 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (store.List[eve
 	if err != nil {
 		return list, err
 	}
-	q := parquetfile.NewQuery(f)
+	q := choice.New(f)
 	snap, err := s.snapshot(ctx, segmentFilter(f))
 	if err != nil {
 		return list, err
@@ -144,9 +145,9 @@ func segmentFilter(f store.EventFilter) store.SegmentFilter {
 // nanosecondsOf returns the times of a segment, a little wider than they are:
 // the catalogue may keep them to the microsecond.
 func nanosecondsOf(s *store.Segment) parquetfile.Span[int64] {
-	least, most := parquetfile.Nanoseconds(s.First), parquetfile.Nanoseconds(s.Last)
+	least, most := choice.Nanoseconds(s.First), choice.Nanoseconds(s.Last)
 	const slack = int64(time.Millisecond)
-	return parquetfile.Span[int64]{Least: max(least, parquetfile.NoTime+slack) - slack, Most: min(most, math.MaxInt64-slack) + slack}
+	return parquetfile.Span[int64]{Least: max(least, choice.NoTime+slack) - slack, Most: min(most, math.MaxInt64-slack) + slack}
 }
 
 // damage notes an error of a segment, and returns those of the query.
@@ -323,20 +324,20 @@ func (b *best) result() (hits []hit, more bool) {
 }
 
 // memory offers the events that are not in a segment.
-func (b *best) memory(ctx context.Context, q *parquetfile.Query, snap snapshot) error {
+func (b *best) memory(ctx context.Context, q *choice.Query, snap snapshot) error {
 	for i := range snap.events {
 		if i%parquetfile.PageRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if e := snap.events[i]; q.Matches(e) {
-			b.offer(hit{position: position{parquetfile.Nanoseconds(e.Time), snap.first + int64(i)}, segment: inMemory, row: int32(i)})
+			b.offer(hit{position: position{choice.Nanoseconds(e.Time), snap.first + int64(i)}, segment: inMemory, row: int32(i)})
 		}
 	}
 	return nil
 }
 
 // segment offers the events of a segment that fit.
-func (b *best) segment(ctx context.Context, f *parquetfile.File, q *parquetfile.Query, number int) error {
+func (b *best) segment(ctx context.Context, f *parquetfile.File, q *choice.Query, number int) error {
 	return f.Search(ctx, q, b.worth, func(group int, rows []int32, times, seqs []int64) error {
 		last, full := b.last()
 		for i, row := range rows {

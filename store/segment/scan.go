@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // ScanFilter chooses the events of a [Store.Scan]. Zero values do not filter.
@@ -27,7 +28,7 @@ type ScanFilter struct {
 // at a time, and what it returns ends the scan and is returned. Segments that
 // cannot be read are named by a [DamagedError] at the end.
 func (s *Store) Scan(ctx context.Context, f ScanFilter, fn func([]event.Event) error) error {
-	q := parquetfile.NewQuery(store.EventFilter{Host: f.Host, Since: f.Since, Until: f.Until, Classes: f.Classes})
+	q := choice.New(store.EventFilter{Host: f.Host, Since: f.Since, Until: f.Until, Classes: f.Classes})
 	snap, err := s.snapshot(ctx, f.SegmentFilter)
 	if err != nil {
 		return err
@@ -43,10 +44,13 @@ func (s *Store) Scan(ctx context.Context, f ScanFilter, fn func([]event.Event) e
 		}
 		return nil
 	}
+	visit := &parquetfile.Visit{Take: func(_ context.Context, events []event.Event, _ []int64) error {
+		return one(slices.Clone(events))
+	}}
 	var bad damages
 	err = inParallel(ctx, len(snap.segments), func(i int) error {
 		seg := &snap.segments[i]
-		return damage(&bad, seg, s.reading(seg, func(f *parquetfile.File) error { return f.Events(ctx, q, one) }))
+		return damage(&bad, seg, s.reading(seg, func(f *parquetfile.File) error { return f.Visit(ctx, q, visit) }))
 	})
 	if err == nil {
 		err = scanMemory(q, snap.events, one)
@@ -67,7 +71,7 @@ func (s stopped) Error() string { return s.err.Error() }
 // Is makes it an errStopped.
 func (s stopped) Is(target error) bool { return target == errStopped }
 
-func scanMemory(q *parquetfile.Query, events []*event.Event, fn func([]event.Event) error) error {
+func scanMemory(q *choice.Query, events []*event.Event, fn func([]event.Event) error) error {
 	var batch []event.Event
 	for _, e := range events {
 		if q.Matches(e) {

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/store"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 var _ store.EventScanner = (*Store)(nil)
@@ -24,7 +25,7 @@ func (s *Store) ScanEvents(ctx context.Context, scan store.EventScan) (store.Sca
 	if err != nil {
 		return store.Scanned{}, err
 	}
-	q := parquetfile.NewQuery(scan.Filter)
+	q := choice.New(scan.Filter)
 	snap, err := s.snapshot(ctx, segmentFilter(scan.Filter))
 	if err != nil {
 		return store.Scanned{}, err
@@ -95,7 +96,7 @@ func unwrapped(err error) error {
 }
 
 // visitMemory visits the events that are not in a segment.
-func visitMemory(ctx context.Context, q *parquetfile.Query, snap snapshot, v *parquetfile.Visit) error {
+func visitMemory(ctx context.Context, q *choice.Query, snap snapshot, v *parquetfile.Visit) error {
 	events, seqs := make([]event.Event, 0, parquetfile.PageRows), make([]int64, 0, parquetfile.PageRows)
 	for end := len(snap.events); end > 0; {
 		start := max(0, end-parquetfile.PageRows)

@@ -1,13 +1,13 @@
 package parquetfile
 
 import (
-	"math"
 	"net/netip"
 	"reflect"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
@@ -234,37 +234,6 @@ func flag[U any](name, doc string, at func(*U) *bool) leaf[U] {
 	}
 }
 
-// Times are nanoseconds of UTC. What int64 cannot hold (before 1677, after
-// 2262) becomes the nearest that it can.
-
-// NoTime is the zero time, where the column is never null.
-const NoTime = math.MinInt64
-
-// Nanoseconds returns a time as it is stored.
-func Nanoseconds(t time.Time) int64 {
-	switch {
-	case t.IsZero():
-		return NoTime
-	case t.Before(earliest):
-		return NoTime + 1
-	case t.After(latest):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
-func moment(ns int64) time.Time {
-	if ns == NoTime {
-		return time.Time{}
-	}
-	return time.Unix(0, ns).UTC()
-}
-
-var (
-	earliest = time.Unix(0, NoTime+1)
-	latest   = time.Unix(0, math.MaxInt64)
-)
-
 // when is a time that is null where it is zero.
 func when[U any](name, doc string, at func(*U) *time.Time) leaf[U] {
 	return leaf[U]{
@@ -273,9 +242,9 @@ func when[U any](name, doc string, at func(*U) *time.Time) leaf[U] {
 			if at(u).IsZero() {
 				return parquet.NullValue()
 			}
-			return parquet.Int64Value(Nanoseconds(*at(u)))
+			return parquet.Int64Value(choice.Nanoseconds(*at(u)))
 		},
-		set: func(_ *decoder, u *U, v value) { *at(u) = moment(v.num()) },
+		set: func(_ *decoder, u *U, v value) { *at(u) = choice.Moment(v.num()) },
 	}
 }
 

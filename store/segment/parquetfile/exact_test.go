@@ -2,6 +2,7 @@ package parquetfile
 
 import (
 	"bytes"
+	"context"
 	"net/netip"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // written returns the file of events, whose hosts are in order.
@@ -47,10 +49,10 @@ func eventsOf(t testing.TB, data []byte) []event.Event {
 		t.Fatal(err)
 	}
 	var got []event.Event
-	err = file.Events(t.Context(), NewQuery(anyEvent), func(events []event.Event) error {
+	err = file.Visit(t.Context(), choice.New(anyEvent), &Visit{Take: func(_ context.Context, events []event.Event, _ []int64) error {
 		got = append(got, events...)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

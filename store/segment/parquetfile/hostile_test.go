@@ -2,6 +2,7 @@ package parquetfile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/internal/telemetrytest"
 	"github.com/holdfast-security/holdfast/store"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 var anyEvent = store.EventFilter{}
@@ -35,7 +37,16 @@ func readHostile(t testing.TB, data []byte) (err error) {
 	for _, f := range []store.EventFilter{
 		{}, {Text: "curl"}, {User: "root"}, {Process: event.ProcessUID{PID: 1}}, {Host: "h1"}, {Classes: []event.Class{event.ClassFileActivity}},
 	} {
-		err = errors.Join(err, file.Events(t.Context(), NewQuery(f), func([]event.Event) error { return nil }))
+		visit := &Visit{
+			Choose: func(_ context.Context, events []event.Event, keep []bool) error {
+				for i := range keep {
+					keep[i] = i%2 == 0
+				}
+				return nil
+			},
+			Take: func(context.Context, []event.Event, []int64) error { return nil },
+		}
+		err = errors.Join(err, file.Visit(t.Context(), choice.New(f), visit))
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package parquetfile
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -88,27 +87,6 @@ func (l *Loader) use(g *rowGroup) {
 
 // keptImages bounds the images that a scan of a file keeps, in bytes.
 const keptImages = 32 << 20
-
-// Events calls fn with the events that fit, a page at a time, in the order of
-// the file. They are the caller's.
-func (f *File) Events(ctx context.Context, q *Query, fn func([]event.Event) error) (err error) {
-	defer guard(&err)
-	s, l := &search{Query: q, file: f}, f.NewLoader(keptImages)
-	defer l.Close()
-	for i := range f.events {
-		err := s.group(ctx, &f.events[i], anyTime, func(r *groupReader, number int, rows []int32, _ []int64) error {
-			events, _, err := l.page(r, number, rows)
-			if err != nil {
-				return err
-			}
-			return fn(events)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // page loads rows, ascending, of a page of events.
 func (l *Loader) page(r *groupReader, number int, rows []int32) ([]event.Event, []int64, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // eventRow is an event as it is stored: processes by the number of their image
@@ -85,8 +86,8 @@ func eventColumns() []column[eventRow] {
 		leaf[eventRow]{
 			name: "time", doc: "when it happened, by the host's clock; the smallest int64 where unknown",
 			node: parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.DeltaBinaryPacked),
-			get:  func(_ *encoder, e *eventRow) parquet.Value { return parquet.Int64Value(Nanoseconds(e.Time)) },
-			set:  func(_ *decoder, e *eventRow, v value) { e.Time = moment(v.num()) },
+			get:  func(_ *encoder, e *eventRow) parquet.Value { return parquet.Int64Value(choice.Nanoseconds(e.Time)) },
+			set:  func(_ *decoder, e *eventRow, v value) { e.Time = choice.Moment(v.num()) },
 		},
 		ascending(number("sequence", "running number given on arrival: orders events of one time", func(e *eventRow) *int64 { return &e.seq })),
 		repeating(number("class_uid", "OCSF class", func(e *eventRow) *event.Class { return &e.Class })),

@@ -8,12 +8,13 @@ import (
 	"slices"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 	"github.com/holdfast-security/holdfast/store/segment/parquetfile/page"
 )
 
 // search runs a query over one segment.
 type search struct {
-	*Query
+	*choice.Query
 
 	file *File
 
@@ -57,7 +58,7 @@ func (s *search) group(ctx context.Context, g *rowGroup, worth func(Span[int64])
 // mayHold prunes by the page index.
 func (s *search) mayHold(g *rowGroup, i int) bool {
 	t, h := g.times[i], g.hosts[i]
-	return t.Most >= s.since && (s.Until.IsZero() || t.Least < s.until) && (s.Host == "" || h.Least <= s.host && s.host <= h.Most)
+	return t.Most >= s.From && (s.Until.IsZero() || t.Least < s.To) && (s.Host == "" || h.Least <= s.EscapedHost && s.EscapedHost <= h.Most)
 }
 
 // page narrows the rows of a page, reading no more columns than it needs.
@@ -83,7 +84,7 @@ func (s *search) page(r *groupReader, i int, fn pageFunc) error {
 
 func (s *search) byTime(times []int64, bounds Span[int64]) {
 	s.sel = slices.Grow(s.sel[:0], len(times))[:len(times)]
-	if s.timed(bounds.Least) && s.timed(bounds.Most) {
+	if s.Timed(bounds.Least) && s.Timed(bounds.Most) {
 		for i := range s.sel {
 			s.sel[i] = int32(i)
 		}
@@ -92,7 +93,7 @@ func (s *search) byTime(times []int64, bounds Span[int64]) {
 	n := 0
 	for i, t := range times {
 		s.sel[n] = int32(i)
-		if s.timed(t) {
+		if s.Timed(t) {
 			n++
 		}
 	}
@@ -100,10 +101,10 @@ func (s *search) byTime(times []int64, bounds Span[int64]) {
 }
 
 func (s *search) byHost(r *groupReader, i int) error {
-	if h := r.hosts[i]; s.Host == "" || h.Least == s.host && h.Most == s.host {
+	if h := r.hosts[i]; s.Host == "" || h.Least == s.EscapedHost && h.Most == s.EscapedHost {
 		return nil
 	}
-	return s.byDictionary(r, colHost, i, func(d *page.Dictionary, k int) bool { return string(d.Bytes(k)) == s.host })
+	return s.byDictionary(r, colHost, i, func(d *page.Dictionary, k int) bool { return string(d.Bytes(k)) == s.EscapedHost })
 }
 
 func (s *search) byClass(r *groupReader, i int) error {
@@ -281,7 +282,7 @@ func (s *search) mask(fits func(r *groupReader, number int, out []bool) error) (
 		r := s.file.images[g].reader()
 		out := make([]bool, r.rows)
 		for i := range r.pages() {
-			if s.Host != "" && (r.hosts[i].Least > s.host || r.hosts[i].Most < s.host) {
+			if s.Host != "" && (r.hosts[i].Least > s.EscapedHost || r.hosts[i].Most < s.EscapedHost) {
 				continue
 			}
 			err := fits(r, i, out[i*PageRows:i*PageRows+r.pageLen(i)])
@@ -380,21 +381,11 @@ type Found func(group int, rows []int32, times, sequences []int64) error
 // Search calls fn with the rows that fit, the row group with the latest events
 // first, or the earliest. Before each page, worth is asked whether its times
 // are still of interest.
-func (f *File) Search(ctx context.Context, q *Query, worth func(Span[int64]) bool, fn Found) (err error) {
+func (f *File) Search(ctx context.Context, q *choice.Query, worth func(Span[int64]) bool, fn Found) (err error) {
 	defer guard(&err)
 	s := &search{Query: q, file: f}
-	order := make([]int, len(f.events))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		if q.OldestFirst {
-			return cmp.Compare(f.events[a].bounds().Least, f.events[b].bounds().Least)
-		}
-		return cmp.Compare(f.events[b].bounds().Most, f.events[a].bounds().Most)
-	})
 	var foundTimes, foundSeqs []int64
-	for _, n := range order {
+	for _, n := range f.inOrder(q.OldestFirst) {
 		err := s.group(ctx, &f.events[n], worth, func(r *groupReader, number int, rows []int32, times []int64) error {
 			seqs, err := r.int64s(colSequence, number)
 			if err != nil {
@@ -412,6 +403,22 @@ func (f *File) Search(ctx context.Context, q *Query, worth func(Span[int64]) boo
 		}
 	}
 	return nil
+}
+
+// inOrder returns the row groups of events, the one with the latest first, or
+// the earliest.
+func (f *File) inOrder(oldest bool) []int {
+	order := make([]int, len(f.events))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if oldest {
+			return cmp.Compare(f.events[a].bounds().Least, f.events[b].bounds().Least)
+		}
+		return cmp.Compare(f.events[b].bounds().Most, f.events[a].bounds().Most)
+	})
+	return order
 }
 
 // bounds returns the least and the greatest time of a row group of events.

@@ -1,13 +1,13 @@
 package parquetfile
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/store/segment/parquetfile/choice"
 )
 
 // Columns are those that are read of events and their processes.
@@ -31,18 +31,9 @@ func NewColumns(paths []string) (*Columns, error) {
 	for _, p := range paths {
 		wanted[p] = true
 	}
-	var c Columns
-	for _, col := range layout.events {
-		if wanted[col.path] {
-			c.events = append(c.events, col)
-		}
-	}
-	for _, col := range layout.processes {
-		if wanted[col.path] && col.path != "device.uid" {
-			c.processes = append(c.processes, col)
-		}
-	}
-	c.lineage = wanted["process.parent"]
+	c := Columns{events: only(layout.events, wanted), lineage: wanted["process.parent"]}
+	delete(wanted, "device.uid") // of images it is that of the event
+	c.processes = only(layout.processes, wanted)
 	for p := range wanted {
 		if !slices.ContainsFunc(layout.parquet.Columns(), func(path []string) bool { return strings.Join(path, ".") == p }) {
 			return nil, fmt.Errorf("the telemetry has no column %q", p)
@@ -51,12 +42,17 @@ func NewColumns(paths []string) (*Columns, error) {
 	return &c, nil
 }
 
+func only[T any](all []column[T], wanted map[string]bool) []column[T] {
+	return slices.DeleteFunc(slices.Clone(all), func(c column[T]) bool { return !wanted[c.path] })
+}
+
 // Visit says what is to be read of a file, and what to do with it.
 type Visit struct {
-	// Worth is asked before each page whether its times are of interest.
+	// Worth is asked before each page whether its times are of interest; nil
+	// means that they are.
 	Worth func(Span[int64]) bool
 	// Choose sets keep for the events that are to be taken, of which it gets
-	// First; nil takes all.
+	// First, nil meaning all columns; without Choose all are taken.
 	First  *Columns
 	Choose func(ctx context.Context, events []event.Event, keep []bool) error
 	// Take gets the chosen events with Then, and their sequence numbers.
@@ -69,24 +65,22 @@ type visitor struct {
 	*Visit
 
 	first, then *Loader
-	keep        []bool
 }
 
 // Visit visits the events of a query, a page at a time, the row group with the
-// latest first. Slices that it hands out are valid during the call.
-func (f *File) Visit(ctx context.Context, q *Query, v *Visit) (err error) {
+// latest first, or the earliest. Slices that it hands out are valid during the call.
+func (f *File) Visit(ctx context.Context, q *choice.Query, v *Visit) (err error) {
 	defer guard(&err)
 	s := &search{Query: q, file: f}
+	worth := v.Worth
+	if worth == nil {
+		worth = anyTime
+	}
 	w := visitor{Visit: v, first: f.part(v.First), then: f.part(v.Then)}
 	defer w.first.Close()
 	defer w.then.Close()
-	order := make([]int, len(f.events))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(f.events[b].bounds().Most, f.events[a].bounds().Most) })
-	for _, n := range order {
-		err := s.group(ctx, &f.events[n], v.Worth, func(r *groupReader, number int, rows []int32, _ []int64) error {
+	for _, n := range f.inOrder(q.OldestFirst) {
+		err := s.group(ctx, &f.events[n], worth, func(r *groupReader, number int, rows []int32, _ []int64) error {
 			return w.page(ctx, r, number, rows)
 		})
 		if err != nil {
@@ -113,18 +107,12 @@ func (w *visitor) page(ctx context.Context, r *groupReader, number int, rows []i
 		if err != nil {
 			return err
 		}
-		w.keep = slices.Grow(w.keep[:0], len(rows))[:len(rows)]
-		clear(w.keep)
-		if err := w.Choose(ctx, events, w.keep); err != nil {
+		keep := make([]bool, len(rows))
+		if err := w.Choose(ctx, events, keep); err != nil {
 			return err
 		}
-		kept := rows[:0]
-		for i, row := range rows {
-			if w.keep[i] {
-				kept = append(kept, row)
-			}
-		}
-		rows = kept
+		i := -1
+		rows = slices.DeleteFunc(rows, func(int32) bool { i++; return !keep[i] })
 	}
 	if len(rows) == 0 {
 		return nil
