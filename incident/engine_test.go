@@ -223,6 +223,35 @@ func TestRepeatsUpdatesAndDuplicates(t *testing.T) {
 	}
 }
 
+// TestCoincidenceMakesNothingWorse has low signals in the order of an attack,
+// with and without a thing in common.
+func TestCoincidenceMakesNothingWorse(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		shared  []incident.Entity
+		worst   finding.Severity
+		atLeast finding.Severity
+		atMost  finding.Severity
+	}{
+		{"the same host and time", nil, finding.Low, finding.Informational, finding.Low},
+		{"the same file content", []incident.Entity{entity(finding.EntityHash, "aa")}, finding.Low, finding.Medium, finding.High},
+		{"one of them is worse", nil, finding.Medium, finding.Medium, finding.High},
+	} {
+		e := incident.New(incident.Limits{})
+		for i, tactic := range []finding.Tactic{"initial-access", "execution", "persistence", "credential-access", "exfiltration", "impact"} {
+			s := signal(fmt.Sprint(i), "rule-"+string(tactic), "web", float64(i), tactic, test.shared...)
+			s.Severity, s.FalseAlarms = finding.Low, 0.0001
+			if i == 2 {
+				s.Severity = test.worst
+			}
+			e.Add(s)
+		}
+		if inc := only(t, e); inc.Severity < test.atLeast || inc.Severity > test.atMost {
+			t.Errorf("%s: %s, score %v", test.name, inc.Severity, inc.Score)
+		}
+	}
+}
+
 func TestRepeatsOfOneAlertMoveItsEnd(t *testing.T) {
 	e := incident.New(incident.Limits{})
 	s := signal("1", "a", "web", 0, "execution", entity(finding.EntityHash, "aa"))

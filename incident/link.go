@@ -40,6 +40,11 @@ const edgeSize = 240
 // evidence can be planted, cause can not.
 func (d *edge) cause() bool { return causal(d.reasons[0].kind) }
 
+// substantial reports whether the edge rests on more than coincidence.
+func (d *edge) substantial() bool {
+	return slices.ContainsFunc(d.reasons, func(r reason) bool { return causal(r.kind) || r.kind == finding.LinkShared })
+}
+
 // leap reports whether the edge counts towards how wide an incident is.
 func (d *edge) leap() bool {
 	return !d.cause() && (d.a.host != d.b.host || d.a.gapTo(d.b) > hostGap)

@@ -65,7 +65,8 @@ func byTime(nodes []*node) []*node {
 	return sorted
 }
 
-// severity judges a group by its score and by the pattern that it shows.
+// severity judges a group by its score and by the pattern that it shows. What
+// only coincidence ties together makes nothing worse than low of what is low.
 func severity(g *group, s score) finding.Severity {
 	judged := finding.Informational
 	for level, least := range severityScore {
@@ -73,10 +74,22 @@ func severity(g *group, s score) finding.Severity {
 			judged = finding.Severity(level)
 		}
 	}
+	if judged > finding.Low && coincidental(g) {
+		judged = finding.Low
+	}
 	if p := patternOf(g); p != nil {
 		judged = max(judged, p.Severity)
 	}
 	return judged
+}
+
+// coincidental reports whether no signal of a group is worse than low, and none
+// is a cause of another or has a thing in common with it: new software and
+// detectors that were just started look like that.
+func coincidental(g *group) bool {
+	return !slices.ContainsFunc(g.nodes, func(n *node) bool {
+		return n.severity > finding.Low && !n.hidden || slices.ContainsFunc(n.edges, (*edge).substantial)
+	})
 }
 
 // patternOf returns the pattern that a group shows, nil for none.
