@@ -145,7 +145,7 @@ func (e *Env) tokensList() *cobra.Command {
 }
 
 func (e *Env) tokensAdd() *cobra.Command {
-	token, r, life := api.NewToken{}, role{account.Reader}, durationFlag{90 * 24 * time.Hour}
+	token, r, life := api.NewToken{}, role{account.Reader}, durationFlag{Duration: 90 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use: "add NOTE", Short: "Make an API token; its secret is shown once", Args: usage.One("note that says what the token is for"),
 		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
@@ -165,7 +165,7 @@ func (e *Env) tokensAdd() *cobra.Command {
 func (e *Env) enrollTokenCommand() *cobra.Command {
 	var q api.NewEnrollToken
 	var labels []string
-	life := durationFlag{time.Hour}
+	life := durationFlag{Duration: time.Hour}
 	cmd := &cobra.Command{
 		Use: "enroll-token", Short: "Make a token with which hosts join; prints the line to type there", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 
 	"github.com/holdfast-security/holdfast/api/client"
 	"github.com/holdfast-security/holdfast/cli/contexts"
+	"github.com/holdfast-security/holdfast/cli/hunting"
+	"github.com/holdfast-security/holdfast/cli/moment"
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
@@ -37,7 +38,7 @@ type Env struct {
 func (e *Env) Commands() []*cobra.Command {
 	list := []*cobra.Command{
 		e.loginCommand(), e.logoutCommand(), e.contextsCommand(),
-		e.alertsCommand(), e.incidentsCommand(), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
+		e.alertsCommand(), e.incidentsCommand(), hunting.Command(e.run, e.Out, e.Err, e.Style), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
 		e.enrollTokenCommand(), e.auditLogCommand(), e.backupCommand(),
 	}
 	for _, c := range list {
@@ -175,60 +176,11 @@ func findHost(ctx context.Context, c *client.Client, name string) (fleet.Host, e
 	return fleet.Host{}, fmt.Errorf("%d hosts are called %q; give the uid that holdfast hosts list shows", len(found), name)
 }
 
-// duration reads how long something is: as Go writes it, or in days.
-func duration(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	return time.ParseDuration(text)
-}
-
-// durationFlag is a flag for how long something is.
-type durationFlag struct{ time.Duration }
-
-// Set implements pflag.Value.
-func (d *durationFlag) Set(text string) error {
-	length, err := duration(text)
-	if err != nil || length <= 0 {
-		return fmt.Errorf("%q is not a length of time, such as 90m, 12h or 30d", text)
-	}
-	d.Duration = length
-	return nil
-}
-
-// Type implements pflag.Value.
-func (d *durationFlag) Type() string { return "duration" }
-
-// timeFlag is a flag for a moment: RFC 3339, a date, or how long ago.
-type timeFlag struct{ time.Time }
-
-// Set implements pflag.Value.
-func (t *timeFlag) Set(text string) error {
-	if ago, err := duration(text); err == nil && ago >= 0 {
-		t.Time = time.Now().Add(-ago)
-		return nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			t.Time = at
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is neither a time such as 2026-11-23T10:00:00Z or 2026-11-23, nor how long ago, such as 90m or 7d", text)
-}
-
-// String implements pflag.Value.
-func (t *timeFlag) String() string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339)
-}
-
-// Type implements pflag.Value.
-func (t *timeFlag) Type() string { return "time" }
+// Flags for moments and lengths of time.
+type (
+	timeFlag     = moment.Flag
+	durationFlag = moment.Length
+)
 
 // parseAll reads the values of a flag as texts of a type.
 func parseAll[T any, P interface {

@@ -1,4 +1,4 @@
-package remote
+package hunting
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newHunt returns an environment that speaks to the server, and its outputs.
-func newHunt(t *testing.T, a *asked) (e *Env, c *client.Client, out, errs *bytes.Buffer) {
+func newHunt(t *testing.T, a *asked) (e *command, c *client.Client, out, errs *bytes.Buffer) {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
@@ -52,14 +52,14 @@ func newHunt(t *testing.T, a *asked) (e *Env, c *client.Client, out, errs *bytes
 	}
 	t.Cleanup(c.Close)
 	out, errs = &bytes.Buffer{}, &bytes.Buffer{}
-	e = &Env{Out: out, Err: errs, Style: func(io.Writer) render.Style { return render.Style{} }}
+	e = &command{out, errs, func(io.Writer) render.Style { return render.Style{} }}
 	return e, c, out, errs
 }
 
 func TestHuntTable(t *testing.T) {
 	a := &asked{stopped: "25s of work are over"}
 	e, c, out, errs := newHunt(t, a)
-	if err := e.hunt(t.Context(), c, &huntFlags{limit: 7, output: "table"}, "events"); err != nil {
+	if err := e.hunt(t.Context(), c, &flags{limit: 7, output: "table"}, "events"); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); !strings.Contains(text, "12000000") || !strings.Contains(text, "a, b") || strings.Contains(text, "\x1b[31m") {
@@ -75,7 +75,7 @@ func TestHuntTable(t *testing.T) {
 
 func TestHuntJSON(t *testing.T) {
 	e, c, out, _ := newHunt(t, &asked{})
-	if err := e.hunt(t.Context(), c, &huntFlags{limit: 7, output: "json"}, "events"); err != nil {
+	if err := e.hunt(t.Context(), c, &flags{limit: 7, output: "json"}, "events"); err != nil {
 		t.Fatal(err)
 	}
 	var answer api.HuntAnswer
@@ -83,7 +83,7 @@ func TestHuntJSON(t *testing.T) {
 		t.Errorf("got %s, %v", out, err)
 	}
 	out.Reset()
-	if err := e.huntFields(t.Context(), c, &huntFlags{output: "table"}); err != nil || !strings.Contains(out.String(), "process.pid") {
+	if err := e.fields(t.Context(), c, &flags{output: "table"}); err != nil || !strings.Contains(out.String(), "process.pid") {
 		t.Errorf("fields: %q, %v", out, err)
 	}
 }
@@ -91,22 +91,22 @@ func TestHuntJSON(t *testing.T) {
 func TestHuntExport(t *testing.T) {
 	a := &asked{}
 	e, c, out, _ := newHunt(t, a)
-	if err := e.huntExport(t.Context(), c, &huntFlags{output: "csv"}, "events"); err != nil || out.String() != "line,n\nx,1\n" || a.export.Format != "csv" {
+	if err := e.export(t.Context(), c, &flags{output: "csv"}, "events"); err != nil || out.String() != "line,n\nx,1\n" || a.export.Format != "csv" {
 		t.Errorf("got %q, %v, asked %+v", out, err, a.export)
 	}
 	a.stopped = "time is over"
 	var partly *client.IncompleteError
-	if err := e.huntExport(t.Context(), c, &huntFlags{output: "ndjson"}, "events"); !errors.As(err, &partly) || partly.Reason != "time is over" {
+	if err := e.export(t.Context(), c, &flags{output: "ndjson"}, "events"); !errors.As(err, &partly) || partly.Reason != "time is over" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestHuntRefuses(t *testing.T) {
 	e, c, _, _ := newHunt(t, &asked{})
-	if err := e.hunt(t.Context(), c, &huntFlags{limit: 20_000, output: "table"}, "events"); err == nil {
+	if err := e.hunt(t.Context(), c, &flags{limit: 20_000, output: "table"}, "events"); err == nil {
 		t.Error("a limit of 20,000 is taken")
 	}
-	if err := e.huntFields(t.Context(), c, &huntFlags{output: "csv"}); err == nil {
+	if err := e.fields(t.Context(), c, &flags{output: "csv"}); err == nil {
 		t.Error("fields are printed as csv")
 	}
 }

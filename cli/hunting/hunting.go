@@ -1,4 +1,7 @@
-package remote
+// Package hunting is the subcommand hunt, which asks questions of the telemetry
+// that a server keeps. What comes from hosts is escaped where it is drawn, and
+// printed as it came where a program reads it.
+package hunting
 
 import (
 	"context"
@@ -14,12 +17,13 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/moment"
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
-const huntHelp = `Ask a question of the telemetry that a server keeps.
+const help = `Ask a question of the telemetry that a server keeps.
 
 A query begins with a source, events for all or a class of them such as
 process, and goes on with stages behind |. For example, which programs
@@ -34,13 +38,22 @@ With -o csv or ndjson up to 1,000,000 rows are written as they are found,
 in no order where the query states none. Answers that do not account for
 all events say so on standard error.`
 
-// huntFlags are the flags of hunt.
-type huntFlags struct {
-	since, until timeFlag
+// flags are the flags of hunt.
+type flags struct {
+	since, until moment.Flag
 	limit        int
 	output       string
 	fields       bool
 }
+
+// command is the subcommand with what it uses of the program around it.
+type command struct {
+	out, errs io.Writer
+	style     func(io.Writer) render.Style
+}
+
+// Run makes the work of a command of what needs a client.
+type Run func(work func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error
 
 // Formats of hunt besides those of all commands.
 const (
@@ -48,56 +61,71 @@ const (
 	formatNDJSON = "ndjson"
 )
 
-func (e *Env) huntCommand() *cobra.Command {
-	f := &huntFlags{since: timeFlag{}}
+// Command returns the subcommand, which prints to out, and what there is to be
+// said of that to errs.
+func Command(run Run, out, errs io.Writer, style func(io.Writer) render.Style) *cobra.Command {
+	e, f := &command{out, errs, style}, &flags{}
 	cmd := &cobra.Command{
-		Use: "hunt [QUERY]", Short: "Ask a question of the stored telemetry", Long: huntHelp, Args: cobra.MaximumNArgs(1),
-		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
-			if !slices.Contains(huntFormats(), f.output) {
-				return usage.Errorf("output format %q is not one of %s", f.output, strings.Join(huntFormats(), ", "))
+		Use: "hunt [QUERY]", Short: "Ask a question of the stored telemetry", Long: help, Args: atMostOne,
+		RunE: run(func(ctx context.Context, c *client.Client, args []string) error {
+			if !slices.Contains(formats(), f.output) {
+				return usage.Errorf("output format %q is not one of %s", f.output, strings.Join(formats(), ", "))
 			}
 			switch {
 			case f.fields && len(args) == 0:
-				return e.huntFields(ctx, c, f)
+				return e.fields(ctx, c, f)
 			case f.fields || len(args) == 0:
 				return usage.Errorf("give a query, or --fields to see what there is to ask for")
 			case f.output == formatCSV || f.output == formatNDJSON:
-				return e.huntExport(ctx, c, f, args[0])
+				return e.export(ctx, c, f, args[0])
 			}
 			return e.hunt(ctx, c, f, args[0])
 		}),
 	}
-	flags := cmd.Flags()
-	flags.Var(&f.since, "since", "events at or after: a time, or how long ago; 24h by default")
-	flags.Var(&f.until, "until", "events before: a time, or how long ago")
-	flags.IntVar(&f.limit, "limit", 1000, "how many rows at most, 1 to 10000; csv and ndjson have their own bound")
-	flags.BoolVar(&f.fields, "fields", false, "list the fields of events in place of running a query")
-	flags.StringVarP(&f.output, "output", "o", string(output.Table), "how to print: "+strings.Join(huntFormats(), ", "))
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(huntFormats(), cobra.ShellCompDirectiveNoFileComp))
+	set := cmd.Flags()
+	set.Var(&f.since, "since", "events at or after: a time, or how long ago; 24h by default")
+	set.Var(&f.until, "until", "events before: a time, or how long ago")
+	set.IntVar(&f.limit, "limit", 1000, "how many rows at most, 1 to 10000; csv and ndjson have their own bound")
+	set.BoolVar(&f.fields, "fields", false, "list the fields of events in place of running a query")
+	set.StringVarP(&f.output, "output", "o", string(output.Table), "how to print: "+strings.Join(formats(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func huntFormats() []string { return append(output.Formats(), formatCSV, formatNDJSON) }
+func atMostOne(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage.Errorf("a query is one argument: put it in quotes")
+	}
+	return nil
+}
+
+func formats() []string { return append(output.Formats(), formatCSV, formatNDJSON) }
 
 // usualTime is how far back hunts look unless told otherwise.
 const usualTime = 24 * time.Hour
 
-func (f *huntFlags) from() time.Time {
+func (f *flags) from() time.Time {
 	if f.since.IsZero() {
 		return time.Now().Add(-usualTime)
 	}
 	return f.since.Time
 }
 
+// note writes to standard error. Nothing can be done about an error there.
+func (e *command) note(format string, args ...any) { _, _ = fmt.Fprintf(e.errs, format, args...) }
+
 // print prints a document, or what draw makes for people.
-func (f *huntFlags) print(e *Env, v any, draw func(render.Style) string) error {
+func (f *flags) print(e *command, v any, draw func(render.Style) string) error {
 	if format := output.Format(f.output); format.Structured() {
-		return format.Document(e.Out, v)
+		return format.Document(e.out, v)
 	}
-	return e.print(draw(e.Style(e.Out)))
+	if _, err := io.WriteString(e.out, draw(e.style(e.out))); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
 }
 
-func (e *Env) hunt(ctx context.Context, c *client.Client, f *huntFlags, query string) error {
+func (e *command) hunt(ctx context.Context, c *client.Client, f *flags, query string) error {
 	if f.limit < 1 || f.limit > 10_000 {
 		return usage.Errorf("--limit: %d is not between 1 and 10000", f.limit)
 	}
@@ -105,7 +133,7 @@ func (e *Env) hunt(ctx context.Context, c *client.Client, f *huntFlags, query st
 	if err != nil {
 		return err
 	}
-	if err := f.print(e, answer, func(style render.Style) string { return huntTable(answer, style) }); err != nil {
+	if err := f.print(e, answer, func(style render.Style) string { return table(answer, style) }); err != nil {
 		return err
 	}
 	more := ""
@@ -120,8 +148,8 @@ func (e *Env) hunt(ctx context.Context, c *client.Client, f *huntFlags, query st
 	return nil
 }
 
-// huntTable draws the rows of an answer.
-func huntTable(a api.HuntAnswer, style render.Style) string {
+// table draws the rows of an answer.
+func table(a api.HuntAnswer, style render.Style) string {
 	var header []string
 	for _, c := range a.Columns {
 		header = append(header, c.Name)
@@ -130,14 +158,14 @@ func huntTable(a api.HuntAnswer, style render.Style) string {
 	for i, row := range a.Rows {
 		rows[i] = make([]string, len(header))
 		for j := range min(len(row), len(header)) {
-			rows[i][j] = huntCell(row[j])
+			rows[i][j] = cell(row[j])
 		}
 	}
 	return render.Table(header, rows, style)
 }
 
-// huntCell returns a value of an answer as people read it.
-func huntCell(v any) string {
+// cell returns a value of an answer as people read it.
+func cell(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -146,14 +174,14 @@ func huntCell(v any) string {
 	case []any:
 		var parts []string
 		for _, part := range v {
-			parts = append(parts, huntCell(part))
+			parts = append(parts, cell(part))
 		}
 		return strings.Join(parts, ", ")
 	}
 	return fmt.Sprint(v)
 }
 
-func (e *Env) huntFields(ctx context.Context, c *client.Client, f *huntFlags) error {
+func (e *command) fields(ctx context.Context, c *client.Client, f *flags) error {
 	if f.output == formatCSV || f.output == formatNDJSON {
 		return usage.Errorf("--fields is printed as table, json or yaml")
 	}
@@ -170,13 +198,13 @@ func (e *Env) huntFields(ctx context.Context, c *client.Client, f *huntFlags) er
 	})
 }
 
-func (e *Env) huntExport(ctx context.Context, c *client.Client, f *huntFlags, query string) error {
+func (e *command) export(ctx context.Context, c *client.Client, f *flags, query string) error {
 	body, err := c.ExportHunt(ctx, api.HuntExport{Query: query, Since: f.from(), Until: f.until.Time, Format: f.output})
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	_, err = io.Copy(e.Out, body)
+	_, err = io.Copy(e.out, body)
 	var partly *client.IncompleteError
 	if errors.As(err, &partly) {
 		return fmt.Errorf("the rows above are not all: %w", partly)
