@@ -58,6 +58,7 @@ var logRules = []struct{ calls, conditions string }{
 var pathRules = []struct{ key, perm, paths string }{
 	{"identity", "wa", "/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/security/opasswd"},
 	{"shadow-read", "r", "/etc/shadow"},
+	{"kubeconfig-read", "r", "/etc/kubernetes/admin.conf /etc/kubernetes/super-admin.conf /etc/kubernetes/kubelet.conf /etc/rancher/k3s/k3s.yaml"},
 	{"sudoers", "wa", "/etc/sudoers"},
 	{"preload", "wa", "/etc/ld.so.preload /etc/ld.so.conf"},
 	{"cron", "wa", "/etc/crontab /etc/anacrontab /etc/cron.allow /etc/cron.deny"},
@@ -74,6 +75,7 @@ var dirRules = []struct{ key, dirs string }{
 	{"cron", "/etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /var/spool/cron"},
 	{"service", "/etc/systemd/system /lib/systemd/system /etc/init.d"},
 	{"profile", "/etc/profile.d"},
+	{"startup", "/etc/udev/rules.d /etc/update-motd.d /etc/apt/apt.conf.d"},
 	{"audit-config", "/etc/audit"},
 }
 

@@ -56,12 +56,13 @@ broken line
 `
 
 func TestRuleSet(t *testing.T) {
-	fs := tree(t, passwd, "/root", "/home/eve/.ssh", "/home/mal lory", "/var/log", "/etc/cron.d")
+	fs := tree(t, passwd, "/root", "/home/eve/.ssh", "/home/mal lory", "/var/log", "/etc/cron.d", "/etc/kubernetes")
 	lines := texts(t, fs, syscalls.X8664)
 	for _, want := range []string{
 		"-a always,exit -F arch=b64 -S execve,execveat -F key=holdfast-exec",
 		"-a always,exit -F arch=b32 -S execve,execveat -F key=holdfast-exec",
 		"-a always,exit -F path=/etc/shadow -F perm=r -F key=holdfast-shadow-read",
+		"-a always,exit -F path=/etc/kubernetes/admin.conf -F perm=r -F key=holdfast-kubeconfig-read",
 		"-a always,exit -F path=/etc/sudoers.d -F perm=wa -F key=holdfast-sudoers",
 		"-a always,exit -F path=/root/.ssh -F perm=wa -F key=holdfast-ssh-keys",
 		`-a always,exit -F "path=/home/mal lory/.zshrc" -F perm=wa -F key=holdfast-profile`,
@@ -73,7 +74,7 @@ func TestRuleSet(t *testing.T) {
 		}
 	}
 	all := strings.Join(lines, "\n")
-	for _, unwanted := range []string{"/nonexistent", "/usr/sbin", "path=/home/eve/.ssh ", "path=/etc/pam.d/", "connect"} {
+	for _, unwanted := range []string{"/nonexistent", "/usr/sbin", "path=/home/eve/.ssh ", "path=/etc/pam.d/", "connect", "/etc/rancher"} {
 		if strings.Contains(all, unwanted) {
 			t.Errorf("a rule speaks of %q", unwanted)
 		}
