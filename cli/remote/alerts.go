@@ -21,21 +21,22 @@ import (
 
 // alertFlags are the filters of a list of alerts.
 type alertFlags struct {
-	status, severity, types, hosts, tactics, assignees, rules []string
-	text, order                                               string
-	since, until                                              timeFlag
-	limit                                                     int
+	status, severity, types, hosts, tactics, assignees, rules, exceptions []string
+	text, order                                                           string
+	since, until                                                          timeFlag
+	limit                                                                 int
 }
 
 func (f *alertFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.status, "status", nil, "open, acknowledged, resolved or dismissed; several mean any of them")
+	flags.StringSliceVar(&f.status, "status", nil, "open, acknowledged, resolved, dismissed or suppressed; several mean any of them")
 	flags.StringSliceVar(&f.severity, "severity", nil, "informational, low, medium or high")
 	flags.StringSliceVar(&f.types, "type", nil, "alert types")
 	flags.StringSliceVar(&f.hosts, "host", nil, "names or uids of hosts")
 	flags.StringSliceVar(&f.tactics, "tactic", nil, "ATT&CK tactics, such as execution")
 	flags.StringSliceVar(&f.assignees, "assignee", nil, "users; - means nobody")
 	flags.StringSliceVar(&f.rules, "rule", nil, "uids of rules")
+	flags.StringSliceVar(&f.exceptions, "exception", nil, "uids of exceptions that hide them")
 	flags.StringVar(&f.text, "text", "", "text in title, description or host name")
 	flags.Var(&f.since, "since", "last seen at or after: a time, or how long ago")
 	flags.Var(&f.until, "until", "last seen before: a time, or how long ago")
@@ -44,7 +45,7 @@ func (f *alertFlags) register(cmd *cobra.Command) {
 // query returns the filters as the API has them.
 func (f *alertFlags) query(ctx context.Context, c *client.Client) (q client.ListAlertsQuery, err error) {
 	q = client.ListAlertsQuery{
-		Type: f.types, Assignee: f.assignees, Rule: f.rules, Text: f.text, Since: f.since.Time, Until: f.until.Time,
+		Type: f.types, Assignee: f.assignees, Rule: f.rules, Exception: f.exceptions, Text: f.text, Since: f.since.Time, Until: f.until.Time,
 		Order: store.AlertOrder(f.order),
 	}
 	if q.Status, err = parseAll[finding.Status]("status", f.status); err != nil {
@@ -67,7 +68,7 @@ func (f *alertFlags) query(ctx context.Context, c *client.Client) (q client.List
 }
 
 func (e *Env) alertsCommand() *cobra.Command {
-	return usage.Group("alerts", "Work with the alerts of a server", e.alertsList(), e.alertsShow(), e.alertsSet(), e.alertsWatch())
+	return usage.Group("alerts", "Work with the alerts of a server", e.alertsList(), e.alertsShow(), e.alertsSet(), e.alertsExcept(), e.alertsWatch())
 }
 
 func (e *Env) alertsList() *cobra.Command {
@@ -167,7 +168,8 @@ func (e *Env) update(ctx context.Context, c *client.Client, ids []string, update
 
 const watchHelp = `Show the alerts of all hosts of a server as they happen, until interrupted.
 
-New alerts are shown whole, repeats in one line. With -o json or yaml every
+New alerts are shown whole, repeats in one line; what an exception covers is left
+out. With -o json or yaml every
 alert is printed as it is then, repeats with the same uid and a higher count.`
 
 func (e *Env) alertsWatch() *cobra.Command {
@@ -226,8 +228,8 @@ func (e *Env) follow(ctx context.Context, c *client.Client, lowest finding.Sever
 			*after = change.ID
 		}
 		alert, err := change.Alert()
-		if err != nil || alert.Severity < lowest {
-			continue // about something else
+		if err != nil || alert.Severity < lowest || alert.Status == finding.Suppressed {
+			continue // about something else, or known and wanted
 		}
 		if err := e.tell(ctx, c, alert); err != nil {
 			return err

@@ -38,7 +38,7 @@ type Env struct {
 func (e *Env) Commands() []*cobra.Command {
 	list := []*cobra.Command{
 		e.loginCommand(), e.logoutCommand(), e.contextsCommand(),
-		e.alertsCommand(), e.incidentsCommand(), hunting.Command(e.run, e.Out, e.Err, e.Style), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
+		e.alertsCommand(), e.incidentsCommand(), e.exceptionsCommand(), hunting.Command(e.run, e.Out, e.Err, e.Style), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
 		e.enrollTokenCommand(), e.auditLogCommand(), e.backupCommand(),
 	}
 	for _, c := range list {

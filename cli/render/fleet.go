@@ -34,6 +34,9 @@ func Case(c finding.Case, comments []finding.Comment, style Style) string {
 	if c.Assignee != "" {
 		status += ", assigned to " + c.Assignee
 	}
+	if c.Exception != "" {
+		status += " by exception " + c.Exception
+	}
 	if c.By != "" {
 		status += ", by " + c.By + " at " + style.stamp(c.Changed)
 	}
