@@ -57,16 +57,18 @@ func (r *refusals) list() []fleet.Warning {
 	return all
 }
 
+// noting returns what notes the latest attempt at something.
+func (r *refusals) noting(code, what string) func(error) {
+	return func(err error) { _ = r.note(code, what, err) }
+}
+
 // ruleConfig returns where rules are, and who is told what became of them.
 func (s *Server) ruleConfig() rulebook.Config {
 	return rulebook.Config{
 		Paths: s.cfg.Rules, Log: s.log,
-		Refused: func(err error) {
-			_ = s.refusals.note("rules_refused", "The rules of the configuration cannot be used, and those before them stay in force. Mend them and reload: ", err)
-		},
-		LeftOut: func(err error) {
-			_ = s.refusals.note("rule_documents_left_out", "Rule documents cannot be used any more and are not in force. Mend them on the page of rules: ", err)
-		},
+		Refused:  s.refusals.noting("rules_refused", "The rules of the configuration cannot be used, and those before them stay in force. Mend them and reload: "),
+		LeftOut:  s.refusals.noting("rule_documents_left_out", "Rule documents cannot be used any more and are not in force. Mend them on the page of rules: "),
+		Unshared: s.refusals.noting("rules_not_shared", "Hosts cannot be given the rules and keep those that they have: "),
 		Changed: func(docs []string) {
 			s.hub.Rule(apitypes.RuleChange{Docs: append([]string{}, docs[:min(len(docs), 100)]...)})
 		},

@@ -264,7 +264,10 @@ func (s *Server) startIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tried := trial.New(trial.Config{Log: s.log, Save: s.state.NoteRuleMatches, DocOf: rulebook.DocOf})
+	tried := trial.New(trial.Config{
+		Log: s.log, Save: s.state.NoteRuleMatches, DocOf: rulebook.DocOf,
+		Suspended: s.refusals.noting("rules_in_test_suspended", "Rules in test are not evaluated until their documents change: "),
+	})
 	s.pipeline = ingest.New(ingest.Config{
 		Partition: partition, Source: source{s.stream}, State: s.state, Telemetry: s.telemetry,
 		Rules: s.rules.InForce(), Trial: tried, Indicators: lists.Live(), Log: s.log, Covered: s.excepted.Covered, Saved: s.alertsSaved, CommitAge: s.commitAge,

@@ -61,6 +61,9 @@ func compose(f *foundation, docs map[string]store.RuleDoc, before *edition) (*ed
 	}
 	set := &rulefiles.Set{Rules: slices.Clone(f.rules)}
 	set.AddFiles(docPrefix, live)
+	if refused := tooMuch(set.Rules[len(f.rules):], maxValues); len(refused) > 0 {
+		return nil, &RefusedError{refused}
+	}
 	e.add(set.Rules, store.RuleLive)
 	all := set.Rules
 	if e.live = before.unchanged(f, live); e.live == nil {
@@ -75,6 +78,41 @@ func compose(f *foundation, docs map[string]store.RuleDoc, before *edition) (*ed
 		return nil, &RefusedError{refused}
 	}
 	return e, nil
+}
+
+// maxValues bounds the values of all documents in a state together, each of
+// which takes some hundred bytes: few bytes of a rule can ask for many.
+const maxValues = 2_000_000
+
+// tooMuch refuses the first of the rules that hold too many values together.
+func tooMuch(rules []*sigma.Rule, most int) []rulefiles.Refusal {
+	total := 0
+	for _, r := range rules {
+		if total += values(r); total > most {
+			return []rulefiles.Refusal{{Path: r.Path, Line: r.Line, Reason: fmt.Sprintf("with this rule the documents hold more than %d values: remove some", most)}}
+		}
+	}
+	return nil
+}
+
+// values returns how many values the tests of a rule compare with.
+func values(r *sigma.Rule) int {
+	detection := r.Detection
+	if r.Filter != nil {
+		detection = r.Filter.Detection
+	}
+	if detection == nil {
+		return 0
+	}
+	n := 0
+	for _, s := range detection.Selections {
+		for _, g := range s.Groups {
+			for _, item := range g {
+				n += len(item.Values)
+			}
+		}
+	}
+	return n
 }
 
 // unchanged returns the rules in force of an edition if they are those of a
@@ -136,6 +174,9 @@ func (e *edition) compileTrial(files map[string][]byte, live []*sigma.Rule) []ru
 	set.AddFiles(docPrefix, files)
 	set.Refused = slices.DeleteFunc(set.Refused, func(r rulefiles.Refusal) bool { return !inTest(r.Path) })
 	set.Rules = slices.DeleteFunc(set.Rules, func(r *sigma.Rule) bool { return !inTest(r.Path) })
+	if refused := tooMuch(set.Rules, maxValues); len(refused) > 0 {
+		return refused
+	}
 	e.add(set.Rules, store.RuleTest)
 	set.Rules = append(referred(set.Rules, live), set.Rules...)
 	e.trial = set.Compile()

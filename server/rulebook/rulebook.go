@@ -53,6 +53,9 @@ type Config struct {
 	// LeftOut is told of documents that were in use and cannot be any more;
 	// nil says that there are none.
 	LeftOut func(error)
+	// Unshared is told that hosts cannot be given the rules, and with nil that
+	// they can.
+	Unshared func(error)
 	// own returns the rules that come with Holdfast; nil for all of them.
 	own func() *rulefiles.Set
 	// Changed is told the names of documents that changed, none when files
@@ -244,6 +247,7 @@ func (b *Book) share(ctx context.Context, s Speaker, e *edition) {
 	if err == nil {
 		err = s.SetBundle(wire.BundleRules, content)
 	}
+	b.cfg.Unshared(err)
 	if err != nil {
 		b.cfg.Log.Error("the rules cannot be handed on to hosts", "error", err)
 		return

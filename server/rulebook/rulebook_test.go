@@ -3,6 +3,7 @@ package rulebook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/detect"
+	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/rules"
 	"github.com/holdfast-security/holdfast/rules/rulefiles"
@@ -118,16 +120,17 @@ type rig struct {
 	state *sqlstore.Store
 	dir   string
 
-	inForce *detect.Ruleset
-	uses    int
-	tried   *detect.Ruleset
-	inTest  map[string]store.RuleDoc
-	bundle  map[string][]byte
-	left    error
-	changed []string
-	events  []event.Event
-	delay   time.Duration // of each part of a list of events
-	asked   sync.WaitGroup
+	inForce  *detect.Ruleset
+	uses     int
+	tried    *detect.Ruleset
+	inTest   map[string]store.RuleDoc
+	bundle   map[string][]byte
+	left     error
+	unshared error
+	changed  []string
+	events   []event.Event
+	delay    time.Duration // of each part of a list of events
+	asked    sync.WaitGroup
 }
 
 func newRig(t *testing.T) *rig {
@@ -152,7 +155,7 @@ func (r *rig) open(t *testing.T) {
 	t.Helper()
 	var err error
 	r.Book, err = Open(Config{
-		own: few, Paths: []string{r.dir}, Log: slog.New(slog.DiscardHandler), Refused: func(error) {},
+		own: few, Paths: []string{r.dir}, Log: slog.New(slog.DiscardHandler), Refused: func(error) {}, Unshared: func(err error) { r.unshared = err },
 		LeftOut: func(err error) { r.left = err }, Changed: func(docs []string) { r.changed = append(r.changed, docs...) },
 	})
 	if err == nil {
@@ -329,6 +332,34 @@ level: high
 		t.Errorf("a rule in force that counts one in test: %v", err)
 	}
 	r.mustSave(t, "f.yml", many, store.RuleLive)
+}
+
+func TestBoundsOfDocuments(t *testing.T) {
+	r := newRig(t)
+	values := strings.Replace(rule("V", idY), "{Image|endswith: /V}", "{Image: ["+strings.Repeat("a, ", 99)+"a]}", 1)
+	rules, err := sigma.Parse("console/v.yml", []byte(values+"---\n"+rule("W", idZ)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if refused := tooMuch(rules, 100); len(refused) != 1 || !strings.Contains(refused[0].Reason, "remove some") {
+		t.Errorf("more values than there may be: %v", refused)
+	}
+	if refused := tooMuch(rules, 101); len(refused) != 0 {
+		t.Errorf("within the bound: %v", refused)
+	}
+	large := strings.Repeat("# a rule that has much to say\n", 30_000)
+	var p api.RulePush
+	for i := range 12 { // more than a bundle holds
+		id := idY[:len(idY)-2] + fmt.Sprint(10+i)
+		p.Docs = append(p.Docs, api.RuleFile{Name: fmt.Sprintf("%d.yml", i), Text: rule(fmt.Sprint("L", i), id) + large})
+	}
+	p.State = store.RuleLive
+	if done, err := r.Push(t.Context(), p, "anna"); err != nil || len(done.Added) != 12 || r.unshared == nil {
+		t.Errorf("%+v, %v, unshared %v", done, err, r.unshared)
+	}
+	if done, err := r.Push(t.Context(), api.RulePush{Prune: true}, "anna"); err != nil || len(done.Removed) != 12 || r.unshared != nil {
+		t.Errorf("%+v, %v, unshared %v", done, err, r.unshared)
+	}
 }
 
 func TestReload(t *testing.T) {

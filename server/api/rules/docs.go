@@ -44,7 +44,9 @@ func (a *area) put(ctx context.Context, in *putInput) (*docBody, error) {
 
 // save makes one change.
 func (a *area) save(ctx context.Context, change store.RuleDocChange) error {
-	err := a.Book.Save(ctx, []store.RuleDocChange{change}, front.Of(ctx).Identity.Actor())
+	q := front.Of(ctx)
+	patient(q)
+	err := a.Book.Save(ctx, []store.RuleDocChange{change}, q.Identity.Actor())
 	return front.About("rule document", change.Name, err)
 }
 

@@ -108,13 +108,13 @@ func (a *area) registerDocs() {
 		Summary: "Show a rule document", Text: "With what its rules matched while in test.",
 	}, a.doc)
 	route.Add(r, route.Operation{
-		ID: "putRuleDoc", Method: http.MethodPut, Path: "/rule-docs/document", Role: account.Approver, Tag: route.TagRules, MaxBody: maxDocument,
+		ID: "putRuleDoc", Method: http.MethodPut, Path: "/rule-docs/document", Role: account.Approver, Tag: route.TagRules, MaxBody: maxDocument, Long: true,
 		Summary: "Store a version of a rule document",
 		Text: "In the states test and live all rules must be usable together with all others, or nothing changes and the answer says why. " +
 			"No rule may have the uid of another. If-Match with \"0\" stores only what is not there yet.",
 	}, a.put)
 	route.Add(r, route.Operation{
-		ID: "deleteRuleDoc", Method: http.MethodDelete, Path: "/rule-docs/document", Role: account.Approver, Tag: route.TagRules,
+		ID: "deleteRuleDoc", Method: http.MethodDelete, Path: "/rule-docs/document", Role: account.Approver, Tag: route.TagRules, Long: true,
 		Summary: "Remove a rule document", Text: "Its history stays.",
 	}, a.remove)
 	route.Add(r, route.Operation{

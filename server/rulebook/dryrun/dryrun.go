@@ -131,7 +131,7 @@ func (r *run) stop() {
 func (r *run) handle(ctx context.Context, events []event.Event) bool {
 	match := func(d *detect.Document) { r.matcher.Match(d, r.match) }
 	for i := range events {
-		if i%64 == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return false
 		}
 		r.event = &events[i]

@@ -4,13 +4,15 @@
 //
 // Rules in test can be wrong in any way. They are apart from those in force,
 // what they remember is bounded for each host, and a rule that fails on an event
-// costs the rest of that frame's trial, nothing else. What was not saved when
+// costs the rest of that frame's trial, nothing else. Rules that are so slow that
+// events would wait for them are suspended. What was not saved when
 // the server was killed is not counted.
 package trial
 
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -27,6 +29,9 @@ const (
 	saveEvery = 5 * time.Second
 	maxHosts  = 20_000 // whose memory is kept
 	maxText   = 300    // bytes of an event in a line
+
+	frameTime = time.Second // that a frame may take
+	maxSlow   = 5           // frames in a row that may take longer
 )
 
 // limits of what correlations in test remember of a host.
@@ -37,6 +42,9 @@ type Config struct {
 	Log *slog.Logger
 	// Save adds matches by name of the document.
 	Save func(ctx context.Context, matches map[string]store.RuleMatches) error
+	// Suspended is told that the rules are too slow, and with nil that there are
+	// others.
+	Suspended func(error)
 	// DocOf returns the name of the document that the path of a rule is in.
 	DocOf func(path string) string
 }
@@ -53,20 +61,25 @@ type Trial struct {
 	mapper   *fields.Mapper
 	again    *fields.Mapper
 	memories map[event.HostID]*detect.Memory
-	event    *event.Event // at hand
+	event    *event.Event  // at hand
+	limit    time.Duration // of a frame
+	slow     int           // frames in a row that took longer
 	waiting  map[string]store.RuleMatches
 }
 
 // New returns a trial without rules.
-func New(cfg Config) *Trial { return &Trial{cfg: cfg, waiting: make(map[string]store.RuleMatches)} }
+func New(cfg Config) *Trial {
+	return &Trial{cfg: cfg, limit: frameTime, waiting: make(map[string]store.RuleMatches)}
+}
 
 // SetRules exchanges the rules; nil for none. Docs are the documents in test by
 // name.
 func (t *Trial) SetRules(set *detect.Ruleset, docs map[string]store.RuleDoc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.set, t.docs = set, docs
+	t.set, t.docs, t.slow = set, docs, 0
 	t.begin()
+	t.cfg.Suspended(nil)
 }
 
 // begin makes what belongs to the rules as new.
@@ -101,10 +114,31 @@ func (t *Trial) Handle(host event.HostID, events []*event.Event) {
 	}()
 	t.matcher.Use(t.memory(host))
 	match := func(d *detect.Document) { t.matcher.Match(d, t.note) }
+	began := time.Now()
 	for _, ev := range events {
+		if time.Since(began) > t.limit {
+			t.slowed()
+			return
+		}
 		t.event = ev
 		t.mapper.Each(ev, match)
 	}
+	t.slow = 0
+}
+
+// errSlow says why rules in test are not evaluated any more.
+var errSlow = fmt.Errorf("%d times in a row they took longer than %s for some hundred events; regular expressions that begin and end with anything are the usual cause", maxSlow, frameTime)
+
+// slowed notes that a frame took too long, and suspends the trial when that goes
+// on.
+func (t *Trial) slowed() {
+	if t.slow++; t.slow < maxSlow {
+		return
+	}
+	t.set = nil
+	t.begin()
+	t.cfg.Log.Error("the trial of rules in test is suspended until they change", "error", errSlow)
+	t.cfg.Suspended(errSlow)
 }
 
 // memory returns what is remembered of a host. With more hosts than are kept,

@@ -40,6 +40,8 @@ func launch(n int, path string) *event.Event {
 type saved struct {
 	mu  sync.Mutex
 	all []map[string]store.RuleMatches
+
+	suspended error
 }
 
 func (s *saved) save(_ context.Context, m map[string]store.RuleMatches) error {
@@ -51,7 +53,7 @@ func (s *saved) save(_ context.Context, m map[string]store.RuleMatches) error {
 
 func newTrial(s *saved) *Trial {
 	return New(Config{
-		Log: slog.New(slog.DiscardHandler), Save: s.save,
+		Log: slog.New(slog.DiscardHandler), Save: s.save, Suspended: func(err error) { s.suspended = err },
 		DocOf: func(path string) string { return strings.TrimPrefix(path, "console/") },
 	})
 }
@@ -102,6 +104,33 @@ func TestPanicsDoNotEndIt(t *testing.T) {
 	tried.save(t.Context())
 	if len(s.all) != 1 || s.all[0]["a.yml"].Count != 1 {
 		t.Errorf("saved %+v", s.all)
+	}
+}
+
+func TestSlowRulesAreSuspended(t *testing.T) {
+	s := &saved{}
+	tried := newTrial(s)
+	docs := map[string]store.RuleDoc{"a.yml": {ID: "a.yml", Version: 1, State: store.RuleTest}}
+	tried.SetRules(ruleset(t), docs)
+	tried.limit = -1 // so that everything takes longer
+	frame := []*event.Event{launch(0, "/bin/nc")}
+	for range maxSlow - 1 {
+		tried.Handle("h1", frame)
+	}
+	if tried.set == nil || s.suspended != nil {
+		t.Error("suspended too early")
+	}
+	tried.Handle("h1", frame)
+	if tried.set != nil || s.suspended == nil {
+		t.Error("the trial goes on")
+	}
+	tried.Handle("h1", frame)
+	tried.SetRules(ruleset(t), docs)
+	tried.limit = time.Hour
+	tried.Handle("h1", frame)
+	tried.save(t.Context())
+	if s.suspended != nil || len(s.all) != 1 || s.all[0]["a.yml"].Count != 1 {
+		t.Errorf("other rules: %v, saved %+v", s.suspended, s.all)
 	}
 }
 
