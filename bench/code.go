@@ -45,6 +45,10 @@ var figures = []struct {
 	{"./store/segment", "Scan/process", "events/cpu-s", row{Name: "segments searched by process", Unit: "events/s", Bar: atLeast(5_000_000)}},
 	{"./store/segment", "Scan/text", "events/cpu-s", row{Name: "segments searched by text", Unit: "events/s", Bar: atLeast(5_000_000)}},
 	{"./store/segment", "Scan/whole", "events/cpu-s", row{Name: "segments read whole, every event made", Unit: "events/s"}},
+	{"./server/hunting", "Hunt/rare", "events/cpu-s", row{Name: "hunt for words in command lines", Unit: "events/s"}},
+	{"./server/hunting", "Hunt/count", "events/cpu-s", row{Name: "hunt that counts programs and their hosts", Unit: "events/s"}},
+	{"./server/hunting", "Hunt/pattern", "events/cpu-s", row{Name: "hunt for a regular expression in command lines", Unit: "events/s"}},
+	{"./server/hunting", "Hunt/hours", "events/cpu-s", row{Name: "hunt that counts all events by class and hour", Unit: "events/s"}},
 }
 
 // code runs the Go benchmarks on one core, several times, and keeps of times the

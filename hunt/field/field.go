@@ -25,7 +25,8 @@ type Field struct {
 	// Columns are those of docs/telemetry-schema.md that the value is made of.
 	// An event that holds these alone has the same value.
 	Columns []string
-	// Searched says that a search for a text looks at the value.
+	// Searched says that a search for a text looks at the value, or at a text
+	// of which it is a part.
 	Searched bool
 	// Get returns the value of an event. It is nil for [HostName], which only
 	// the server knows.
@@ -203,7 +204,7 @@ func files() []Field {
 	}
 	list := []Field{
 		searched(text("file.path", "file, module, script or unit that the event is about", path, "event.file.path")),
-		text("file.name", "last part of its path", func(e *event.Event) string { return base(path(e)) }, "event.file.path"),
+		searched(text("file.name", "last part of its path", func(e *event.Event) string { return base(path(e)) }, "event.file.path")),
 		searched(field("file.new_path", value.Text, "where it was moved", get(func(f *T) value.Value { return value.OfText(f.NewPath) }), "event.file.new_path")),
 	}
 	list = append(list, fileFields("file.", "event.file.", get)...)

@@ -142,7 +142,7 @@ func (i image) fields() []Field {
 	look := func(f Field) Field { f.Searched = i.searches(); return f }
 	list := []Field{
 		i.aliased(look(i.t("executable", "path of the program", func(p T) string { return p.Path() }, "process.file.path")), "executable"),
-		i.aliased(i.t("executable_name", "last part of the program's path", func(p T) string { return base(p.Path()) }, "process.file.path"), "executable_name"),
+		i.aliased(look(i.t("executable_name", "last part of the program's path", func(p T) string { return base(p.Path()) }, "process.file.path")), "executable_name"),
 		i.aliased(look(i.t("command_line", "arguments joined by blanks", func(p T) string { return p.CommandLine }, "process.cmd_line")), "command_line", "cmdline"),
 		i.aliased(i.f("arguments", value.List, "arguments", func(p T) value.Value { return value.OfList(p.Arguments) }, "process.cmd_line", "process.args_in_cmd_line", "process.args"), "arguments"),
 		i.t("name", "name, comm, chosen by the process,", func(p T) string { return p.Name }, "process.name"),
