@@ -40,8 +40,9 @@ export async function hunt({ page, witness, heading, go }) {
   await rows.getByText('process').first().waitFor();
   await page.getByRole('button', { name: 'Searches' }).click();
   await page.getByRole('menuitem', { name: 'Save this search…' }).click();
-  await page.getByLabel('Name').fill('By class');
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name' }).fill('By class');
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('The search is saved.').waitFor();
   const address = page.url();
   await page.goto(address);

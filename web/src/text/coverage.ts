@@ -58,7 +58,8 @@ function together(techniques: readonly TechniqueCoverage[], alerts: ReadonlyMap<
     const test = new Set(own.flatMap((t) => t.rules.slice(t.live)));
     return {
       technique: id,
-      name: cells.find((c) => !c.sub)?.name ?? '',
+      // Where it has no rule of its own, its parts say what it is about.
+      name: cells.find((c) => !c.sub)?.name ?? cells.map((c) => c.name).filter(Boolean).join(', '),
       live: live.size,
       test: test.size,
       alerts: [...live].reduce((n, uid) => n + (alerts.get(uid) ?? 0), 0),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, clock, exactTime, isZero, minuteTime, offset, since, span, zone } from './time';
+import { ago, clock, exactTime, isZero, minuteTime, offset, since, span, zone, took } from './time';
 
 const now = Date.parse('2026-11-23T12:00:00Z');
 const before = (ms: number) => new Date(now - ms).toISOString();
@@ -50,3 +50,5 @@ it('reads look-backs and times', () => {
   expect(since('2026-01-01T00:00:00Z', now)).toBe('2026-01-01T00:00:00.000Z');
   expect(since('rubbish', now)).toBeUndefined();
 });
+
+it('says how long work took', () => expect([took(0), took(812.4), took(2140), took(30_000), took(200_000)]).toEqual(['0 ms', '812 ms', '2.1 s', '30 s', '3 min']));

@@ -29,6 +29,12 @@ export function span(ms: number): string {
   return `${Math.floor(ms / day)} d`;
 }
 
+/** took writes how long a piece of work lasted: "812 ms", "2.1 s", "3 min". */
+export function took(ms: number): string {
+  if (ms < second) return `${Math.round(ms)} ms`;
+  return ms < minute ? `${(ms / second).toFixed(ms < 10 * second ? 1 : 0)} s` : span(ms);
+}
+
 const pad = (n: number, digits = 2) => String(n).padStart(digits, '0');
 
 /** zone names the browser's zone at a time by its distance from UTC: "UTC", "UTC+5:30". */

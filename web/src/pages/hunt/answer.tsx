@@ -9,10 +9,10 @@ import { Histogram } from '../../components/histogram';
 import { EmptyState, ErrorState } from '../../components/states';
 import { useToast } from '../../components/toast';
 import type { HuntView } from '../../text/hunt';
-import { bytes, exact, plural } from '../../text/numbers';
+import { bytes, plural } from '../../text/numbers';
 import { spanWords } from '../../text/range';
 import { fold, visible } from '../../text/safe';
-import { span } from '../../text/time';
+import { took } from '../../text/time';
 import css from './hunt.module.css';
 import { Results } from './results';
 import { RowDrawer } from './row';
@@ -75,7 +75,7 @@ function Outcome({ answer: a, view }: { answer: HuntAnswer; view: HuntView }) {
         {a.more && 'The first '}
         {plural(a.rows.length, 'row')}
       </b>{' '}
-      of {plural(a.matched, 'event')} that matched, among {plural(a.scanned, 'event')} read in {span(a.took_ms) === '0 s' ? `${exact(a.took_ms)} ms` : span(a.took_ms)} ({spanWords(view)}).{' '}
+      of {plural(a.matched, 'event')} that matched, among {plural(a.scanned, 'event')} read in {took(a.took_ms)} ({spanWords(view)}).{' '}
       {a.complete ? (
         'All stored events of this time are accounted for.'
       ) : (

@@ -27,7 +27,8 @@ export function Coverage() {
   const shown: Shown = { subs: search.get('subs') === '1', only: onlys.includes(asked) ? asked : 'all', text: search.get('find') ?? '' };
   const table = search.get('as') === 'table';
   const set = (name: string, value: string) => {
-    const next = new URLSearchParams(search);
+    // The address is ahead of what is drawn while the matrix is.
+    const next = new URLSearchParams(window.location.search);
     if (value) next.set(name, value);
     else next.delete(name);
     setSearch(next, { replace: true });

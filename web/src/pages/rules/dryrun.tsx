@@ -15,7 +15,7 @@ import { matchRanges } from '../../text/matches';
 import { exact, plural } from '../../text/numbers';
 import { type TimeSpan, bounds } from '../../text/range';
 import { fold, visible } from '../../text/safe';
-import { exactTime, minuteTime, span } from '../../text/time';
+import { exactTime, minuteTime, took } from '../../text/time';
 import css from './editor.module.css';
 
 const short = (text: string, limit = 120) => visible(fold(text, limit));
@@ -89,7 +89,7 @@ export function DryRun({ text, name, problems }: { text: string; name: string; p
 function Outcome({ result: r, stale }: { result: DryRunResult; stale: boolean }) {
   return (
     <>
-      <b>{r.matched === 0 ? 'No match' : plural(r.matched, 'match', 'matches')}</b> in {plural(r.scanned, 'event')}, read in {span(r.took_ms)}.{' '}
+      <b>{r.matched === 0 ? 'No match' : plural(r.matched, 'match', 'matches')}</b> in {plural(r.scanned, 'event')}, read in {took(r.took_ms)}.{' '}
       {r.complete ? (
         'All stored events of the time were looked at.'
       ) : (

@@ -91,8 +91,10 @@ function useDraft(doc: RuleDoc | undefined, text: string, name: string) {
 
 function Editor({ doc, text, name = '' }: { doc?: RuleDoc; text?: string; name?: string }) {
   const first = useMemo(() => text ?? fresh(crypto.randomUUID()), [text]);
-  const { draft, base, changed, overtaken, set, rebase, take } = useDraft(doc, first, name);
+  const { draft, base, changed, set, rebase, take, ...own } = useDraft(doc, first, name);
   const [doing, setDoing] = useState<'save' | 'delete' | null>(null);
+  // The news of our own version may come before the answer to it.
+  const overtaken = own.overtaken && doing === null;
   const [settled] = useDebouncedValue(draft.text, pause);
   const check = useRuleCheck(settled, draft.name);
   const readOnly = useReason('approver') !== '';

@@ -88,15 +88,15 @@ function Meaning({ rule }: { rule: RuleDetail }) {
   return (
     <Panel title="What it means">
       <p className={css.meaning}>{visible(fold(rule.description.trim(), 4000)) || 'The rule does not say.'}</p>
-      <h3 className={css.sub}>How it can be wrong</h3>
-      {rule.false_positives.length > 0 ? (
-        <ul className={css.points}>
-          {rule.false_positives.slice(0, 50).map((f, i) => (
-            <li key={i}>{visible(fold(f, 500))}</li>
-          ))}
-        </ul>
-      ) : (
-        <p className={css.muted}>The rule names no false positives of its own.</p>
+      {rule.false_positives.length > 0 && (
+        <>
+          <h3 className={css.sub}>How it can be wrong</h3>
+          <ul className={css.points}>
+            {rule.false_positives.slice(0, 50).map((f, i) => (
+              <li key={i}>{visible(fold(f, 500))}</li>
+            ))}
+          </ul>
+        </>
       )}
       {rule.references.length > 0 && (
         <>
