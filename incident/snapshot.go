@@ -1,9 +1,10 @@
 package incident
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/holdfast-security/holdfast/incident/saved"
@@ -16,12 +17,19 @@ const snapshotVersion = 1
 // Snapshot returns the engine's state, for [Restore]. The same state gives the
 // same bytes.
 func (e *Engine) Snapshot() ([]byte, error) {
+	var b bytes.Buffer
+	err := e.WriteSnapshot(&b)
+	return b.Bytes(), err
+}
+
+// WriteSnapshot writes what [Engine.Snapshot] returns, in pieces.
+func (e *Engine) WriteSnapshot(w io.Writer) error {
 	s := newSaver(e)
-	data, err := json.Marshal(s.state())
-	if err != nil {
-		return nil, fmt.Errorf("encode the state of incidents: %w", err)
+	state := s.state()
+	if err := state.Write(w); err != nil {
+		return fmt.Errorf("write the state of incidents: %w", err)
 	}
-	return data, nil
+	return nil
 }
 
 // saver knows the indexes of everything.

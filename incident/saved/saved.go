@@ -2,6 +2,9 @@
 package saved
 
 import (
+	"bufio"
+	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
@@ -123,6 +126,69 @@ type (
 		Hops   uint8            `json:"h,omitempty"`
 	}
 )
+
+// Write writes the state as JSON, piece by piece: a large one takes little
+// memory besides itself.
+func (s *State) Write(out io.Writer) error {
+	w := writer{out: bufio.NewWriter(out)}
+	w.field("version", s.Version, '{')
+	w.field("now", s.Now, ',')
+	w.field("began", s.Began, ',')
+	w.field("swept", s.Swept, ',')
+	w.field("serial", s.Serial, ',')
+	w.field("counters", s.Counters, ',')
+	writeList(&w, "hosts", s.Hosts)
+	writeList(&w, "rules", s.Rules)
+	writeList(&w, "tallies", s.Tallies)
+	writeList(&w, "keys", s.Keys)
+	writeList(&w, "groups", s.Groups)
+	writeList(&w, "edges", s.Edges)
+	writeList(&w, "changed", s.Changed)
+	w.text("}")
+	if w.err != nil {
+		return w.err
+	}
+	return w.out.Flush()
+}
+
+// writer writes JSON until the first error.
+type writer struct {
+	out *bufio.Writer
+	err error
+}
+
+func (w *writer) text(s string) {
+	if w.err == nil {
+		_, w.err = w.out.WriteString(s)
+	}
+}
+
+func (w *writer) value(v any) {
+	data, err := json.Marshal(v)
+	if w.err == nil {
+		w.err = err
+	}
+	if w.err == nil {
+		_, w.err = w.out.Write(data)
+	}
+}
+
+// field writes a member of an object behind a brace or comma.
+func (w *writer) field(name string, v any, before byte) {
+	w.text(string(before) + `"` + name + `":`)
+	w.value(v)
+}
+
+func writeList[T any](w *writer, name string, list []T) {
+	w.text(`,"` + name + `":[`)
+	for i := range list {
+		if i > 0 {
+			w.text(",")
+		}
+		w.value(&list[i])
+	}
+	w.text("]")
+}
 
 // Counters say what the engine did and what it had to leave out.
 type Counters struct {

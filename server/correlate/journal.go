@@ -36,7 +36,10 @@ func (r record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a step of correlation: %w", err)
 	}
-	return squeeze(data)
+	return squeeze(func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }
 
 func decodeRecord(data []byte) (record, error) {
@@ -51,14 +54,14 @@ func decodeRecord(data []byte) (record, error) {
 	return r, nil
 }
 
-// squeeze compresses what goes into the database.
-func squeeze(data []byte) ([]byte, error) {
+// squeeze compresses what is written, for the database.
+func squeeze(write func(io.Writer) error) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(data); err != nil {
+	if err := write(w); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
@@ -169,13 +172,9 @@ func (c *Correlator) repeat(data []byte) error {
 // takeSnapshot stores the engine's state.
 func (c *Correlator) takeSnapshot(ctx context.Context) error {
 	began := time.Now()
-	plain, err := c.engine.Snapshot()
+	data, err := squeeze(c.engine.WriteSnapshot)
 	if err != nil {
 		return err
-	}
-	data, err := squeeze(plain)
-	if err != nil {
-		return fmt.Errorf("compress the state of incidents: %w", err)
 	}
 	if err := c.cfg.State.SaveSnapshot(ctx, c.at.Step, data); err != nil {
 		return err
