@@ -110,6 +110,59 @@ async function alert() {
   await page.getByRole('button', { name: 'Open again' }).waitFor();
 }
 
+// The incident that the alert was joined to, and the alerts that it is made of.
+async function incident() {
+  await page.locator('main a[href^="/incidents/"]').first().click();
+  await page.getByRole('heading', { name: 'Story', exact: true }).waitFor();
+  const title = await page.getByRole('heading', { level: 1 }).innerText();
+  // More signals may come in while it is looked at, and change the title with them.
+  const lines = page.locator('[id^="line-"]');
+  await lines.first().waitFor();
+  if ((await lines.count()) > 1) {
+    await page.locator('[data-stop="line-0"]').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('[data-stop]:focus:not([data-stop="line-0"])').waitFor();
+  }
+  await witness.check(page, 'incident');
+  await page.getByRole('button', { name: 'Acknowledge' }).click();
+  await page.getByText('Set to acknowledged.').waitFor();
+  await page.getByRole('combobox', { name: 'Verdict' }).click();
+  await page.getByRole('option', { name: 'Attack' }).click();
+  await page.getByText('Judged: attack.').waitFor();
+  await page.getByRole('textbox', { name: 'Comment' }).fill('All of it was simulated.');
+  await page.getByRole('button', { name: 'Comment', exact: true }).click();
+  await page.getByText('All of it was simulated.').last().waitFor();
+  tell(`the incident: ${title}`);
+  await go('Incidents');
+  await heading('Incidents').waitFor();
+  await page.locator('[data-row] a').first().waitFor();
+  await page.locator('[data-row] a').first().click();
+  await page.locator('[id^="line-"] a[href^="/alerts/"]').first().click();
+}
+
+// An exception for an alert: suggested, looked at before it is in force, and ended.
+async function exception() {
+  await page.getByRole('button', { name: 'Make an exception' }).click();
+  await page.getByText(/^Would have hidden/).waitFor();
+  await page.getByRole('button', { name: 'Put in force' }).and(page.locator('[aria-disabled]')).waitFor();
+  await page.getByRole('textbox', { name: 'Why these alerts are wanted' }).fill('The walk through the console plays them.');
+  const name = await page.getByRole('textbox', { name: 'Name' }).inputValue();
+  await witness.check(page, 'exception');
+  await page.getByRole('button', { name: 'Put in force' }).click();
+  await page.getByText(/^The exception is in force/).waitFor();
+  await go('Exceptions');
+  await heading('Exceptions').waitFor();
+  await page.getByRole('link', { name, exact: true }).waitFor();
+  const actions = page.getByRole('button', { name: /^Actions for/ });
+  await actions.click();
+  await page.getByRole('menuitem', { name: 'Disable' }).click();
+  await page.locator('[data-row]').getByText('Disabled').waitFor();
+  await actions.click();
+  await page.getByRole('menuitem', { name: 'Delete…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Nothing is hidden').waitFor();
+}
+
 async function alerts() {
   await go(/^Alerts/);
   await heading('Alerts').waitFor();
@@ -313,7 +366,7 @@ async function logOff() {
 // What parts of the walk in files of their own are given.
 const walk = { page, context, url, witness, heading, go };
 let failed;
-for (const step of [logOn, changePassword, overview, simulate, alert, alerts, keyboard, host, rules, hunt, settings, policies, dark, unreachable, logOff]) {
+for (const step of [logOn, changePassword, overview, simulate, alert, incident, exception, alerts, keyboard, host, rules, hunt, settings, policies, dark, unreachable, logOff]) {
   try {
     await step(walk);
     tell(step.name);

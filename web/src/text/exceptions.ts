@@ -19,7 +19,7 @@ export const fieldNames: Record<Field, string> = {
   'parent.command_line': 'parent’s command line',
   'ancestor.executable': 'an ancestor’s program',
   'user.name': 'user',
-  'session.entry': 'how the session came in',
+  'session.entry': 'way in',
   'file.path': 'file',
   'file.sha256': 'SHA-256 of the file',
   'remote.address': 'remote address',

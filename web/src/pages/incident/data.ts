@@ -27,6 +27,8 @@ export function useIncidentChange({ uid, version }: Incident) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: IncidentUpdate) => must(client.PATCH('/incidents/{uid}', { params: { path: { uid }, header: { 'If-Match': `"${version}"` } }, body })),
+    // What was asked for before the change would come after it, and be old.
+    onMutate: () => queries.cancelQueries({ queryKey: keys.incident(uid), exact: true }),
     onSuccess: (changed) => {
       queries.setQueryData(keys.incident(uid), changed);
       // In the lists, to which people go back, the row changes where it stands.

@@ -39,6 +39,8 @@ export interface Layout {
 
 export const laneHeight = 58;
 export const radius = 12;
+/** Room above the first lane, for links that lead over lines. */
+export const top = 16;
 const margin = 30;
 const foot = 26;
 const tickGap = 78;
@@ -53,7 +55,7 @@ export function layout(story: readonly StoryLine[], links: readonly Link[]): Lay
   const nodes = story.map((line, i) => ({ x: margin + i * step, y: rows.get(line.host) ?? 0 }));
   return {
     width: 2 * margin + Math.max(story.length - 1, 0) * step + 30,
-    height: lanes.length * laneHeight + foot,
+    height: top + lanes.length * laneHeight + foot,
     lanes,
     nodes,
     edges: links.map(({ from, to }) => ({ path: curve(nodes[from], nodes[to]) })),
@@ -63,7 +65,7 @@ export function layout(story: readonly StoryLine[], links: readonly Link[]): Lay
 
 function lanesOf(story: readonly StoryLine[]): Lane[] {
   const names = new Map(story.map((l) => [l.host, l.host_name || l.host]));
-  return [...names].map(([host, name], i) => ({ host, name, y: i * laneHeight + laneHeight / 2 + 6 }));
+  return [...names].map(([host, name], i) => ({ host, name, y: i * laneHeight + laneHeight / 2 + top }));
 }
 
 /** curve leads from a line to another: above those between them on the same host, or across to another host. */
@@ -74,7 +76,7 @@ function curve(a: Node | undefined, b: Node | undefined): string {
     const middle = (a.x + b.x) / 2;
     return `M${at(a)} C${at({ x: middle, y: a.y })} ${at({ x: middle, y: b.y })} ${at(b)}`;
   }
-  const rise = Math.min(40, Math.abs(b.x - a.x) * 0.34);
+  const rise = Math.min(62, Math.abs(b.x - a.x) * 0.34);
   return `M${at(a)} Q${at({ x: (a.x + b.x) / 2, y: a.y - rise })} ${at(b)}`;
 }
 

@@ -1,5 +1,5 @@
 import { Switch } from '@mantine/core';
-import { IconArrowDownRight, IconEyeOff, IconServer2, IconStarFilled } from '@tabler/icons-react';
+import { IconArrowUpLeft, IconEyeOff, IconServer2, IconStarFilled } from '@tabler/icons-react';
 import { Link as RouterLink, useSearchParams } from 'react-router';
 import type { Incident, Link, StoryLine } from '../../api/model';
 import { TacticTags } from '../../components/attack';
@@ -71,11 +71,6 @@ function Line({ line, index, began, links }: { line: StoryLine; index: number; b
         {index + 1}
       </span>
       <div className={css.body}>
-        {links.map((l, i) => (
-          <p key={i} className={css.why} data-kind={l.kinds[0]}>
-            <IconArrowDownRight size={13} aria-hidden /> <span className={css.kind}>{kindsText(l)}</span> with <a href={`#line-${l.from + 1}`}>line {l.from + 1}</a>: <HostText text={l.reason} foldAt={300} />
-          </p>
-        ))}
         <div className={css.head}>
           {first ? (
             <RouterLink to={`/alerts/${first}`} className={css.title}>
@@ -108,6 +103,11 @@ function Line({ line, index, began, links }: { line: StoryLine; index: number; b
           )}
           {line.signals.length > 1 && <Signals signals={line.signals} line={index + 1} />}
         </div>
+        {links.map((l, i) => (
+          <p key={i} className={css.why} title={kindsText(l)}>
+            <IconArrowUpLeft size={13} aria-hidden /> linked to <a href={`#line-${l.from + 1}`}>line {l.from + 1}</a>: <HostText text={l.reason} foldAt={300} />
+          </p>
+        ))}
       </div>
     </li>
   );
