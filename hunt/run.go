@@ -77,7 +77,7 @@ func (run *Run) chain(builds []build, last stage) stage {
 
 // checkEvery is after how many events a run looks whether it should end: a
 // pattern may take long for each.
-const checkEvery = 256
+const checkEvery = 16
 
 // Choose sets keep for the events that meet the conditions at the beginning of
 // the query, of which it needs [Query.ChooseColumns]. All three slices have one

@@ -203,8 +203,11 @@ func anyText(v value.Value, fits func(string) bool) bool {
 	return fits(v.Text())
 }
 
-// MaxPattern bounds a regular expression, in bytes.
-const MaxPattern = 1000
+// Bounds of regular expressions: their bytes, and how many a query has.
+const (
+	MaxPattern  = 1000
+	MaxPatterns = 32
+)
 
 func (c *Compiler) pattern(e *syntax.Binary, left, right Expr) (func(value.Value, *Row) bool, bool) {
 	if !c.textual(e.Left, e.Op, left) {
@@ -226,6 +229,10 @@ func (c *Compiler) regexp(e syntax.Expr, x Expr) (*regexp.Regexp, bool) {
 	written := x.Eval(nil).Text()
 	if len(written) > MaxPattern {
 		c.Refuse(e.Place(), "", "the pattern is longer than %d bytes", MaxPattern)
+		return nil, false
+	}
+	if c.patterns++; c.patterns > MaxPatterns {
+		c.Refuse(e.Place(), "join them by | within one pattern", "there are more than %d patterns", MaxPatterns)
 		return nil, false
 	}
 	re, err := regexp.Compile(written)

@@ -51,6 +51,8 @@ type Compiler struct {
 	Scope Scope
 	// Problems are the mistakes found so far.
 	Problems []*syntax.Problem
+
+	patterns int // in the query so far
 }
 
 // Refuse notes a mistake.

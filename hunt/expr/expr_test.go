@@ -182,7 +182,8 @@ func TestMistakes(t *testing.T) {
 		`-user == 1`:                      `a text has no negative`,
 		`coalesce(user, pid) == "x"`:      `this has to be a text, it is a number`,
 		`usr == "x" and lin == "y"`:       `did you mean line?`,
-		`line matches regex "` + strings.Repeat("a", MaxPattern+1) + `"`: `the pattern is longer`,
+		`line matches regex "` + strings.Repeat("a", MaxPattern+1) + `"`:                     `the pattern is longer`,
+		strings.Repeat(`line matches regex "a" or `, MaxPatterns) + `line matches regex "b"`: `there are more than 32 patterns; join them by |`,
 	} {
 		_, problems := compile(t, text)
 		var all []string

@@ -192,7 +192,7 @@ func compileIff(c *Compiler, e *syntax.Call, args []Expr) (Expr, bool) {
 }
 
 // maxText bounds what strcat makes, in bytes.
-const maxText = 64 << 10
+const maxText = 8 << 10
 
 func compileStrcat(_ *Compiler, _ *syntax.Call, args []Expr) (Expr, bool) {
 	return Expr{Kind: value.Text, Eval: func(r *Row) value.Value {
