@@ -111,18 +111,22 @@ func (f *fixture) plain(t *testing.T, r api.HuntRequest) api.HuntAnswer {
 		t.Fatalf("%s: %v", r.Query, problems[0])
 	}
 	run := q.Start(nil, nil)
+	var events []event.Event
+	var numbers []int64
 	for i, e := range f.events {
-		if !r.Since.IsZero() && e.Time.Before(r.Since) || !r.Until.IsZero() && !e.Time.Before(r.Until) {
+		if r.Since.IsZero() || !e.Time.Before(r.Since) && e.Time.Before(r.Until) {
+			events, numbers = append(events, e), append(numbers, int64(i))
+		}
+	}
+	keep := make([]bool, len(events))
+	if err := run.Choose(t.Context(), events, keep); err != nil {
+		t.Fatal(err)
+	}
+	for i := range events {
+		if !keep[i] {
 			continue
 		}
-		keep := []bool{false}
-		if err := run.Choose(t.Context(), []event.Event{e}, keep); err != nil {
-			t.Fatal(err)
-		}
-		if !keep[0] {
-			continue
-		}
-		if err := run.Take(t.Context(), []event.Event{e}, []int64{int64(i)}); err != nil && !errors.Is(err, hunt.ErrEnough) {
+		if err := run.Take(t.Context(), events[i:i+1], numbers[i:i+1]); err != nil && !errors.Is(err, hunt.ErrEnough) {
 			t.Fatal(err)
 		}
 	}
@@ -275,7 +279,7 @@ type endless struct {
 
 func (s *endless) ScanEvents(ctx context.Context, scan store.EventScan) (store.Scanned, error) {
 	sequences := make([]int64, len(s.batch))
-	if err := scan.Take(ctx, s.batch, sequences); err != nil {
+	if err := scan.Take(context.WithoutCancel(ctx), s.batch, sequences); err != nil {
 		return store.Scanned{}, err
 	}
 	s.begun <- struct{}{}
