@@ -64,12 +64,12 @@ async function every<T>(part: (after: string | undefined) => Promise<{ items: T[
   return all;
 }
 
-/** useRuleDoc is one document with its text. */
-export function useRuleDoc(name: string) {
+/** useRuleDoc is one document with its text; while it is being removed it is not asked for. */
+export function useRuleDoc(name: string, removing: boolean) {
   return useQuery({
     queryKey: docKeys.one(name),
     queryFn: ({ signal }) => must(client.GET('/rule-docs/document', { params: { query: { name } }, signal })),
-    enabled: name !== '',
+    enabled: !removing,
   });
 }
 

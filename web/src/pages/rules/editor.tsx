@@ -40,8 +40,9 @@ export function Component() {
 }
 
 function Existing({ name }: { name: string }) {
-  const doc = useRuleDoc(name);
-  if (doc.data) return <Editor doc={doc.data} />;
+  const [removing, setRemoving] = useState(false);
+  const doc = useRuleDoc(name, removing);
+  if (doc.data) return <Editor doc={doc.data} onRemoving={setRemoving} />;
   const gone = doc.error instanceof ApiError && doc.error.status === 404;
   return (
     <Page title="Rule document">
@@ -89,7 +90,17 @@ function useDraft(doc: RuleDoc | undefined, text: string, name: string) {
   };
 }
 
-function Editor({ doc, text, name = '' }: { doc?: RuleDoc; text?: string; name?: string }) {
+interface Props {
+  /** The document; absent for a new one, which begins with a text and a name. */
+  doc?: RuleDoc;
+  text?: string;
+  name?: string;
+  onRemoving?: (removing: boolean) => void;
+}
+
+const became: Record<RuleState, string> = { draft: 'is kept as a draft.', test: 'is in test: matches are counted, and raise no alert.', live: 'is in force.' };
+
+function Editor({ doc, text, name = '', onRemoving }: Props) {
   const first = useMemo(() => text ?? fresh(crypto.randomUUID()), [text]);
   const { draft, base, changed, set, rebase, take, ...own } = useDraft(doc, first, name);
   const [doing, setDoing] = useState<'save' | 'delete' | null>(null);
@@ -107,37 +118,14 @@ function Editor({ doc, text, name = '' }: { doc?: RuleDoc; text?: string; name?:
   const saved = (next: RuleDoc) => {
     setDoing(null);
     take({ ...next, text: draft.text });
-    toast.say(next.state === 'live' ? `Version ${next.version} is in force.` : next.state === 'test' ? `Version ${next.version} is in test: matches are counted, and raise no alert.` : `Version ${next.version} is kept as a draft.`);
+    toast.say(`Version ${next.version} ${became[next.state]}`);
     if (!base) void navigate(docAddress(next.uid), { replace: true });
   };
   return (
     <Page
       title={title}
-      heading={
-        <div className={pageCss.heading}>
-          <Link to="/rules?tab=documents" className={pageCss.back}>
-            <IconChevronLeft size={15} aria-hidden /> Documents
-          </Link>
-          <h1 className={pageCss.title}>{title}</h1>
-          {base && (
-            <span className={pageCss.muted}>
-              version {exact(base.version)}, <TimeAgo time={base.changed_time} plain /> by {visible(fold(base.author, 64))}
-            </span>
-          )}
-        </div>
-      }
-      actions={
-        <>
-          {base && (
-            <RoleButton role="approver" variant="default" leftSection={<IconTrash size={15} aria-hidden />} onClick={() => setDoing('delete')}>
-              Remove
-            </RoleButton>
-          )}
-          <RoleButton role="approver" reason={why} leftSection={<IconDeviceFloppy size={15} aria-hidden />} onClick={() => setDoing('save')}>
-            Save…
-          </RoleButton>
-        </>
-      }
+      heading={<Heading title={title} doc={base} />}
+      actions={<Actions there={base !== undefined} reason={why} onSave={() => setDoing('save')} onRemove={() => setDoing('delete')} />}
     >
       {overtaken && doc && base && <Conflict mine={draft.text} theirs={doc} onTheirs={() => take(doc)} onMine={() => rebase(doc)} />}
       <div className={css.grid}>
@@ -148,22 +136,7 @@ function Editor({ doc, text, name = '' }: { doc?: RuleDoc; text?: string; name?:
           </div>
         </Panel>
         <div className={pageCss.stack}>
-          <Panel title="Document">
-            <div className={css.form}>
-              {!base && (
-                <TextInput
-                  label="Name"
-                  description="As of a file below a folder: web/shells.yml"
-                  value={draft.name}
-                  onChange={(e) => set({ name: e.currentTarget.value.trim() })}
-                  maxLength={200}
-                  error={draft.name !== '' && wrongName(draft.name)}
-                  readOnly={readOnly}
-                />
-              )}
-              <StateChoice state={draft.state} readOnly={readOnly} onChange={(state) => set({ state })} />
-            </div>
-          </Panel>
+          <About draft={draft} isNew={!base} readOnly={readOnly} onChange={set} />
           <Found rules={check.data?.rules ?? []} inForce={base !== undefined && base.state !== 'draft'} />
           {base && base.state === 'test' && <InTest doc={doc ?? base} />}
           {base && <History doc={base} readOnly={readOnly} onTake={(next) => set({ text: next })} />}
@@ -173,11 +146,64 @@ function Editor({ doc, text, name = '' }: { doc?: RuleDoc; text?: string; name?:
         </div>
       </div>
       {doing === 'save' && <SaveDialog name={draft.name} text={draft.text} state={draft.state} base={base} problems={problems.length} onDone={saved} onClose={() => setDoing(null)} />}
-      {doing === 'delete' && base && <DropDialog doc={base} onDone={() => take(base)} onClose={() => setDoing(null)} />}
+      {doing === 'delete' && base && <DropDialog doc={base} onRemoving={onRemoving} onDone={() => take(base)} onClose={() => setDoing(null)} />}
       <Confirm opened={guard !== null} onClose={() => guard?.stay()} title="Leave without saving?" action="Discard the changes" danger pending={false} error={null} onConfirm={() => guard?.leave()}>
         <p>What you wrote is not saved, and is forgotten when you leave this page.</p>
       </Confirm>
     </Page>
+  );
+}
+
+function Heading({ title, doc }: { title: string; doc: RuleDoc | undefined }) {
+  return (
+    <div className={pageCss.heading}>
+      <Link to="/rules?tab=documents" className={pageCss.back}>
+        <IconChevronLeft size={15} aria-hidden /> Documents
+      </Link>
+      <h1 className={pageCss.title}>{title}</h1>
+      {doc && (
+        <span className={pageCss.muted}>
+          version {exact(doc.version)}, <TimeAgo time={doc.changed_time} plain /> by {visible(fold(doc.author, 64))}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Actions({ there, reason, onSave, onRemove }: { there: boolean; reason: string; onSave: () => void; onRemove: () => void }) {
+  return (
+    <>
+      {there && (
+        <RoleButton role="approver" variant="default" leftSection={<IconTrash size={15} aria-hidden />} onClick={onRemove}>
+          Remove
+        </RoleButton>
+      )}
+      <RoleButton role="approver" reason={reason} leftSection={<IconDeviceFloppy size={15} aria-hidden />} onClick={onSave}>
+        Save…
+      </RoleButton>
+    </>
+  );
+}
+
+/** About is what a document is called, which only a new one chooses, and what it is used for. */
+function About({ draft, isNew, readOnly, onChange }: { draft: Draft; isNew: boolean; readOnly: boolean; onChange: (part: Partial<Draft>) => void }) {
+  return (
+    <Panel title="Document">
+      <div className={css.form}>
+        {isNew && (
+          <TextInput
+            label="Name"
+            description="As of a file below a folder: web/shells.yml"
+            value={draft.name}
+            onChange={(e) => onChange({ name: e.currentTarget.value.trim() })}
+            maxLength={200}
+            error={draft.name !== '' && wrongName(draft.name)}
+            readOnly={readOnly}
+          />
+        )}
+        <StateChoice state={draft.state} readOnly={readOnly} onChange={(state) => onChange({ state })} />
+      </div>
+    </Panel>
   );
 }
 
@@ -240,12 +266,14 @@ function InTest({ doc }: { doc: RuleDoc }) {
   );
 }
 
-function DropDialog({ doc, onDone, onClose }: { doc: RuleDoc; onDone: () => void; onClose: () => void }) {
+function DropDialog({ doc, onRemoving, onDone, onClose }: { doc: RuleDoc; onDone: () => void; onClose: () => void } & Pick<Props, 'onRemoving'>) {
   const drop = useDropDoc();
   const navigate = useNavigate();
   const toast = useToast();
-  const remove = () =>
+  const remove = () => {
+    onRemoving?.(true);
     drop.mutate(doc, {
+      onError: () => onRemoving?.(false),
       onSuccess: () => {
         // What was written is discarded with it: nothing to ask when leaving.
         onDone();
@@ -253,6 +281,7 @@ function DropDialog({ doc, onDone, onClose }: { doc: RuleDoc; onDone: () => void
         setTimeout(() => void navigate('/rules?tab=documents'), 0);
       },
     });
+  };
   return (
     <Confirm opened onClose={onClose} title={`Remove ${visible(fold(doc.uid, 120))}?`} action="Remove the document" danger pending={drop.isPending} error={drop.error} onConfirm={remove}>
       <p>
