@@ -2,7 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"hash/maphash"
 	"slices"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/holdfast-security/holdfast/detect/dfa"
 	"github.com/holdfast-security/holdfast/detect/glob"
 	"github.com/holdfast-security/holdfast/detect/literals"
+	"github.com/holdfast-security/holdfast/detect/recent"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
 
@@ -32,11 +32,10 @@ type Matcher struct {
 	memo   []uint32 // by predicate: twice the epoch, plus one where it held
 
 	regexps    []dfa.Expression
-	caches     []cache // by watched field
-	found      []int32 // pattern numbers of one pass
+	caches     []recent.Cache // by watched field
+	found      []int32        // pattern numbers of one pass
 	candidates []int32
 	matched    []int32
-	seed       maphash.Seed
 	folds      []folding // by field
 	long       []FieldID // whose folded texts are too long to keep
 	folded     []byte    // scratch
@@ -65,7 +64,7 @@ func (r *Ruleset) NewMatcher(limits Limits) *Matcher {
 		seen: make([]uint64, r.size.literals/64+1), groups: make([]uint32, r.size.groups), rule: make([]uint32, r.size.rules),
 		passed: make([]uint32, r.size.scanners), memo: make([]uint32, r.size.predicates),
 		asked:   make([]asking, r.size.scanners),
-		regexps: make([]dfa.Expression, r.size.expressions), caches: make([]cache, r.size.watched), folds: make([]folding, len(r.names)), seed: maphash.MakeSeed(),
+		regexps: make([]dfa.Expression, r.size.expressions), caches: make([]recent.Cache, r.size.watched), folds: make([]folding, len(r.names)),
 	}
 }
 
@@ -440,16 +439,15 @@ func (m *Matcher) listHasAny(part *partition, w *watchedField, v *value) bool {
 // literalsIn returns the watched literals of a text, from the field's cache
 // where it has the text.
 func (m *Matcher) literalsIn(part *partition, i int, v *value, text string) []int32 {
-	if len(text) > maxCached {
+	if len(text) > recent.MaxText {
 		m.found = m.scanAll(part, i, v, text, m.found[:0])
 		return m.found
 	}
-	e := m.caches[part.base.watched+i].entry(maphash.String(m.seed, text))
-	if !e.used || string(e.text) != text {
-		e.used, e.text = true, append(e.text[:0], text...)
-		e.literals = m.scanAll(part, i, v, text, e.literals[:0])
+	f, known := m.caches[part.base.watched+i].Of(text)
+	if !known {
+		f.Literals = m.scanAll(part, i, v, text, f.Literals)
 	}
-	return e.literals
+	return f.Literals
 }
 
 func (m *Matcher) scanAll(part *partition, i int, v *value, text string, found []int32) []int32 {
@@ -459,30 +457,6 @@ func (m *Matcher) scanAll(part *partition, i int, v *value, text string, found [
 		found = part.scanners[number].scan(folded, found)
 	}
 	return found
-}
-
-// cache remembers which literals the texts of a field hold: images, users and
-// descriptions come again and again. Each text has one place, where the latest
-// one stays.
-type cache []cached
-
-type cached struct {
-	used     bool
-	text     []byte
-	literals []int32
-}
-
-// Bounds of a cache: texts of at most so many bytes, in so many places.
-const (
-	maxCached   = 128
-	cachePlaces = 256
-)
-
-func (c *cache) entry(hash uint64) *cached {
-	if *c == nil {
-		*c = make(cache, cachePlaces)
-	}
-	return &(*c)[hash%cachePlaces]
 }
 
 // mark notes that a literal is there and what follows from it.
