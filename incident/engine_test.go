@@ -252,6 +252,22 @@ func TestCoincidenceMakesNothingWorse(t *testing.T) {
 	}
 }
 
+// TestAncestorsAreNotAllToBeEnded has a deep lineage that ties the same lines.
+func TestAncestorsAreNotAllToBeEnded(t *testing.T) {
+	e := incident.New(incident.Limits{})
+	for i, tactic := range []finding.Tactic{"execution", "persistence", "credential-access"} {
+		s := signal(fmt.Sprint(i), fmt.Sprint("rule-", i), "web", float64(i), tactic)
+		s.Lineage = []incident.Process{
+			{UID: fmt.Sprint("tool-", i), Name: fmt.Sprint("tool ", i)}, {UID: "shell", Name: "the shell"}, {UID: "su", Name: "su"}, {UID: "login", Name: "login"},
+		}
+		e.Add(s)
+	}
+	steps := strings.Join(only(t, e).Steps, "\n")
+	if !strings.Contains(steps, "the shell") || strings.Contains(steps, "login") || strings.Contains(steps, `"su"`) {
+		t.Errorf("what to do is:\n%s", steps)
+	}
+}
+
 func TestRepeatsOfOneAlertMoveItsEnd(t *testing.T) {
 	e := incident.New(incident.Limits{})
 	s := signal("1", "a", "web", 0, "execution", entity(finding.EntityHash, "aa"))
