@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-security/holdfast/bench/table"
 )
 
 func TestRowAsJSON(t *testing.T) {
 	var out bytes.Buffer
 	rows := []row{
-		row{Name: "cpu", Value: 3, Unit: "%", Bar: atMost(6)}.beside("auditd", 6),
+		row{Name: "cpu", Value: 3, Unit: "%", Bar: atMost(6)}.Beside("auditd", 6),
 		{Name: "lost", Unit: "records", Bar: atMost(0)},
 	}
-	if err := writeJSON(&out, rows); err != nil {
+	if err := table.WriteJSON(&out, rows); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"name":"cpu","value":3,"unit":"%","bar":"<= 6","peer":"auditd","peerValue":6,"ratio":0.5}
@@ -44,7 +46,7 @@ func TestVerdict(t *testing.T) {
 		{atLeast(500), 500, "ok"},
 		{atLeast(500), 499, "MISSED"},
 	} {
-		if got := (row{Value: tt.value, Bar: tt.bar}).verdict(); got != tt.want {
+		if got := (row{Value: tt.value, Bar: tt.bar}).Verdict(); got != tt.want {
 			t.Errorf("%v against %v: got %q, want %q", tt.value, tt.bar, got, tt.want)
 		}
 	}
@@ -54,7 +56,7 @@ func TestFigure(t *testing.T) {
 	for want, v := range map[string]float64{
 		"0": 0, "60": 60, "0.50": 0.5, "1.25": 1.25, "12.3": 12.34, "1235": 1234.6, "0.0012": 0.00123, "500000": 5e5,
 	} {
-		if got := figure(v); got != want {
+		if got := table.Figure(v); got != want {
 			t.Errorf("%v: got %s, want %s", v, got, want)
 		}
 	}
@@ -96,7 +98,7 @@ func TestStormRowsCompare(t *testing.T) {
 	got := make(map[string]string)
 	for _, r := range rows {
 		name := strings.TrimPrefix(r.Name, "exec storm 1000/s: ") + " " + r.Peer
-		got[name] = strings.Join(r.cells()[1:7], "|")
+		got[name] = strings.Join(r.Cells()[1:7], "|")
 	}
 	for name, want := range map[string]string{
 		"CPU, whole agent auditd enriched":         "3|% of a core|<= 6|ok|auditd enriched: 6|0.50",

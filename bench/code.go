@@ -77,14 +77,14 @@ func (b *bench) code(ctx context.Context) ([]row, error) {
 			b.progress("%s: Benchmark%s reports no %s", f.folder, f.benchmark, f.metric)
 			continue
 		}
-		rows = append(rows, f.row.bestOf(values))
+		rows = append(rows, bestOf(f.row, values))
 	}
 	return rows, nil
 }
 
 // bestOf returns the row with the figure of several that other work disturbed
 // least.
-func (r row) bestOf(values []float64) row {
+func bestOf(r row, values []float64) row {
 	how := "largest"
 	if r.Value = slices.Max(values); r.Unit == "s" {
 		how, r.Value = "smallest", slices.Min(values)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/holdfast-security/holdfast/bench/alertset"
+	"github.com/holdfast-security/holdfast/bench/table"
 )
 
 // incidents measures the correlation of alerts: what it finds in recorded
@@ -68,7 +69,7 @@ func verdictRows(verdicts map[string][]alertset.Verdict) []row {
 			mean, worst := f.sum(verdicts[how])
 			r := row{
 				Name: "incidents, " + how + ": " + f.name, Value: mean, Unit: f.unit, Bar: f.bar,
-				Note: fmt.Sprintf("mean of %d scenarios, worst %s", len(verdicts[how]), figure(worst)),
+				Note: fmt.Sprintf("mean of %d scenarios, worst %s", len(verdicts[how]), table.Figure(worst)),
 			}
 			if how == alertset.Unlearned {
 				rows = append(rows, r)
@@ -76,7 +77,7 @@ func verdictRows(verdicts map[string][]alertset.Verdict) []row {
 			}
 			for _, peer := range alertset.Baselines {
 				value, _ := f.sum(verdicts[peer])
-				rows = append(rows, r.beside(peer, value))
+				rows = append(rows, r.Beside(peer, value))
 			}
 		}
 	}

@@ -22,6 +22,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/holdfast-security/holdfast/bench/machine"
+	"github.com/holdfast-security/holdfast/bench/table"
 )
 
 // bench is one run and its settings.
@@ -61,6 +64,7 @@ var parts = []part{
 	{"lists", false, (*bench).lists},
 	{"fleet", false, (*bench).fleet},
 	{"incidents", false, (*bench).incidents},
+	{"replay", false, (*bench).replay},
 	{"noise", false, (*bench).noise}, // the soak in it holds the audit lock itself
 }
 
@@ -117,10 +121,10 @@ func run(ctx context.Context) error {
 	defer os.RemoveAll(scratch)
 	b.dir = scratch
 
-	about := describeMachine(ctx)
+	about := machine.Describe(ctx)
 	rows, err := b.measure(ctx, chosen)
 	if err != nil {
-		err = errors.Join(err, writeTable(os.Stdout, rows))
+		err = errors.Join(err, table.Write(os.Stdout, rows))
 		return err
 	}
 	if only != "" {
@@ -191,7 +195,7 @@ func (b *bench) progress(format string, args ...any) {
 
 // publish prints the table and writes it to the folder of results, and to the
 // documents when docs names a file.
-func (b *bench) publish(about machine, rows []row, docs string) error {
+func (b *bench) publish(about machine.Machine, rows []row, docs string) error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}
@@ -200,7 +204,7 @@ func (b *bench) publish(about machine, rows []row, docs string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(writeJSON(file, rows), file.Close()); err != nil {
+	if err := errors.Join(table.WriteJSON(file, rows), file.Close()); err != nil {
 		return err
 	}
 	if docs != "" {
@@ -209,7 +213,7 @@ func (b *bench) publish(about machine, rows []row, docs string) error {
 		}
 	}
 	fmt.Println(about)
-	if err := writeTable(os.Stdout, rows); err != nil {
+	if err := table.Write(os.Stdout, rows); err != nil {
 		return err
 	}
 	fmt.Println("rows:", name)

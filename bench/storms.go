@@ -102,7 +102,7 @@ func agentRows(name func(string) string, rate float64, listeners []listener, m [
 	alone, debian, raw, agent, writing := m[0], m[1], m[2], m[3], m[4]
 	peer, rawPeer := listeners[1].name(), listeners[2].name()
 	cpu := row{Name: name("CPU, whole agent"), Value: agent.percent(agent.cpu), Unit: "% of a core"}
-	cpu = cpu.beside(peer, debian.percent(debian.cpu))
+	cpu = cpu.Beside(peer, debian.percent(debian.cpu))
 	if rate == barRate {
 		cpu.Bar = atMost(*cpu.PeerValue)
 	}
@@ -110,25 +110,25 @@ func agentRows(name func(string) string, rate float64, listeners []listener, m [
 		row{
 			Name: name("starts lost"), Value: float64(writing.missing), Unit: "starts", Bar: atMost(0),
 			Note: fmt.Sprintf("of %d, counted one by one", writing.started),
-		}.beside(peer, float64(debian.missing)),
+		}.Beside(peer, float64(debian.missing)),
 		row{
 			Name: name("records lost in the kernel"), Value: float64(agent.kernelLost + writing.kernelLost),
 			Unit: "records", Bar: atMost(0),
-		}.beside(peer, float64(debian.kernelLost)),
+		}.Beside(peer, float64(debian.kernelLost)),
 		{Name: name("events dropped by the agent's ledger"), Value: float64(agent.missing), Unit: "events", Bar: atMost(0)},
 		cpu,
-		row{Name: name("CPU, whole agent"), Value: cpu.Value, Unit: "% of a core"}.beside(rawPeer, raw.percent(raw.cpu)),
+		row{Name: name("CPU, whole agent"), Value: cpu.Value, Unit: "% of a core"}.Beside(rawPeer, raw.percent(raw.cpu)),
 		row{
 			Name: name("CPU, writing every event"), Value: writing.percent(writing.cpu), Unit: "% of a core",
-		}.beside(peer, debian.percent(debian.cpu)),
+		}.Beside(peer, debian.percent(debian.cpu)),
 		row{
 			Name: name("CPU of kauditd"), Value: agent.percent(agent.kauditd), Unit: "% of a core",
-		}.beside(peer, debian.percent(debian.kauditd)),
+		}.Beside(peer, debian.percent(debian.kauditd)),
 		row{
 			Name: name("slow-down of the storm"), Value: agent.slowdown(alone), Unit: "%",
 			Note: fmt.Sprintf("%.0f us per start alone", alone.execTime()),
-		}.beside(peer, debian.slowdown(alone)),
-		row{Name: name("largest resident set"), Value: agent.peakMB, Unit: "MB"}.beside(peer, debian.peakMB),
+		}.Beside(peer, debian.slowdown(alone)),
+		row{Name: name("largest resident set"), Value: agent.peakMB, Unit: "MB"}.Beside(peer, debian.peakMB),
 	}
 }
 
@@ -137,7 +137,7 @@ func enrolledRows(name func(string) string, rate float64, e *enrolled, peer stri
 	debian, own := m[1], m[len(m)-1]
 	cpu := row{
 		Name: name("CPU, enrolled agent"), Value: own.percent(own.cpu), Unit: "% of a core", Note: "sensors, spool, TLS",
-	}.beside(peer, debian.percent(debian.cpu))
+	}.Beside(peer, debian.percent(debian.cpu))
 	rss := row{Name: name("largest resident set, enrolled agent"), Value: own.peakMB, Unit: "MB"}
 	if rate == barRate {
 		cpu.Bar, rss.Bar = atMost(*cpu.PeerValue), atMost(60)
@@ -153,6 +153,6 @@ func enrolledRows(name func(string) string, rate float64, e *enrolled, peer stri
 		},
 		cpu, rss,
 		{Name: name("CPU of the server, same machine"), Value: own.percent(own.server), Unit: "% of a core", Note: "stream, detection, storing"},
-		row{Name: name("slow-down, enrolled agent"), Value: own.slowdown(m[0]), Unit: "%"}.beside(peer, debian.slowdown(m[0])),
+		row{Name: name("slow-down, enrolled agent"), Value: own.slowdown(m[0]), Unit: "%"}.Beside(peer, debian.slowdown(m[0])),
 	}
 }
