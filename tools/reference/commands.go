@@ -45,17 +45,22 @@ func invoke(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// subcommands returns the names that help lists under "Available Commands:".
+// subcommands returns the names that help lists under headings of its own or
+// under "Available Commands:", between usage and flags.
 func subcommands(help string) []string {
-	_, text, ok := strings.Cut(help, "Available Commands:\n")
-	if !ok {
-		return nil
-	}
-	text, _, _ = strings.Cut(text, "\n\n")
+	_, text, _ := strings.Cut(help, "\nUsage:\n")
+	text, _, _ = strings.Cut(text, "\nFlags:\n")
+	sections := strings.Split(text, "\n\n")
 	var names []string
-	for line := range strings.Lines(text) {
-		if name := strings.Fields(line); len(name) > 0 && name[0] != "help" {
-			names = append(names, name[0])
+	for _, section := range sections[1:] { // behind the usage
+		heading, lines, _ := strings.Cut(section, ":\n")
+		if heading == "Aliases" || heading == "Examples" {
+			continue
+		}
+		for line := range strings.Lines(lines) {
+			if name := strings.Fields(line); len(name) > 0 && strings.HasPrefix(line, "  ") && name[0] != "help" {
+				names = append(names, name[0])
+			}
 		}
 	}
 	return names
