@@ -56,7 +56,8 @@ func (q ListAlertsQuery) values() url.Values {
 }
 
 // ListAlerts is listAlerts: List alerts. A filter that is given several times means any
-// of its values. It needs the role reader.
+// of its values. Without status, alerts of every status are listed, suppressed ones too.
+// It needs the role reader.
 func (c *Client) ListAlerts(ctx context.Context, query ListAlertsQuery) (answer store.List[finding.Summary], err error) {
 	call := call{method: "GET", path: "/alerts", query: query.values()}
 	_, err = c.do(ctx, call, &answer)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/finding"
@@ -68,7 +69,7 @@ func (f *alertFlags) query(ctx context.Context, c *client.Client) (q client.List
 }
 
 func (e *Env) alertsCommand() *cobra.Command {
-	return usage.Group("alerts", "Work with the alerts of a server", e.alertsList(), e.alertsShow(), e.alertsSet(), e.alertsExcept(), e.alertsWatch())
+	return usage.Group("alerts", "Work with the alerts of a server", e.alertsList(), e.alertsShow(), e.alertsSet(), e.exceptionCommands().Except(), e.alertsWatch())
 }
 
 func (e *Env) alertsList() *cobra.Command {
@@ -80,7 +81,7 @@ func (e *Env) alertsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := collect(f.limit, func(size int, after string) (store.List[finding.Summary], error) {
+			list, err := listing.Collect(f.limit, func(size int, after string) (store.List[finding.Summary], error) {
 				q.Limit, q.After = size, after
 				return c.ListAlerts(ctx, q)
 			})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/fleet"
@@ -26,7 +27,7 @@ func (e *Env) hostsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List hosts by name", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
-			list, err := collect(0, func(size int, after string) (store.List[fleet.Host], error) {
+			list, err := listing.Collect(0, func(size int, after string) (store.List[fleet.Host], error) {
 				q.Limit, q.After = size, after
 				return c.ListHosts(ctx, q)
 			})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/finding"
@@ -60,7 +61,7 @@ func (e *Env) incidentsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := collect(f.limit, func(size int, after string) (store.List[finding.IncidentSummary], error) {
+			list, err := listing.Collect(f.limit, func(size int, after string) (store.List[finding.IncidentSummary], error) {
 				q.Limit, q.After = size, after
 				return c.ListIncidents(ctx, q)
 			})

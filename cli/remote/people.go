@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/fleet"
@@ -27,7 +28,7 @@ func (e *Env) usersList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List users", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
-			list, err := collect(0, func(size int, after string) (store.List[account.User], error) {
+			list, err := listing.Collect(0, func(size int, after string) (store.List[account.User], error) {
 				return c.ListUsers(ctx, client.ListUsersQuery{Limit: size, After: after})
 			})
 			if err != nil {
@@ -127,7 +128,7 @@ func (e *Env) tokensList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List API tokens, newest first", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
-			list, err := collect(0, func(size int, after string) (store.List[account.Token], error) {
+			list, err := listing.Collect(0, func(size int, after string) (store.List[account.Token], error) {
 				return c.ListTokens(ctx, client.ListTokensQuery{Limit: size, After: after})
 			})
 			if err != nil {
@@ -214,7 +215,7 @@ func (e *Env) enrollTokenList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List enrolment tokens, newest first", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
-			list, err := collect(0, func(size int, after string) (store.List[fleet.EnrolToken], error) {
+			list, err := listing.Collect(0, func(size int, after string) (store.List[fleet.EnrolToken], error) {
 				return c.ListEnrollTokens(ctx, client.ListEnrollTokensQuery{Limit: size, After: after})
 			})
 			if err != nil {

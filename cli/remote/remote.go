@@ -11,7 +11,9 @@ import (
 
 	"github.com/holdfast-security/holdfast/api/client"
 	"github.com/holdfast-security/holdfast/cli/contexts"
+	"github.com/holdfast-security/holdfast/cli/exceptions"
 	"github.com/holdfast-security/holdfast/cli/hunting"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/moment"
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
@@ -38,7 +40,7 @@ type Env struct {
 func (e *Env) Commands() []*cobra.Command {
 	list := []*cobra.Command{
 		e.loginCommand(), e.logoutCommand(), e.contextsCommand(),
-		e.alertsCommand(), e.incidentsCommand(), e.exceptionsCommand(), hunting.Command(e.run, e.Out, e.Err, e.Style), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
+		e.alertsCommand(), e.incidentsCommand(), e.exceptionCommands().Command(), hunting.Command(e.run, e.Out, e.Err, e.Style), e.hostsCommand(), e.ledgerCommand(), e.policiesCommand(), e.usersCommand(), e.tokensCommand(),
 		e.enrollTokenCommand(), e.auditLogCommand(), e.backupCommand(),
 	}
 	for _, c := range list {
@@ -50,6 +52,11 @@ func (e *Env) Commands() []*cobra.Command {
 // AddContextFlag adds the flag --context to a command and those below it.
 func (e *Env) AddContextFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&e.context, "context", "", "which server to speak to, see holdfast contexts; by default the current one")
+}
+
+// exceptionCommands makes the commands about exceptions.
+func (e *Env) exceptionCommands() *exceptions.Commands {
+	return &exceptions.Commands{In: e.In, Out: e.Out, Err: e.Err, Format: e.Format, Style: e.Style, Run: e.run, Host: findHost}
 }
 
 // loadContexts reads the user's contexts.
@@ -122,40 +129,13 @@ func (e *Env) print(text string) error {
 // note writes to standard error. Nothing can be done about an error there.
 func (e *Env) note(format string, args ...any) { _, _ = fmt.Fprintf(e.Err, format, args...) }
 
-// pageSize is how many items of a list are asked for at a time.
-const pageSize = 500
-
-// collect reads the parts of a list until it ends or holds limit items; zero
-// means all, and less is the mistake of a person.
-func collect[T any](limit int, next func(size int, after string) (store.List[T], error)) ([]T, error) {
-	if limit < 0 {
-		return nil, usage.Errorf("--limit: %d is less than 0, which means all", limit)
-	}
-	items, after := []T{}, ""
-	for {
-		size := pageSize
-		if limit > 0 {
-			size = min(size, limit-len(items))
-		}
-		part, err := next(size, after)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, part.Items...)
-		if part.Next == "" || limit > 0 && len(items) >= limit {
-			return items, nil
-		}
-		after = part.Next
-	}
-}
-
 // findHost returns the host that a person means by its id or its name.
 func findHost(ctx context.Context, c *client.Client, name string) (fleet.Host, error) {
 	if wire.ValidHostID(event.HostID(name)) {
 		h, _, err := c.GetHost(ctx, name)
 		return h, err
 	}
-	hosts, err := collect(0, func(size int, after string) (store.List[fleet.Host], error) {
+	hosts, err := listing.Collect(0, func(size int, after string) (store.List[fleet.Host], error) {
 		return c.ListHosts(ctx, client.ListHostsQuery{Text: name, Limit: size, After: after})
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/internal/bounded"
@@ -172,7 +173,7 @@ func documents(ctx context.Context, c *client.Client, state, text string, limit 
 		return nil, err
 	}
 	q := client.ListRuleDocsQuery{State: parsed, Text: text}
-	return collect(limit, func(size int, after string) (store.List[store.RuleDoc], error) {
+	return listing.Collect(limit, func(size int, after string) (store.List[store.RuleDoc], error) {
 		q.Limit, q.After = size, after
 		return c.ListRuleDocs(ctx, q)
 	})

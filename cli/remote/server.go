@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/account"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/store"
@@ -25,7 +26,7 @@ func (e *Env) auditLogCommand() *cobra.Command {
 		Use: "audit-log", Short: "List who changed or read what on a server, newest first", Args: usage.NoArgs,
 		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
 			q.Since, q.Until = since.Time, until.Time
-			list, err := collect(limit, func(size int, after string) (store.List[account.Entry], error) {
+			list, err := listing.Collect(limit, func(size int, after string) (store.List[account.Entry], error) {
 				q.Limit, q.After = size, after
 				return c.ListAuditLog(ctx, q)
 			})

@@ -62,7 +62,7 @@ func (s *Server) registerHosts() {
 func (s *Server) registerAlerts() {
 	route.Add(s.router, route.Operation{
 		ID: "listAlerts", Method: http.MethodGet, Path: "/alerts", Role: account.Reader, Tag: route.TagAlerts,
-		Summary: "List alerts", Text: "A filter that is given several times means any of its values.",
+		Summary: "List alerts", Text: "A filter that is given several times means any of its values. Without status, alerts of every status are listed, suppressed ones too.",
 	}, s.listAlerts)
 	route.Add(s.router, route.Operation{
 		ID: "countAlerts", Method: http.MethodGet, Path: "/alerts/counts", Role: account.Reader, Tag: route.TagAlerts,

@@ -112,8 +112,12 @@ func (o *operations) get(ctx context.Context, in *input.ByID) (*answer, error) {
 	return route.Tagged(e, e.Version), nil
 }
 
+// idPrefix begins the uids of exceptions, so that none is taken for a flag on
+// a command line.
+const idPrefix = "ex-"
+
 func (o *operations) create(ctx context.Context, in *route.Body[api.ExceptionBody]) (*answer, error) {
-	e, err := o.Keeper.Add(ctx, route.NewID(), in.Body.ExceptionTerms, in.Body.Confirm, front.Of(ctx).Identity.Actor())
+	e, err := o.Keeper.Add(ctx, idPrefix+route.NewID(), in.Body.ExceptionTerms, in.Body.Confirm, front.Of(ctx).Identity.Actor())
 	if err != nil {
 		return nil, err
 	}

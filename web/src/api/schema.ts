@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List alerts
-         * @description A filter that is given several times means any of its values.
+         * @description A filter that is given several times means any of its values. Without status, alerts of every status are listed, suppressed ones too.
          */
         get: operations["listAlerts"];
         put?: never;

@@ -1,40 +1,77 @@
-package remote
+// Package exceptions holds the subcommands that work with the exceptions of a
+// server: what is known and wanted, so that its alerts are kept out of sight.
+package exceptions
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/listing"
+	"github.com/holdfast-security/holdfast/cli/moment"
+	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/fleet"
 	"github.com/holdfast-security/holdfast/store"
 )
 
-func (e *Env) exceptionsCommand() *cobra.Command {
-	return usage.Group("exceptions", "Keep alerts of what is known and wanted out of sight", e.exceptionsList(), e.exceptionsShow(),
-		e.exceptionsAdd(), e.exceptionsPreview(), e.exceptionsSwitch(true), e.exceptionsSwitch(false), e.exceptionsRemove())
+// Commands makes the commands. All fields are set.
+type Commands struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Format   func() output.Format                                                                                             // that was asked for; valid once a command runs
+	Style    func(w io.Writer) render.Style                                                                                   // how to draw on w
+	Run      func(work func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error // gives work a client
+	Host     func(ctx context.Context, c *client.Client, name string) (fleet.Host, error)                                     // by uid or name
 }
 
-func (e *Env) exceptionsList() *cobra.Command {
+// show prints a result: as a document, or drawn.
+func (e *Commands) show(v any, draw func(render.Style) string) error {
+	if e.Format().Structured() {
+		return e.Format().Document(e.Out, v)
+	}
+	return e.print(draw(e.Style(e.Out)))
+}
+
+func (e *Commands) print(text string) error {
+	if _, err := io.WriteString(e.Out, text); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
+}
+
+// note writes to standard error. Nothing can be done about an error there.
+func (e *Commands) note(format string, args ...any) { _, _ = fmt.Fprintf(e.Err, format, args...) }
+
+// Command returns the command with all below it.
+func (e *Commands) Command() *cobra.Command {
+	return usage.Group("exceptions", "Keep alerts of what is known and wanted out of sight", e.list(), e.display(),
+		e.add(), e.try(), e.toggle(true), e.toggle(false), e.remove())
+}
+
+func (e *Commands) list() *cobra.Command {
 	var q client.ListExceptionsQuery
 	var state, host string
 	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List exceptions, newest first", Args: usage.NoArgs,
-		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, _ []string) error {
 			q.State = store.ExceptionState(state)
 			if host != "" {
-				h, err := findHost(ctx, c, host)
+				h, err := e.Host(ctx, c, host)
 				if err != nil {
 					return err
 				}
 				q.Host = string(h.ID)
 			}
-			list, err := collect(limit, func(size int, after string) (store.List[finding.Exception], error) {
+			list, err := listing.Collect(limit, func(size int, after string) (store.List[finding.Exception], error) {
 				q.Limit, q.After = size, after
 				return c.ListExceptions(ctx, q)
 			})
@@ -54,10 +91,10 @@ func (e *Env) exceptionsList() *cobra.Command {
 	return cmd
 }
 
-func (e *Env) exceptionsShow() *cobra.Command {
+func (e *Commands) display() *cobra.Command {
 	return &cobra.Command{
 		Use: "show UID", Short: "Show an exception whole", Args: usage.One("uid of an exception"),
-		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, args []string) error {
 			found, _, err := c.GetException(ctx, args[0])
 			if err != nil {
 				return err
@@ -67,7 +104,7 @@ func (e *Env) exceptionsShow() *cobra.Command {
 	}
 }
 
-const exceptionsAddHelp = `Make an exception: alerts that it covers are stored as suppressed from now on,
+const addHelp = `Make an exception: alerts that it covers are stored as suppressed from now on,
 out of sight but not gone. It covers an alert of one of its rules or types when
 everything fits that is said: hosts, labels, and each --match. What an alert does
 not say fits nothing.
@@ -81,13 +118,13 @@ contains, starts_with, ends_with, matches (with * and ?), cidr (addresses).
 Several values for one field, of which any fits, are for a file: its form is what
 holdfast exceptions show -o yaml prints.`
 
-func (e *Env) exceptionsAdd() *cobra.Command {
+func (e *Commands) add() *cobra.Command {
 	var f termFlags
 	cmd := &cobra.Command{
-		Use: "add", Short: "Make an exception", Long: exceptionsAddHelp, Args: usage.NoArgs,
+		Use: "add", Short: "Make an exception", Long: addHelp, Args: usage.NoArgs,
 		Example: "  holdfast exceptions add --name backup --reason 'rsync of every night' --type VM_Exfiltration \\\n" +
 			"    --match 'process.executable equals /usr/bin/rsync' --match 'user.name equals backup' --expires 180d",
-		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, _ []string) error {
 			body, err := f.body(ctx, e, c)
 			if err != nil {
 				return err
@@ -99,7 +136,7 @@ func (e *Env) exceptionsAdd() *cobra.Command {
 	return cmd
 }
 
-func (e *Env) makeException(ctx context.Context, c *client.Client, body api.ExceptionBody) error {
+func (e *Commands) makeException(ctx context.Context, c *client.Client, body api.ExceptionBody) error {
 	made, _, err := c.CreateException(ctx, body)
 	if err != nil {
 		return err
@@ -108,13 +145,13 @@ func (e *Env) makeException(ctx context.Context, c *client.Client, body api.Exce
 	return e.show(made, func(style render.Style) string { return render.Exception(made, time.Now(), style) })
 }
 
-func (e *Env) exceptionsPreview() *cobra.Command {
+func (e *Commands) try() *cobra.Command {
 	var f termFlags
-	var since, until timeFlag
+	var since, until moment.Flag
 	cmd := &cobra.Command{
 		Use: "preview", Short: "Show what an exception would have hidden", Args: usage.NoArgs,
 		Long: "Show which of the stored alerts an exception would have hidden. Nothing is changed.",
-		RunE: e.run(func(ctx context.Context, c *client.Client, _ []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, _ []string) error {
 			body, err := f.body(ctx, e, c)
 			if err != nil {
 				return err
@@ -128,7 +165,7 @@ func (e *Env) exceptionsPreview() *cobra.Command {
 	return cmd
 }
 
-func (e *Env) preview(ctx context.Context, c *client.Client, trial api.ExceptionTrial) error {
+func (e *Commands) preview(ctx context.Context, c *client.Client, trial api.ExceptionTrial) error {
 	p, err := c.PreviewException(ctx, trial)
 	if err != nil {
 		return err
@@ -136,9 +173,9 @@ func (e *Env) preview(ctx context.Context, c *client.Client, trial api.Exception
 	return e.show(p, func(style render.Style) string { return render.Preview(p, style) })
 }
 
-// exceptionsSwitch returns the command that enables exceptions, or disables
+// toggle returns the command that enables exceptions, or disables
 // them.
-func (e *Env) exceptionsSwitch(on bool) *cobra.Command {
+func (e *Commands) toggle(on bool) *cobra.Command {
 	use, short, done := "enable", "Put exceptions in force again", "Enabled"
 	if !on {
 		use, short, done = "disable", "Take exceptions out of force, and keep them", "Disabled"
@@ -146,7 +183,7 @@ func (e *Env) exceptionsSwitch(on bool) *cobra.Command {
 	confirm := false
 	cmd := &cobra.Command{
 		Use: use + " UID…", Short: short, Args: usage.AtLeastOne("uid of an exception"),
-		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, args []string) error {
 			return e.eachException(args, done, func(id string) error {
 				found, etag, err := c.GetException(ctx, id)
 				if err != nil {
@@ -164,11 +201,11 @@ func (e *Env) exceptionsSwitch(on bool) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) exceptionsRemove() *cobra.Command {
+func (e *Commands) remove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove UID…", Short: "Remove exceptions", Args: usage.AtLeastOne("uid of an exception"),
 		Long: "Remove exceptions. What they have hidden stays suppressed until it repeats, and is open again then.",
-		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
+		RunE: e.Run(func(ctx context.Context, c *client.Client, args []string) error {
 			return e.eachException(args, "Removed", func(id string) error { return c.DeleteException(ctx, id) })
 		}),
 	}
@@ -176,7 +213,7 @@ func (e *Env) exceptionsRemove() *cobra.Command {
 
 // eachException does something to exceptions, until it fails, and says how many
 // it was done to.
-func (e *Env) eachException(ids []string, done string, do func(id string) error) error {
+func (e *Commands) eachException(ids []string, done string, do func(id string) error) error {
 	var err error
 	n := 0
 	for ; n < len(ids) && err == nil; n++ {
@@ -191,17 +228,18 @@ func (e *Env) eachException(ids []string, done string, do func(id string) error)
 	return err
 }
 
-const alertsExceptHelp = `Make the narrowest exception that covers an alert and its like: its rule on its
+const exceptHelp = `Make the narrowest exception that covers an alert and its like: its rule on its
 host, done by the same program from the same parent as the same user, to the same
 files and addresses. With --dry-run it is shown with what it would have hidden, and
 not made; -o yaml prints it, to be edited and made by holdfast exceptions add -f.`
 
-func (e *Env) alertsExcept() *cobra.Command {
+// Except returns the command that makes an exception of an alert.
+func (e *Commands) Except() *cobra.Command {
 	var name, reason, expires string
 	var dry bool
 	cmd := &cobra.Command{
-		Use: "except UID", Short: "Make an exception of an alert", Long: alertsExceptHelp, Args: usage.One("uid of an alert"),
-		RunE: e.run(func(ctx context.Context, c *client.Client, args []string) error {
+		Use: "except UID", Short: "Make an exception of an alert", Long: exceptHelp, Args: usage.One("uid of an alert"),
+		RunE: e.Run(func(ctx context.Context, c *client.Client, args []string) error {
 			body, err := c.SuggestException(ctx, api.ExceptionWish{Alert: args[0]})
 			if err != nil {
 				return err
@@ -230,7 +268,7 @@ func (e *Env) alertsExcept() *cobra.Command {
 }
 
 // tryException shows an exception that is not made. Documents hold nothing else.
-func (e *Env) tryException(ctx context.Context, c *client.Client, body api.ExceptionBody) error {
+func (e *Commands) tryException(ctx context.Context, c *client.Client, body api.ExceptionBody) error {
 	if e.Format().Structured() {
 		return e.Format().Document(e.Out, body.ExceptionTerms)
 	}

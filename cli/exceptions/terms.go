@@ -1,4 +1,4 @@
-package remote
+package exceptions
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
+	"github.com/holdfast-security/holdfast/cli/moment"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
@@ -24,9 +25,10 @@ import (
 
 // termFlags say an exception, in a file or one by one.
 type termFlags struct {
-	file, name, reason, expires                string
-	rules, types, hosts, labels, match, except []string
-	whole, confirm                             bool
+	file, name, reason, expires        string
+	rules, types, hosts, match, except []string
+	labels                             map[string]string
+	whole, confirm                     bool
 }
 
 func (f *termFlags) register(cmd *cobra.Command) {
@@ -38,7 +40,7 @@ func (f *termFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.rules, "rule", nil, "uids of rules")
 	flags.StringSliceVar(&f.types, "type", nil, "alert types")
 	flags.StringSliceVar(&f.hosts, "host", nil, "names or uids of hosts; all without")
-	flags.StringSliceVar(&f.labels, "label", nil, "labels of hosts, as key=value; all must be there")
+	flags.StringToStringVar(&f.labels, "label", nil, "labels of hosts, as key=value; all must be there")
 	flags.StringArrayVar(&f.match, "match", nil, `what an alert must have: a field, how to compare, and a value, such as "user.name equals backup"`)
 	flags.StringArrayVar(&f.except, "match-not", nil, "what an alert must not have, in the same form")
 	flags.BoolVar(&f.whole, "whole-rule", false, "hide everything of the rules or types")
@@ -46,7 +48,7 @@ func (f *termFlags) register(cmd *cobra.Command) {
 }
 
 // body returns the exception as the API has it.
-func (f *termFlags) body(ctx context.Context, e *Env, c *client.Client) (api.ExceptionBody, error) {
+func (f *termFlags) body(ctx context.Context, e *Commands, c *client.Client) (api.ExceptionBody, error) {
 	body := api.ExceptionBody{Confirm: f.confirm}
 	if f.file != "" {
 		data, err := e.readTerms(f.file)
@@ -66,7 +68,7 @@ func (f *termFlags) body(ctx context.Context, e *Env, c *client.Client) (api.Exc
 		body.Scope.Types = append(body.Scope.Types, finding.AlertType(t))
 	}
 	for _, name := range f.hosts {
-		h, err := findHost(ctx, c, name)
+		h, err := e.Host(ctx, c, name)
 		if err != nil {
 			return body, err
 		}
@@ -77,10 +79,7 @@ func (f *termFlags) body(ctx context.Context, e *Env, c *client.Client) (api.Exc
 
 // conditions adds what is said of labels, conditions and expiry.
 func (f *termFlags) conditions(t *finding.ExceptionTerms) error {
-	var err error
-	if t.Scope.Labels, err = parsePairs(f.labels); err != nil {
-		return err
-	}
+	t.Scope.Labels = f.labels
 	for i, text := range append(f.match[:len(f.match):len(f.match)], f.except...) {
 		m, err := parseCondition(text)
 		if err != nil {
@@ -89,7 +88,8 @@ func (f *termFlags) conditions(t *finding.ExceptionTerms) error {
 		m.Not = i >= len(f.match)
 		t.Match = append(t.Match, m)
 	}
-	t.Expires, err = parseExpiry(f.expires, time.Now())
+	expires, err := parseExpiry(f.expires, time.Now())
+	t.Expires = expires
 	return filled(t, err)
 }
 
@@ -132,8 +132,8 @@ func parseExpiry(text string, now time.Time) (*time.Time, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var at timeFlag
-	var in durationFlag
+	var at moment.Flag
+	var in moment.Length
 	err := in.Set(text)
 	if _, span := time.ParseDuration(text); err == nil {
 		at.Time = now.Add(in.Duration).UTC().Truncate(time.Second)
@@ -150,7 +150,7 @@ func parseExpiry(text string, now time.Time) (*time.Time, error) {
 // maxTerms bounds a file with an exception, in bytes, as the server does.
 const maxTerms = 1 << 20
 
-func (e *Env) readTerms(path string) ([]byte, error) {
+func (e *Commands) readTerms(path string) ([]byte, error) {
 	in := e.In
 	if path != "-" {
 		file, err := os.Open(path)

@@ -1,4 +1,4 @@
-package remote
+package exceptions
 
 import (
 	"strings"
@@ -49,7 +49,7 @@ match:
 }
 
 func TestConditionsAsFlags(t *testing.T) {
-	f := termFlags{match: []string{"user.name equals backup"}, except: []string{" process.command_line contains a  b "}, labels: []string{"group=web"}}
+	f := termFlags{match: []string{"user.name equals backup"}, except: []string{" process.command_line contains a  b "}, labels: map[string]string{"group": "web"}}
 	terms := finding.ExceptionTerms{}
 	if err := f.conditions(&terms); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestConditionsAsFlags(t *testing.T) {
 	if diff := cmp.Diff(want, terms.Match); diff != "" || terms.Scope.Labels["group"] != "web" {
 		t.Errorf("%+v\n%s", terms.Scope, diff)
 	}
-	for _, wrong := range []termFlags{{match: []string{"user.name backup"}}, {match: []string{""}}, {labels: []string{"web"}}, {expires: "yesterday"}} {
+	for _, wrong := range []termFlags{{match: []string{"user.name backup"}}, {match: []string{""}}, {expires: "yesterday"}} {
 		if err := wrong.conditions(&finding.ExceptionTerms{}); err == nil {
 			t.Errorf("%+v is taken", wrong)
 		}
