@@ -50,11 +50,18 @@ func TestAttack(t *testing.T) {
 }
 
 func TestSubcommands(t *testing.T) {
-	help := "Usage:\n  x\n\nAvailable Commands:\n  events      Show\n  help        Help\n  watch       Watch\n\nFlags:\n  -h\n"
-	if got := subcommands(help); !slices.Equal(got, []string{"events", "watch"}) {
-		t.Errorf("got %v", got)
-	}
-	if got := subcommands("Usage:\n"); got != nil {
-		t.Errorf("got %v", got)
+	const begins, ends = "What it is for.\n\nUsage:\n  x [command]\n", "\nFlags:\n  -h, --help\n\nUse \"x [command] --help\".\n"
+	for name, c := range map[string]struct {
+		between string
+		want    []string
+	}{
+		"none":     {"", nil},
+		"a list":   {"\nAvailable Commands:\n  events      Show\n  help        Help\n  watch       Watch\n", []string{"events", "watch"}},
+		"groups":   {"\nHere:\n  events      Show\n\nThere:\n  hosts  List\n\nAdditional Commands:\n  help  Help\n", []string{"events", "hosts"}},
+		"no names": {"\nAliases:\n  x, y\n\nExamples:\n  x all\n", nil},
+	} {
+		if got := subcommands(begins + c.between + ends); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v", name, got)
+		}
 	}
 }
