@@ -66,6 +66,36 @@ func TestShellCommands(t *testing.T) {
 	}
 }
 
+// TestBenignLogs replays logs of hosts at work. Two of them were attacked all
+// the same: somebody guessed passwords.
+func TestBenignLogs(t *testing.T) {
+	set := ruleset(t)
+	for _, tt := range []struct {
+		path string
+		real []finding.AlertType
+	}{
+		{"auditd-logs/ait-v2/russelmitchell_intranet_server_audit.log", nil},
+		{"auditd-logs/msticpy/auditd_log.txt", []finding.AlertType{"VM_SshBruteForceFailed"}},
+		{"linux-syslog/loghub/Linux/Linux_2k.log", []finding.AlertType{"VM_SshBruteForceFailed"}},
+	} {
+		t.Run(path.Base(tt.path), func(t *testing.T) {
+			data, err := os.ReadFile(hosttest.Data(t, strings.Split(tt.path, "/")...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stats := replayed(set, data, func(m detect.Match) {
+				if kind := m.Rule.Holdfast.AlertType; kind != "" && m.Rule.Level.Severity() >= finding.Medium && !slices.Contains(tt.real, kind) {
+					text, _ := m.Document.Text("CommandLine")
+					t.Errorf("%s: %s", kind, text)
+				}
+			})
+			if stats.Events < 100 {
+				t.Errorf("only %d events", stats.Events)
+			}
+		})
+	}
+}
+
 // typed is where command lines are typed, days apart so that no correlation
 // joins them.
 type typed struct {
