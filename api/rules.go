@@ -77,7 +77,7 @@ type RulePush struct {
 }
 
 // RulePushed is what came of a push. Where something is refused nothing was
-// changed.
+// changed, and the rest is empty.
 type RulePushed struct {
 	Added     []string      `json:"added" doc:"Names of documents."`
 	Changed   []string      `json:"changed"`

@@ -162,7 +162,9 @@ func drawPushed(done api.RulePushed, dry bool) string {
 			fmt.Fprintf(&b, "%s%s: %s\n", would, part.what, termtext.Bound(strings.Join(part.names, ", "), shownNames*store.MaxRuleName))
 		}
 	}
-	fmt.Fprintf(&b, "%d %sadded, %d changed, %d removed; %d are as they were.\n", len(done.Added), would, len(done.Changed), len(done.Removed), done.Unchanged)
+	if len(done.Refused) == 0 {
+		fmt.Fprintf(&b, "%d %sadded, %d changed, %d removed; %d are as they were.\n", len(done.Added), would, len(done.Changed), len(done.Removed), done.Unchanged)
+	}
 	return b.String()
 }
 
@@ -206,7 +208,7 @@ func drawDocs(list []store.RuleDoc, style render.Style) string {
 			matches = render.Number(uint64(d.Matches))
 		}
 		rows = append(rows, []string{
-			render.Text(d.ID, style), string(d.State), strconv.FormatInt(d.Version, 10), strconv.Itoa(len(d.Rules)), matches,
+			termtext.Bound(d.ID, store.MaxRuleName), string(d.State), strconv.FormatInt(d.Version, 10), strconv.Itoa(len(d.Rules)), matches,
 			d.Changed.Local().Format("2006-01-02 15:04"), render.Text(d.Author, style),
 		})
 	}

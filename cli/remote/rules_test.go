@@ -114,7 +114,7 @@ func TestWhatRulesDidIsDrawn(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 	done.Refused = []api.RuleProblem{{Name: "a.yml", Line: 3, Reason: "it\nis bad"}}
-	if text := drawPushed(done, false); !strings.HasPrefix(text, "a.yml:3: it") || strings.Count(text, "\n") != 2 {
+	if text := drawPushed(done, false); !strings.HasPrefix(text, "a.yml:3: it") || strings.Count(text, "\n") != 1 {
 		t.Errorf("%q", text)
 	}
 	style := render.Style{Width: 100, Location: time.UTC}

@@ -86,7 +86,7 @@ var descriptions = map[string]string{
 	"api.RuleHistory":                  "RuleHistory are the versions of a rule document.",
 	"api.RuleProblem":                  "RuleProblem is what is wrong with a rule.",
 	"api.RulePush":                     "RulePush are files to become rule documents, all of them or none.",
-	"api.RulePushed":                   "RulePushed is what came of a push. Where something is refused nothing was changed.",
+	"api.RulePushed":                   "RulePushed is what came of a push. Where something is refused nothing was changed, and the rest is empty.",
 	"api.RuleText":                     "RuleText is a text to be looked at.",
 	"api.Rules":                        "Rules are the detection rules that are evaluated.",
 	"api.Scenario":                     "Scenario is an attack that can be simulated.",

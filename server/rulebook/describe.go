@@ -83,7 +83,7 @@ func present[T any](list []T) []T {
 // Check says what is in a text and what keeps it from coming into force.
 func (b *Book) Check(q api.RuleText) api.RuleCheck {
 	t := b.current().read(q.Name, q.Text)
-	c := api.RuleCheck{Rules: []api.CheckedRule{}, Problems: t.problems()}
+	c := api.RuleCheck{Rules: []api.CheckedRule{}, Problems: listed(once(t.taken, t.refused))}
 	for _, r := range t.rules[:min(len(t.rules), maxProblems)] {
 		c.Rules = append(c.Rules, api.CheckedRule{
 			ID: r.ID, Title: r.Title, Level: r.Level.Severity(), Line: r.Line, Tactics: present(r.Tactics()), Techniques: techniques(r),

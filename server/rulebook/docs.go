@@ -202,8 +202,7 @@ func (b *Book) Push(ctx context.Context, p api.RulePush, by string) (api.RulePus
 	}
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		answer.Refused = problems(refused.Refused)
-		return answer, nil
+		return api.RulePushed{Added: []string{}, Changed: []string{}, Removed: []string{}, Refused: problems(refused.Refused)}, nil
 	}
 	return answer, err
 }

@@ -406,7 +406,7 @@ func TestPush(t *testing.T) {
 		t.Errorf("drafts: %+v", done)
 	}
 	bad := api.RuleFile{Name: "c.yml", Text: rule("C", idX)}
-	if done := push(api.RulePush{Docs: []api.RuleFile{a, b, bad}, State: store.RuleLive}); len(done.Refused) != 1 || done.Refused[0].Name != "c.yml" || done.Refused[0].Line != 1 || r.uses != 0 {
+	if done := push(api.RulePush{Docs: []api.RuleFile{a, b, bad}, State: store.RuleLive}); len(done.Refused) != 1 || done.Refused[0].Name != "c.yml" || done.Refused[0].Line != 1 || len(done.Changed) != 0 || r.uses != 0 {
 		t.Errorf("with a bad one: %+v", done)
 	}
 	if done := push(api.RulePush{Docs: []api.RuleFile{a, b}, State: store.RuleLive}); len(done.Changed) != 2 || r.uses != 1 {
@@ -485,6 +485,9 @@ func TestDryRunsAreFew(t *testing.T) {
 	got, err := r.DryRun(t.Context(), "anna", q)
 	if err != nil || got.Matched != 1 || !got.Complete || len(got.Events) != 1 || got.Events[0].Rule != idZ || len(got.Events[0].Matches) != 1 {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := r.DryRun(t.Context(), "anna", api.RuleDryRun{Text: rule("A", idX)}); err != nil || got.Matched != 1 || len(got.Problems) != 0 {
+		t.Errorf("a rule with an id that is taken: %+v, %v", got, err)
 	}
 	if _, err := r.DryRun(t.Context(), "anna", api.RuleDryRun{Text: "title: x"}); !errors.Is(err, account.ErrInvalid) {
 		t.Errorf("no rule: %v", err)

@@ -20,7 +20,8 @@ type attempt struct {
 	path    string
 	rules   []*sigma.Rule // of the text that can be used
 	set     *detect.Ruleset
-	refused []rulefiles.Refusal
+	refused []rulefiles.Refusal // of the others
+	taken   []rulefiles.Refusal // of those whose id or name another rule has
 }
 
 // unnamed is the document that a text without a name is.
@@ -57,7 +58,7 @@ func (e *edition) read(name, text string) *attempt {
 	}
 	set.Rules = append(referred(own, others), own...)
 	t.set = set.Compile()
-	t.refused = once(newIdentities(known).check(entries), set.Refused)
+	t.refused, t.taken = set.Refused, newIdentities(known).check(entries)
 	for _, r := range t.set.Rules() {
 		if r.Path == t.path {
 			t.rules = append(t.rules, r)
@@ -66,9 +67,9 @@ func (e *edition) read(name, text string) *attempt {
 	return t
 }
 
-// problems returns what is wrong with the text, in the order of its lines.
-func (t *attempt) problems() []api.RuleProblem {
-	list := problems(t.refused)
+// listed returns refusals without the text's name, in the order of its lines.
+func listed(refused []rulefiles.Refusal) []api.RuleProblem {
+	list := problems(refused)
 	for i := range list {
 		list[i].Name = ""
 	}
@@ -137,6 +138,6 @@ func (b *Book) DryRun(ctx context.Context, who string, q api.RuleDryRun) (api.Ru
 		return api.RuleDryRunResult{}, fmt.Errorf("%w: since is not before until", account.ErrInvalid)
 	}
 	result, err := dryrun.Run(ctx, b.events, dryrun.Query{Rules: t.set, Path: t.path, Since: since, Until: until, Host: q.Host})
-	result.Problems = t.problems()
+	result.Problems = listed(t.refused) // that an id is taken does not matter here
 	return result, err
 }

@@ -3257,7 +3257,7 @@ export interface components {
             /** @description Of each document; left out, those that are there keep theirs, and others are drafts. */
             state?: components["schemas"]["RuleState"];
         };
-        /** @description RulePushed is what came of a push. Where something is refused nothing was changed. */
+        /** @description RulePushed is what came of a push. Where something is refused nothing was changed, and the rest is empty. */
         RulePushed: {
             /** @description Names of documents. */
             added: string[];
