@@ -105,33 +105,57 @@ func (e *Env) incidentsShow() *cobra.Command {
 	}
 }
 
+// triageFlags are what people make of incidents.
+type triageFlags struct {
+	status, assignee, verdict, comment string
+	alerts                             bool
+}
+
+func (f *triageFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.status, "status", "", "open, acknowledged, resolved or dismissed")
+	cmd.Flags().StringVar(&f.assignee, "assignee", "", "name of a user; - means nobody")
+	cmd.Flags().StringVar(&f.verdict, "verdict", "", "attack, benign, or none to take it back; rules of benign incidents lose weight")
+	cmd.Flags().StringVar(&f.comment, "comment", "", "why, in words")
+	cmd.Flags().BoolVar(&f.alerts, "alerts", false, "give status and assignee to the alerts of the incident, too")
+}
+
+// update returns what the flags ask for; given reports whether one was.
+func (f *triageFlags) update(given func(string) bool) (api.IncidentUpdate, error) {
+	update := api.IncidentUpdate{Comment: f.comment, Alerts: f.alerts}
+	if given("status") {
+		list, err := parseAll[finding.Status]("status", []string{f.status})
+		if err != nil {
+			return update, err
+		}
+		update.Status = &list[0]
+	}
+	if given("assignee") {
+		update.Assignee = new(strings.TrimPrefix(f.assignee, api.Nobody))
+	}
+	if given("verdict") {
+		said := finding.NoVerdict
+		if f.verdict != "none" {
+			if err := said.UnmarshalText([]byte(f.verdict)); err != nil || said == finding.NoVerdict {
+				return update, usage.Errorf("--verdict: %q is not one of attack, benign, none", f.verdict)
+			}
+		}
+		update.Verdict = &said
+	}
+	if update.Status == nil && update.Assignee == nil && update.Verdict == nil && update.Comment == "" {
+		return update, usage.Errorf("say what to change: --status, --assignee, --verdict or --comment")
+	}
+	return update, nil
+}
+
 func (e *Env) incidentsSet() *cobra.Command {
-	var status, assignee, verdict, comment string
-	var alerts bool
+	var f triageFlags
 	cmd := &cobra.Command{
 		Use: "set UID…", Short: "Change status, assignee or verdict of incidents, or comment on them", Args: usage.AtLeastOne("uid of an incident"),
 	}
 	cmd.RunE = e.run(func(ctx context.Context, c *client.Client, args []string) error {
-		update := api.IncidentUpdate{Comment: comment, Alerts: alerts}
-		if cmd.Flags().Changed("status") {
-			list, err := parseAll[finding.Status]("status", []string{status})
-			if err != nil {
-				return err
-			}
-			update.Status = &list[0]
-		}
-		if cmd.Flags().Changed("assignee") {
-			update.Assignee = new(strings.TrimPrefix(assignee, api.Nobody))
-		}
-		if cmd.Flags().Changed("verdict") {
-			said := finding.Verdict(strings.TrimPrefix(verdict, "none"))
-			if err := said.UnmarshalText([]byte(said)); err != nil {
-				return usage.Errorf("--verdict: %w, none", err)
-			}
-			update.Verdict = &said
-		}
-		if update.Status == nil && update.Assignee == nil && update.Verdict == nil && update.Comment == "" {
-			return usage.Errorf("say what to change: --status, --assignee, --verdict or --comment")
+		update, err := f.update(cmd.Flags().Changed)
+		if err != nil {
+			return err
 		}
 		for _, id := range args {
 			if _, _, err := c.UpdateIncident(ctx, id, "", update); err != nil {
@@ -141,10 +165,6 @@ func (e *Env) incidentsSet() *cobra.Command {
 		e.note("Changed %s.\n", render.Plural(uint64(len(args)), "incident"))
 		return nil
 	})
-	cmd.Flags().StringVar(&status, "status", "", "open, acknowledged, resolved or dismissed")
-	cmd.Flags().StringVar(&assignee, "assignee", "", "name of a user; - means nobody")
-	cmd.Flags().StringVar(&verdict, "verdict", "", "attack, benign, or none to take it back; rules of benign incidents lose weight")
-	cmd.Flags().StringVar(&comment, "comment", "", "why, in words")
-	cmd.Flags().BoolVar(&alerts, "alerts", false, "give status and assignee to the alerts of the incident, too")
+	f.register(cmd)
 	return cmd
 }

@@ -85,7 +85,7 @@ func TestIncidentTriage(t *testing.T) {
 	if err != nil || len(verdicts) != 1 || !verdicts[0].Attack {
 		t.Errorf("to be learned: %+v, %v", verdicts, err)
 	}
-	for _, body := range []string{`{}`, `{"assignee":"stranger"}`, `{"alerts":true,"comment":"x"}`, `{"verdict":"maybe"}`, `{"status":"gone"}`} {
+	for _, body := range []string{`{}`, `{"assignee":"stranger"}`, `{"alerts":true,"comment":"x"}`, `{"verdict":"maybe"}`, `{"status":"suppressed"}`, `{"status":"gone"}`} {
 		v.want(t, http.StatusUnprocessableEntity, "PATCH", target, body, nil)
 	}
 	v.want(t, http.StatusNotFound, "PATCH", "/api/v1/incidents/nothing", `{"status":"open"}`, nil)

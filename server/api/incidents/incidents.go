@@ -174,6 +174,9 @@ func (a *area) change(ctx context.Context, q api.IncidentUpdate) (store.Incident
 	if q.Status == nil && q.Assignee == nil && q.Verdict == nil && q.Comment == "" {
 		return change, fmt.Errorf("%w: nothing to change: give status, assignee, verdict or comment", account.ErrInvalid)
 	}
+	if q.Status != nil && *q.Status == finding.Suppressed {
+		return change, fmt.Errorf("%w: status: only exceptions suppress, and only alerts", account.ErrInvalid)
+	}
 	if q.Alerts && q.Status == nil && q.Assignee == nil {
 		return change, fmt.Errorf("%w: alerts: give status or assignee with it", account.ErrInvalid)
 	}
