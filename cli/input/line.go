@@ -1,9 +1,6 @@
 package input
 
-import (
-	"bytes"
-	"regexp"
-)
+import "bytes"
 
 // Format is what a line looks like.
 type Format int
@@ -17,11 +14,51 @@ const (
 	JSON   // an object
 )
 
-// syslogStart matches the beginnings of lines that syslog daemons write: RFC
+// startsLikeSyslog reports whether a line begins as syslog daemons write it: RFC
 // 3164 ("Mar  1 12:00:00"), ISO 8601 time stamps, and RFC 5424 or RFC 3164
 // with a priority in angle brackets.
-var syslogStart = regexp.MustCompile(`^(?:<[0-9]{1,3}>(?:[1-9][0-9]{0,2} )?)?` +
-	`(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})`)
+func startsLikeSyslog(line []byte) bool {
+	if line[0] == '<' {
+		end := bytes.IndexByte(line[:min(len(line), len("<191>"))], '>')
+		if end < 2 || !fits(line[1:end], "000"[:end-1]) {
+			return false
+		}
+		line = line[end+1:]
+		for _, version := range []string{"1 ", "10 ", "100 "} {
+			if fits(line, version) && line[0] != '0' {
+				line = line[len(version):]
+				break
+			}
+		}
+	}
+	return fits(line, "Aaa 00 00:00:00") || fits(line, "Aaa  0 00:00:00") ||
+		fits(line, "0000-00-00T00:00:00") || fits(line, "0000-00-00 00:00:00")
+}
+
+// fits reports whether a text begins like a sample: digits stand for any digit,
+// the letters A and a for any letter of that case, all else for itself.
+func fits(text []byte, sample string) bool {
+	if len(text) < len(sample) {
+		return false
+	}
+	for i, c := range text[:len(sample)] {
+		var ok bool
+		switch sample[i] {
+		case '0', '1':
+			ok = c >= '0' && c <= '9'
+		case 'A':
+			ok = c >= 'A' && c <= 'Z'
+		case 'a':
+			ok = c >= 'a' && c <= 'z'
+		default:
+			ok = c == sample[i]
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
 
 // searched is how far into a line an audit record may begin: past the head
 // that a syslog daemon puts in front.
@@ -40,7 +77,7 @@ func Detect(line []byte) Format {
 	if at := bytes.Index(head, []byte("audit(")); at >= 0 && bytes.Contains(head[:at], []byte("type=")) {
 		return Audit
 	}
-	if syslogStart.Match(head) {
+	if startsLikeSyslog(head) {
 		return Syslog
 	}
 	return Unknown
