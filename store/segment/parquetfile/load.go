@@ -85,9 +85,6 @@ func (l *Loader) use(g *rowGroup) {
 	l.events = g.reader()
 }
 
-// keptImages bounds the images that a scan of a file keeps, in bytes.
-const keptImages = 32 << 20
-
 // page loads rows, ascending, of a page of events.
 func (l *Loader) page(r *groupReader, number int, rows []int32) ([]event.Event, []int64, error) {
 	if l.bytes > l.keep {

@@ -92,7 +92,8 @@ func (f *File) Visit(ctx context.Context, q *choice.Query, v *Visit) (err error)
 
 // part returns a Loader of some columns that uses its memory again.
 func (f *File) part(c *Columns) *Loader {
-	l := f.NewLoader(keptImages)
+	const kept = 16 << 20 // several files are visited at once, with two loaders each
+	l := f.NewLoader(kept)
 	l.reuse = true
 	if c != nil {
 		l.choice = c
