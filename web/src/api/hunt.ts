@@ -23,10 +23,10 @@ const still = { refetchOnWindowFocus: false, refetchOnReconnect: false, refetchO
 /** mostRows is how many rows are shown; exports hold more. */
 export const mostRows = 10_000;
 
-/** useHunt runs a hunt, once for each number; null runs nothing. */
-export function useHunt(hunt: Hunt | null, number: number) {
+/** useHunt runs a hunt, once for each visit; null runs nothing. */
+export function useHunt(hunt: Hunt | null, visit: string) {
   return useQuery({
-    queryKey: ['hunt', 'run', hunt, number],
+    queryKey: ['hunt', 'run', hunt, visit],
     queryFn: hunt === null ? skipToken : ({ signal }) => must(client.POST('/hunt', { body: { ...hunt, limit: mostRows, histogram: true }, signal })),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 5 * 60_000,

@@ -2,6 +2,7 @@ import { Button, Menu, Skeleton } from '@mantine/core';
 import { IconChevronDown, IconDownload } from '@tabler/icons-react';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { ApiError } from '../../api/errors';
 import { type Hunt, type HuntAnswer, useHuntExport } from '../../api/hunt';
 import { CopyButton } from '../../components/copy';
 import { save, stamp } from '../../components/download';
@@ -40,6 +41,7 @@ export function Answer({ view, hunt, answer, stale, onRun, onQuery, onRetry }: P
       </div>
     );
   }
+  if (answer.error instanceof ApiError && answer.error.status === 422) return <EmptyState title="The query cannot be run" text={visible(answer.error.message)} />;
   if (answer.isError) return <ErrorState error={answer.error} retry={onRetry} />;
   if (!answer.data) return <EmptyState title="Stopped" text="The hunt was stopped before it had an answer." action={<Button onClick={onRetry}>Run it again</Button>} />;
   const a = answer.data;

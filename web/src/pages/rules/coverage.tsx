@@ -54,7 +54,7 @@ export function Coverage() {
       )}
       {coverage.isPending && <Skeleton height={420} />}
       {coverage.data && matrix.every((c) => c.cells.length === 0) && <EmptyState title="No technique fits" text="Show all of them, or find another." />}
-      {table ? <Table matrix={matrix} /> : <Matrix matrix={matrix} />}
+      {table ? <Table matrix={matrix} /> : <Matrix matrix={matrix} whole={only === 'all' && text === ''} />}
     </div>
   );
 }
@@ -75,7 +75,7 @@ function Legend() {
   );
 }
 
-function Matrix({ matrix }: { matrix: readonly Column[] }) {
+function Matrix({ matrix, whole }: { matrix: readonly Column[]; whole: boolean }) {
   return (
     <div className={css.matrix} role="group" aria-label="ATT&CK matrix" tabIndex={0}>
       {matrix
@@ -86,9 +86,7 @@ function Matrix({ matrix }: { matrix: readonly Column[] }) {
               <Link to={`/rules?tactic=${encodeURIComponent(tactic)}`} title={`${tacticID(tactic)}: all rules of this tactic`}>
                 {tacticLabel(tactic)}
               </Link>
-              <span>
-                {exact(cells.filter((c) => c.live > 0).length)} of {exact(cells.length)}
-              </span>
+              <span>{whole ? `${exact(cells.filter((c) => c.live > 0).length)} of ${exact(cells.length)}` : exact(cells.length)}</span>
             </h2>
             <ul className={css.cells}>
               {cells.map((c) => (

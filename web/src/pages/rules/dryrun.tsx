@@ -114,7 +114,7 @@ function Result({ result: r, names, onNarrow }: { result: DryRunResult; names: R
           <ul>
             {r.hosts.slice(0, 10).map((h) => (
               <li key={h.key}>
-                <Link to={`/hosts/${encodeURIComponent(h.key)}`}>{short(h.label || names.get(h.key) || h.key, 64)}</Link> <span>{exact(h.count)}</span>
+                <Link to={`/hosts/${encodeURIComponent(h.key)}`}>{short(names.get(h.key) || h.label || h.key, 64)}</Link> <span>{exact(h.count)}</span>
               </li>
             ))}
             {r.hosts.length > 10 && <li>and {exact(r.hosts.length - 10)} more hosts</li>}
