@@ -276,6 +276,36 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestTimesFarOff takes the newest of events whose clocks are wrong.
+func TestTimesFarOff(t *testing.T) {
+	years := []int{1, 1600, 1678, 1965, 1970, 2026, 2262, 9000}
+	var events []event.Event
+	for _, y := range years {
+		e := event.Event{Class: event.ClassFileActivity, Host: "h", Serial: uint64(y)}
+		if y > 1 { // the first has no time at all
+			e.Time = time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+		events = append(events, e)
+	}
+	for n := range len(years) + 1 {
+		var want []string
+		for _, y := range slices.Backward(years[len(years)-n:]) {
+			want = append(want, fmt.Sprint(y))
+		}
+		q := compile(t, fmt.Sprintf("events | project audit_serial | take %d", n), Options{})
+		for range 10 {
+			rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+			r := q.Start(nil, nil)
+			if err := feed(t.Context(), r, events, numbered(len(events)), 1); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := r.Finish(); !slices.Equal(written(got), want) {
+				t.Errorf("the newest %d are %v, want %v", n, written(got), want)
+			}
+		}
+	}
+}
+
 // TestUnordered hands rows out as they come.
 func TestUnordered(t *testing.T) {
 	events := telemetry(5)

@@ -129,7 +129,7 @@ func (o *ordering) room(k *kept, slots []value.Value) bool {
 
 // narrow tells the run from when on events can still be among the first.
 func (o *ordering) narrow() {
-	if o.front && len(o.rows) == o.most {
+	if o.front && len(o.rows) == o.most && !o.rows[0].ref.Time.IsZero() {
 		o.run.latest.Store(value.OfTime(o.rows[0].ref.Time).Int())
 	}
 }
