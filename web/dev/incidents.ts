@@ -66,7 +66,7 @@ function makeAll({ alerts, next }: World): Incident[] {
     const from = alerts.length > 0 ? Math.floor(next() * (alerts.length - 40)) : 0;
     const of = alerts.slice(from, from + size);
     if (of.length === 0) return [];
-    const incident = make(`5f0c${n}e2b77aa4d13${n}`, of, Date.now() - (n * n * 190 + 12) * minute, next);
+    const incident = make(`5f0c${n}e2b77aa4d13${n}`, of, Date.now() - (n * n * 190 + 40) * minute, next);
     return [{ ...incident, ...(n === 2 ? { status: 'acknowledged', assignee: 'alice' } : n > 5 ? { status: 'resolved', verdict: 'benign' } : {}) } as Incident];
   });
 }

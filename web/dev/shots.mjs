@@ -16,7 +16,7 @@ mkdirSync(out, { recursive: true });
 // UPDATE_SCREENSHOTS=1 takes the pictures of the documentation anew. They show
 // made-up data: those of a real machine would show what else runs on it.
 const docs = process.env.UPDATE_SCREENSHOTS === '1' ? '../docs/screenshots' : '';
-const documented = ['overview-light', 'overview-dark', 'alert-light', 'alert-dark', 'alerts-light', 'host-light', 'simulation-dark', 'policies-light'];
+const documented = ['overview-light', 'overview-dark', 'alert-light', 'alert-dark', 'alerts-light', 'host-light', 'simulation-dark', 'policies-light', 'incident-light', 'exception-suggested-light'];
 if (docs) mkdirSync(docs, { recursive: true });
 
 const server = await preview({ preview: { port: 0, host: '127.0.0.1' }, logLevel: 'error' });

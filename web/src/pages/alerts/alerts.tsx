@@ -197,7 +197,7 @@ function Alerts({ view, query, set }: Props) {
           onEnd={onEnd}
           loading={list.isPending}
           loadingMore={list.isFetchingNextPage}
-          dim={(a) => a.status === 'resolved' || a.status === 'dismissed'}
+          dim={(a) => a.status !== 'open' && a.status !== 'acknowledged'}
           fresh={live.fresh}
           empty={<Nothing view={view} set={set} />}
         />

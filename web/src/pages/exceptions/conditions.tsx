@@ -1,9 +1,10 @@
-import { ActionIcon, Button, Select, TagsInput } from '@mantine/core';
+import { ActionIcon, Button, Pill, Select, TagsInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { Fragment } from 'react';
 import type { Condition } from '../../api/model';
 import { type TypedCondition, fieldNames, newCondition, opWords } from '../../text/exceptions';
 import { first } from '../../text/numbers';
+import { fold, visible } from '../../text/safe';
 import css from './form.module.css';
 
 type Field = Condition['field'];
@@ -74,6 +75,12 @@ function Row({ condition: { field, op, values, not }, number, disabled, onChange
         onChange={(v) => onChange({ values: v })}
         description={hint || undefined}
         clearable={false}
+        // A value may be a host's own text.
+        renderPill={({ value: v = '', onRemove: remove, disabled: off }) => (
+          <Pill size="xs" className={css.pill ?? ''} withRemoveButton={!off} {...(remove ? { onRemove: remove } : {})}>
+            {visible(fold(v, 600))}
+          </Pill>
+        )}
       />
       {!disabled && (
         <ActionIcon aria-label={`Remove condition ${number}`} onClick={onRemove}>

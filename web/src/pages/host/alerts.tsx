@@ -34,7 +34,7 @@ export function HostAlerts({ host }: { host: string }) {
         cursor={cursor}
         onCursor={setCursor}
         loading={alerts.isPending}
-        dim={(a) => a.status === 'resolved' || a.status === 'dismissed'}
+        dim={(a) => a.status !== 'open' && a.status !== 'acknowledged'}
         empty={<EmptyState icon={<IconShieldCheck size={30} stroke={1.4} aria-hidden />} title="No alert on this host" text={<>Nothing suspicious was seen. <Link to={`/simulation?host=${host}`}>Simulate an attack</Link> to see one.</>} />}
       />
     </div>
