@@ -542,7 +542,8 @@ func union(a, b []string) []string {
 // has them has that one, too.
 func least(texts []string, has func(text, part string) bool) []string {
 	var kept []string
-	byLength := slices.SortedStableFunc(slices.Values(texts), func(a, b string) int { return len(a) - len(b) })
+	byLength := slices.Clone(texts)
+	slices.SortStableFunc(byLength, func(a, b string) int { return len(a) - len(b) })
 	for _, text := range byLength {
 		if !slices.ContainsFunc(kept, func(part string) bool { return has(text, part) }) {
 			kept = append(kept, text)
