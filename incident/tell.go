@@ -290,31 +290,6 @@ func tellEntities(nodes []*node, line map[*node]int) []finding.Entity {
 	return told
 }
 
-// maxEnded bounds the processes that people are told to end.
-const maxEnded = 3
-
-// actedOn returns the entities that tie lines together and that something can be
-// done about. Of processes that tie the same lines the nearest is enough, which
-// comes first: the others are its ancestors.
-func actedOn(entities []finding.Entity) []finding.Entity {
-	var chosen []finding.Entity
-	ended := 0
-	for _, ent := range entities {
-		if ent.Common || len(ent.Lines) < 2 {
-			continue
-		}
-		if ent.Kind == finding.EntityProcess {
-			alike := func(o finding.Entity) bool { return o.Kind == ent.Kind && slices.Equal(o.Lines, ent.Lines) }
-			if ended == maxEnded || slices.ContainsFunc(chosen, alike) {
-				continue
-			}
-			ended++
-		}
-		chosen = append(chosen, ent)
-	}
-	return chosen
-}
-
 // actions lists what to do: first about what the whole incident hangs on, then
 // what the rules of the chain say, worst first.
 func actions(nodes []*node, s score, entities []finding.Entity) []string {
@@ -337,7 +312,7 @@ func actions(nodes []*node, s score, entities []finding.Entity) []string {
 			add("Isolate %s from the network until it is clear what was done there.", hostName(h))
 		}
 	}
-	for _, ent := range actedOn(entities) {
+	for _, ent := range words.ActedOn(entities) {
 		if format := words.Remedy(ent); format != "" && len(steps) < maxToldSteps/2 {
 			add(format, words.Quote(cmp.Or(ent.Name, ent.Value)))
 		}

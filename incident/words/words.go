@@ -3,6 +3,7 @@ package words
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,4 +103,29 @@ func Remedy(ent finding.Entity) string {
 		return "Collect evidence of the process %s and its descendants, then end them."
 	}
 	return ""
+}
+
+// maxEnded bounds the processes that people are told to end.
+const maxEnded = 3
+
+// ActedOn returns the entities that tie lines together and that something can be
+// done about. Of processes that tie the same lines the nearest is enough, which
+// comes first: the others are its ancestors.
+func ActedOn(entities []finding.Entity) []finding.Entity {
+	var chosen []finding.Entity
+	ended := 0
+	for _, ent := range entities {
+		if ent.Common || len(ent.Lines) < 2 {
+			continue
+		}
+		if ent.Kind == finding.EntityProcess {
+			alike := func(o finding.Entity) bool { return o.Kind == ent.Kind && slices.Equal(o.Lines, ent.Lines) }
+			if ended == maxEnded || slices.ContainsFunc(chosen, alike) {
+				continue
+			}
+			ended++
+		}
+		chosen = append(chosen, ent)
+	}
+	return chosen
 }
