@@ -21,6 +21,7 @@ import (
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/usage"
+	"github.com/holdfast-security/holdfast/internal/termtext"
 )
 
 const help = `Ask a question of the telemetry that a server keeps.
@@ -35,8 +36,8 @@ downloaded something today, and on how many hosts:
 docs/hunt.md describes the language; --fields lists the fields.
 
 With -o csv or ndjson up to 1,000,000 rows are written as they are found,
-in no order where the query states none. Answers that do not account for
-all events say so on standard error.`
+in no order where the query states none. An answer that does not account for
+all events says so on standard error, and the exit code is 3.`
 
 // flags are the flags of hunt.
 type flags struct {
@@ -143,9 +144,16 @@ func (e *command) hunt(ctx context.Context, c *client.Client, f *flags, query st
 	e.note("%s%s; %s looked at in %s.\n", render.Plural(uint64(len(answer.Rows)), "row"), more,
 		render.Plural(uint64(answer.Scanned), "event"), time.Duration(answer.Took)*time.Millisecond)
 	if !answer.Complete {
-		e.note("The answer is not complete: %s.\n", answer.Stopped)
+		return e.partly(answer.Stopped)
 	}
 	return nil
+}
+
+// partly says why an answer is not complete, and returns the error for that.
+func (e *command) partly(reason string) error {
+	const columns = 1000
+	e.note("The answer is not complete: %s.\n", termtext.Bound(reason, columns))
+	return usage.ErrPartial
 }
 
 // table draws the rows of an answer.
@@ -207,7 +215,7 @@ func (e *command) export(ctx context.Context, c *client.Client, f *flags, query 
 	_, err = io.Copy(e.out, body)
 	var partly *client.IncompleteError
 	if errors.As(err, &partly) {
-		return fmt.Errorf("the rows above are not all: %w", partly)
+		return e.partly(partly.Reason)
 	}
 	if err != nil {
 		return fmt.Errorf("read the rows: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/api/client"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
 // asked is a server that answers hunts, and what it was asked.
@@ -59,8 +60,8 @@ func newHunt(t *testing.T, a *asked) (e *command, c *client.Client, out, errs *b
 func TestHuntTable(t *testing.T) {
 	a := &asked{stopped: "25s of work are over"}
 	e, c, out, errs := newHunt(t, a)
-	if err := e.hunt(t.Context(), c, &flags{limit: 7, output: "table"}, "events"); err != nil {
-		t.Fatal(err)
+	if err := e.hunt(t.Context(), c, &flags{limit: 7, output: "table"}, "events"); !errors.Is(err, usage.ErrPartial) {
+		t.Fatalf("got %v", err)
 	}
 	if text := out.String(); !strings.Contains(text, "12000000") || !strings.Contains(text, "a, b") || strings.Contains(text, "\x1b[31m") {
 		t.Errorf("got %q", text)
@@ -90,14 +91,13 @@ func TestHuntJSON(t *testing.T) {
 
 func TestHuntExport(t *testing.T) {
 	a := &asked{}
-	e, c, out, _ := newHunt(t, a)
+	e, c, out, errs := newHunt(t, a)
 	if err := e.export(t.Context(), c, &flags{output: "csv"}, "events"); err != nil || out.String() != "line,n\nx,1\n" || a.export.Format != "csv" {
 		t.Errorf("got %q, %v, asked %+v", out, err, a.export)
 	}
 	a.stopped = "time is over"
-	var partly *client.IncompleteError
-	if err := e.export(t.Context(), c, &flags{output: "ndjson"}, "events"); !errors.As(err, &partly) || partly.Reason != "time is over" {
-		t.Errorf("got %v", err)
+	if err := e.export(t.Context(), c, &flags{output: "ndjson"}, "events"); !errors.Is(err, usage.ErrPartial) || !strings.Contains(errs.String(), "not complete: time is over") {
+		t.Errorf("got %v, said %q", err, errs)
 	}
 }
 
