@@ -208,7 +208,7 @@ func (b *bench) publish(about machine.Machine, rows []row, docs string) error {
 		return err
 	}
 	if docs != "" {
-		if err := os.WriteFile(docs, document(about, rows), 0o644); err != nil {
+		if err := os.WriteFile(docs, table.Document(about.String(), rows), 0o644); err != nil {
 			return err
 		}
 	}

@@ -1,22 +1,17 @@
-//go:build linux
-
-package main
+package table
 
 import (
 	"bytes"
 	"fmt"
-
-	"github.com/holdfast-security/holdfast/bench/machine"
-	"github.com/holdfast-security/holdfast/bench/table"
 )
 
-// document is docs/benchmarks.md.
-func document(m machine.Machine, rows []row) []byte {
+// Document is docs/benchmarks.md; whereAndWhen names the machine and the time.
+func Document(whereAndWhen string, rows []Row) []byte {
 	var doc bytes.Buffer
 	doc.WriteString("# Benchmarks\n\nWritten by `make bench`, which measures Holdfast and its peers in turns in one run. ")
 	doc.WriteString("The last run:\n\n")
-	fmt.Fprintf(&doc, "%s.\n\n", m)
-	table.WriteMarkdown(&doc, rows)
+	fmt.Fprintf(&doc, "%s.\n\n", whereAndWhen)
+	WriteMarkdown(&doc, rows)
 	doc.WriteString(`
 How to read it:
 
