@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,15 +214,27 @@ func TestPreview(t *testing.T) {
 // slowState is a database that fails, or never comes to an end.
 type slowState struct {
 	State
+
+	mu   sync.Mutex // guards what follows
 	err  error
 	list []finding.Exception
 }
 
+func (s *slowState) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
 func (s *slowState) Exceptions(context.Context, store.ExceptionFilter, store.Page) (store.List[finding.Exception], error) {
-	return store.List[finding.Exception]{Items: s.list}, s.err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return store.List[finding.Exception]{Items: slices.Clone(s.list)}, s.err
 }
 
 func (s *slowState) AddException(_ context.Context, e finding.Exception) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.list = append(s.list, e)
 	return nil
 }
@@ -262,7 +276,7 @@ func TestChangesComeIntoForceWhenTheDatabaseAnswers(t *testing.T) {
 			defer close(done)
 			k.Run(ctx)
 		}()
-		state.err = errors.New("no connection")
+		state.fail(errors.New("no connection"))
 		if _, err := k.Add(ctx, "e1", of("anna"), false, "bert"); err != nil {
 			t.Fatalf("what is stored is not done: %v", err)
 		}
@@ -271,7 +285,7 @@ func TestChangesComeIntoForceWhenTheDatabaseAnswers(t *testing.T) {
 		if k.Covered([]finding.Alert{ssh("a1", "anna")}) != nil {
 			t.Error("it is in force already")
 		}
-		state.err = nil
+		state.fail(nil)
 		time.Sleep(2 * retryAfter)
 		synctest.Wait()
 		if k.Covered([]finding.Alert{ssh("a1", "anna")})["a1"] != "e1" {
