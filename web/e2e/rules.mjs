@@ -30,7 +30,6 @@ export async function rules({ page, context, url, witness, heading, go }) {
   await page.getByRole('link', { name: /reverse shell/i }).first().click();
   await page.getByRole('heading', { name: 'What it means' }).waitFor();
   await page.getByRole('textbox', { name: 'The rule as written' }).waitFor();
-  await witness.check(page, 'rule');
 
   await go('Rules');
   await page.getByRole('tab', { name: 'ATT&CK coverage' }).click();

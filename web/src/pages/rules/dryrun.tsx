@@ -102,8 +102,11 @@ function Outcome({ result: r, stale }: { result: DryRunResult; stale: boolean })
   );
 }
 
+const first = 20; // matches that are shown at once
+
 function Result({ result: r, names, onNarrow }: { result: DryRunResult; names: ReadonlyMap<string, string>; onNarrow: (since: string, until: string) => void }) {
   const [shown, setShown] = useState<DryRunMatch | null>(null);
+  const [all, setAll] = useState(false);
   if (r.matched === 0) return null;
   return (
     <div className={css.result}>
@@ -135,12 +138,17 @@ function Result({ result: r, names, onNarrow }: { result: DryRunResult; names: R
       </div>
       <h3 className={css.sub}>{r.matched > r.events.length ? `The first ${exact(r.events.length)} matches` : 'The matches'}</h3>
       <ol className={css.matches}>
-        {r.events.map((m, i) => (
+        {(all ? r.events : r.events.slice(0, first)).map((m, i) => (
           <li key={i}>
             <Match match={m} several={r.rules.length > 1} host={names.get(m.event.host ?? '') ?? m.event.host ?? ''} onOpen={() => setShown(m)} />
           </li>
         ))}
       </ol>
+      {!all && r.events.length > first && (
+        <Button variant="subtle" onClick={() => setAll(true)}>
+          Show all {exact(r.events.length)}
+        </Button>
+      )}
       <Drawer opened={shown !== null} onClose={() => setShown(null)} position="right" size="xl" title={shown ? exactTime(shown.event.time) : ''} closeButtonProps={{ 'aria-label': 'Close' }}>
         {shown && <EventDetail event={shown.event} />}
       </Drawer>
