@@ -5,12 +5,13 @@ import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError } from '../../api/errors';
 import type { Exception, ExceptionBody } from '../../api/model';
 import { Confirm } from '../../components/confirm';
+import { useGuard } from '../../components/guard';
 import { Page } from '../../components/page';
 import { RoleButton, useReason } from '../../components/rolebutton';
 import { EmptyState, ErrorState } from '../../components/states';
 import { TimeAgo, useNow } from '../../components/timeago';
 import { useToast } from '../../components/toast';
-import { type Typed, bodyOf, coverFault, demanding, fault, impactText, stateOf, typedOf } from '../../text/exceptions';
+import { type Names, type Typed, bodyOf, coverFault, demanding, fault, impactText, stateOf, typedOf } from '../../text/exceptions';
 import { exact } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import { termsOf, useException, useImpact, useSave, useSuggestion } from './data';
@@ -79,28 +80,27 @@ interface EditorProps {
 }
 
 function Editor({ of, from, alert }: EditorProps) {
-  const [typed, setTyped] = useState(() => typedOf(from));
   const [days, setDays] = useState(30);
-  const [asking, setAsking] = useState<'whole' | 'delete' | null>(null);
+  const [asking, setAsking] = useState<Asking>(null);
   const reason = useReason('approver');
   const names = useNames();
+  const { typed, setTyped, missing, guard, save, send, leave } = useEditing(of, from, alert);
   const { wrong, impact } = useTypedImpact(typed, days);
-  const save = useSave();
-  const toast = useToast();
-  const navigate = useNavigate();
-  const missing = fault(typed);
   const whole = typed.wholeRule && !demanding(typed);
-  const send = (confirm: boolean) =>
-    save.mutate(
-      { of, body: { ...bodyOf(typed, Date.now()), ...(confirm ? { confirm } : {}) } },
-      {
-        onSuccess: () => {
-          toast.say(of ? 'The exception is changed.' : 'The exception is in force. It hides alerts from now on, not those that are there.');
-          void navigate(alert ? `/alerts/${alert}` : '/exceptions');
-        },
-      },
-    );
   const title = of ? visible(fold(of.name, 120)) : 'Make an exception';
+  const foot = (
+    <>
+      {save.isError && asking === null && (
+        <p className={css.bad} role="alert">
+          {save.error.message}
+        </p>
+      )}
+      <RoleButton role="approver" reason={missing} loading={save.isPending} onClick={() => (whole ? setAsking('whole') : send(false))}>
+        {of ? 'Save' : 'Put in force'}
+      </RoleButton>
+      <span className={css.muted}>{missing}</span>
+    </>
+  );
   return (
     <Page
       title={title}
@@ -114,40 +114,66 @@ function Editor({ of, from, alert }: EditorProps) {
       }
     >
       <div className={css.grid}>
-        <Form
-          typed={typed}
-          onChange={setTyped}
-          names={names}
-          disabled={reason !== ''}
-          foot={
-            <>
-              {save.isError && asking === null && (
-                <p className={css.bad} role="alert">
-                  {save.error.message}
-                </p>
-              )}
-              <RoleButton role="approver" reason={missing} loading={save.isPending} onClick={() => (whole ? setAsking('whole') : send(false))}>
-                {of ? 'Save' : 'Put in force'}
-              </RoleButton>
-              <span className={css.muted}>{missing}</span>
-            </>
-          }
-        />
+        <Form typed={typed} onChange={setTyped} names={names} disabled={reason !== ''} foot={foot} />
         <Impact fault={wrong} impact={impact} days={days} onDays={setDays} />
       </div>
       <Confirm opened={asking === 'whole'} onClose={() => setAsking(null)} title="Hide everything of these rules?" action="Hide everything" danger pending={save.isPending} error={save.error} onConfirm={() => send(true)}>
-        <p>Whatever these rules and types tell in this scope is hidden, an attack as well:</p>
-        <ul>
-          {[...typed.rules.map((r) => names.rules.get(r) ?? r), ...typed.types.map((t) => names.types.get(t) ?? t)].slice(0, 12).map((n, i) => (
-            <li key={i}>{visible(fold(n, 120))}</li>
-          ))}
-        </ul>
+        <Whole typed={typed} names={names} />
         {impact.data && wrong === '' && <p>{impactText(impact.data, days)}</p>}
       </Confirm>
-      {asking === 'delete' && of && <DeleteDialog exception={of} onClose={() => setAsking(null)} onDone={() => void navigate('/exceptions')} />}
+      {asking === 'delete' && of && <DeleteDialog exception={of} onClose={() => setAsking(null)} onDone={() => leave('/exceptions')} />}
+      <Confirm opened={guard !== null} onClose={() => guard?.stay()} title="Leave without saving?" action="Discard the changes" danger pending={false} error={null} onConfirm={() => guard?.leave()}>
+        <p>What you changed here is not in force, and is forgotten when you leave this page.</p>
+      </Confirm>
     </Page>
   );
 }
+
+/** Asking is the dialog that is open. */
+type Asking = 'whole' | 'delete' | null;
+
+/** useEditing is the exception as it is typed, with the ways to save it and to leave it. */
+function useEditing(of: Exception | undefined, from: ExceptionBody | undefined, alert: string) {
+  const [typed, setTyped] = useState(() => typedOf(from));
+  const [first] = useState(() => termsText(typed));
+  const [leaveFor, leave] = useState('');
+  const guard = useGuard(leaveFor === '' && termsText(typed) !== first);
+  const save = useSave();
+  const toast = useToast();
+  const navigate = useNavigate();
+  // By then the guard lets go.
+  useEffect(() => {
+    if (leaveFor !== '') void navigate(leaveFor);
+  }, [leaveFor, navigate]);
+  const send = (confirm: boolean) =>
+    save.mutate(
+      { of, body: { ...bodyOf(typed, Date.now()), ...(confirm ? { confirm } : {}) } },
+      {
+        onSuccess: () => {
+          toast.say(of ? 'The exception is changed.' : 'The exception is in force. It hides alerts from now on, not those that are there.');
+          leave(alert ? `/alerts/${alert}` : '/exceptions');
+        },
+      },
+    );
+  return { typed, setTyped, missing: fault(typed), guard, save, send, leave };
+}
+
+/** Whole names what is hidden altogether. */
+function Whole({ typed: { rules, types }, names }: { typed: Typed; names: Names }) {
+  return (
+    <>
+      <p>Whatever these rules and types tell in this scope is hidden, an attack as well:</p>
+      <ul>
+        {[...rules.map((r) => names.rules.get(r) ?? r), ...types.map((t) => names.types.get(t) ?? t)].slice(0, 12).map((n, i) => (
+          <li key={i}>{visible(fold(n, 120))}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** termsText is what is typed, to tell whether it has changed. */
+const termsText = ({ match, ...rest }: Typed): string => JSON.stringify([rest, match.map(({ id: _, ...c }) => c)]);
 
 function Heading({ title, of }: { title: string; of: Exception | undefined }) {
   const now = useNow();
