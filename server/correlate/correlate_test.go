@@ -20,7 +20,7 @@ import (
 var noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 
 // patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func openState(t testing.TB, path string) *sqlstore.Store {
 	t.Helper()
