@@ -247,12 +247,12 @@ func TestSQLiteBackupInUse(t *testing.T) {
 // in each, and finds it again. Steps are for going up only: there is no way to
 // take a schema down.
 func TestOldSchemas(t *testing.T) {
-	const newest = 2
+	const newest = 5
 	name := filepath.Join("testdata", fmt.Sprintf("state-v%d.db.gz", newest))
 	if _, err := os.Stat(name); *update && errors.Is(err, os.ErrNotExist) {
 		writeGolden(t, name)
 	}
-	for version := 1; version <= newest; version++ {
+	for _, version := range []int{1, 2, newest} {
 		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			unpack(t, filepath.Join("testdata", fmt.Sprintf("state-v%d.db.gz", version)), path)
@@ -269,6 +269,17 @@ func TestOldSchemas(t *testing.T) {
 			if n := total(t, s, store.AlertFilter{Text: "STORY OF A1"}); n != 1 {
 				t.Errorf("text search finds %d", n)
 			}
+			if version < newest {
+				return
+			}
+			e, err := s.Exception(t.Context(), "ex-1")
+			if err != nil || e.Name != "known" || e.Reason != "a test" {
+				t.Errorf("the exception is %+v, %v", e, err)
+			}
+			doc, err := s.RuleDoc(t.Context(), "web/one.yml")
+			if err != nil || doc.Text != "title: One" || doc.State != store.RuleDraft {
+				t.Errorf("the rule document is %+v, %v", doc, err)
+			}
 		})
 	}
 }
@@ -282,6 +293,9 @@ func writeGolden(t *testing.T, name string) {
 	resolved := finding.Resolved
 	saveTest(t, s, testAlert("a1"), testAlert("a2"))
 	_, err := s.ChangeAlert(t.Context(), "a1", 1, store.AlertChange{Status: &resolved, Comment: "done", By: "anna", Time: testTime})
+	known := finding.Exception{ID: "ex-1", ExceptionTerms: finding.ExceptionTerms{Name: "known", Reason: "a test", Enabled: true}, Author: "anna", Created: testTime, Version: 1}
+	doc := store.RuleDocChange{Name: "web/one.yml", Text: "title: One", State: store.RuleDraft}
+	err = errors.Join(err, s.AddException(t.Context(), known), s.ChangeRuleDocs(t.Context(), []store.RuleDocChange{doc}, "anna", testTime))
 	if err := errors.Join(err, s.AddHost(t.Context(), h), s.Backup(t.Context(), filepath.Join(folder, "copy.db"))); err != nil {
 		t.Fatal(err)
 	}

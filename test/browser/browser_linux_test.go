@@ -23,7 +23,7 @@ const (
 	// patience is how long a program may take to be up, on the slowest machine.
 	patience = time.Minute
 	// walk is how long the walk may take there.
-	walk = 8 * time.Minute
+	walk = 15 * time.Minute
 
 	root = "../.."
 )
