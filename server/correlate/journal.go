@@ -94,7 +94,7 @@ func (c *Correlator) load(ctx context.Context) error {
 	began := time.Now()
 	err := c.restore(ctx)
 	if err == nil {
-		c.cfg.Log.Info("incidents are where they were", "step", c.at.Step, "took", time.Since(began))
+		c.cfg.Log.Debug("incidents are where they were", "step", c.at.Step, "took", time.Since(began))
 		return nil
 	}
 	c.engine = nil

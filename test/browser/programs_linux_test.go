@@ -40,8 +40,8 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// console installs what the walk needs and, where the console is not built,
-// builds it. It builds it elsewhere and returns an overlay for go build that
+// console installs what the walk needs and, where the console is not built or
+// its source has changed since, builds it. It builds it elsewhere and returns an overlay for go build that
 // puts it in its place: tests of other packages compile web/dist meanwhile.
 func console(t *testing.T) (overlay string) {
 	t.Helper()
@@ -52,7 +52,7 @@ func console(t *testing.T) (overlay string) {
 	if !exists(t, filepath.Join(web, "node_modules", "@axe-core", "playwright")) {
 		npm(t, web, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	}
-	if exists(t, filepath.Join(web, "dist", "index.html")) {
+	if fresh(t, web) {
 		return ""
 	}
 	out := filepath.Join(t.TempDir(), "dist")
@@ -77,6 +77,30 @@ func console(t *testing.T) (overlay string) {
 		t.Fatal(err)
 	}
 	return overlay
+}
+
+// fresh reports whether the console is built of the source as it is.
+func fresh(t *testing.T, web string) bool {
+	t.Helper()
+	built, err := os.Stat(filepath.Join(web, "dist", "index.html"))
+	if err != nil {
+		return false
+	}
+	fresh := true
+	for _, source := range []string{"src", "public", "index.html", "vite.config.ts", "package-lock.json"} {
+		err := filepath.WalkDir(filepath.Join(web, source), func(_ string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			fresh = fresh && (err != nil || !info.ModTime().After(built.ModTime()))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fresh
 }
 
 func exists(t *testing.T, path string) bool {
