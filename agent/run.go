@@ -67,6 +67,9 @@ func (r *runner) run(ctx context.Context) {
 		err := r.attempt(ctx)
 		switch {
 		case ctx.Err() != nil:
+			if detail := stopDetail(err); detail != "" {
+				r.log.Warn("feature did not stop in order", "error", detail)
+			}
 			r.health.Set(feature.Stopped, stopDetail(err))
 			return
 		case errors.Is(err, feature.ErrUnsupported):

@@ -116,7 +116,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err erro
 	if err != nil {
 		return nil, err
 	}
-	if err := atomicfile.Write(cfg.path(authorityName), s.keys.CAPEM()); err != nil {
+	if err := atomicfile.Ensure(cfg.path(authorityName), s.keys.CAPEM()); err != nil {
 		return nil, fmt.Errorf("write the certificate of the server's authority: %w", err)
 	}
 	if err := s.openStores(ctx); err != nil {

@@ -4,11 +4,11 @@
 // Where nobody owns the kernel's records it becomes their owner; beside an
 // owner such as auditd it listens to the multicast group and leaves the
 // owner's status and rules alone. It loads a small set of rules whose keys
-// begin with [KeyPrefix] and removes exactly these on stop. What it changed
-// is written to the state directory first, so that the next run can take over
-// from one that was killed, and several running instances can share one rule
-// set. What is lost on the way, in the kernel or on the socket, is counted
-// and shown.
+// begin with [KeyPrefix] and removes exactly these on stop. What it changes
+// is first written where every agent of the host finds it, so that the next
+// run can take over from one that was killed, and several running instances
+// share one rule set. What is lost on the way, in the kernel or on the socket,
+// is counted and shown.
 //
 // Reading (agent/audit/kernel), putting records together
 // (agent/audit/record), meaning (agent/audit/normalize) and rules
@@ -30,6 +30,11 @@ const KeyPrefix = "holdfast-"
 type Options struct {
 	// RawRecords adds the decoded records to every event.
 	RawRecords bool
+	// SharedDir is where the agents of one host keep what they changed in the
+	// kernel, which they have in common whatever their state directories are;
+	// "" means /run/holdfast-audit of the host. It is of use until the next
+	// boot only.
+	SharedDir string
 }
 
 // Feature watches the host through audit. Make one with [New].

@@ -32,7 +32,7 @@ var _ control = (*kernel.Client)(nil)
 // them out again. What it is about to change it writes to the state file
 // before, so that a run after a crash can finish the work.
 //
-// Several running instances with one state directory share the rules: each
+// Several running instances with one directory share the rules: each
 // holds the users file locked shared as long as it lives, which the kernel
 // ends for a killed one, and the last one takes the rules out. While there are
 // several, each adds what it wants and removes nothing: instances of different
@@ -61,7 +61,7 @@ type before struct {
 	BacklogWaitTime uint32 `json:"backlog_wait_time"`
 }
 
-// Names in the state directory.
+// Names in the directory.
 const (
 	stateFile = "audit.json"
 	lockFile  = "audit.lock"  // held while state and kernel are changed together

@@ -22,7 +22,8 @@ type pipe struct {
 	sink        feature.Sink
 	events      []event.Event
 	start       time.Time
-	now         time.Duration
+	now         time.Duration // at the first record since the last flush
+	pushed      bool          // records since then
 
 	self     []byte               // " pid=N " of this process
 	own      uint64               // audit events that were the agent's own deeds
@@ -55,13 +56,18 @@ func (p *pipe) push(r kernel.Record) {
 	if p.seen != nil && p.repeated(r) {
 		return
 	}
+	if !p.pushed {
+		// A reader that was held up for long must not take what it reads now
+		// for as old as its last look.
+		p.now, p.pushed = time.Since(p.start), true
+	}
 	// Malformed records are counted and sampled by the reassembler.
 	_ = p.reassembler.PushMessage(record.Type(r.Type), r.Payload, p.now)
 }
 
 // flush hands the events of what was pushed to the sink, and ages the rest.
 func (p *pipe) flush() {
-	p.now = time.Since(p.start)
+	p.now, p.pushed = time.Since(p.start), false
 	p.reassembler.Advance(p.now)
 	if p.seen != nil && !p.old && time.Now().After(p.until) {
 		p.seen = nil

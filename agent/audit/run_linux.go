@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -42,7 +44,7 @@ const (
 	stopPerRule = 50 * time.Millisecond
 	// lastReading bounds for how long a run that ends goes on reading what
 	// came before its end: in a storm it would never come to an end of it.
-	lastReading = 2 * time.Second
+	lastReading = 5 * time.Second
 )
 
 // Run watches until ctx ends, then takes out its rules and puts the audit
@@ -58,20 +60,50 @@ func (f *Feature) Run(ctx context.Context, host feature.Host) (err error) {
 	if err != nil {
 		return unsupported(err)
 	}
-	keep, taken, err := newKeeper(ctx, client, host.StateDir, bootID(host))
+	dir := f.sharedDir(host)
+	keep, taken, err := newKeeper(ctx, client, dir, bootID(host))
 	if err != nil {
-		return fmt.Errorf("join the audit state in %q: %w", host.StateDir, err)
+		return fmt.Errorf("join the audit state in %q: %w", dir, err)
 	}
 	if taken {
 		host.Log.Info("taking over the audit rules of a run that ended without cleaning up")
 	}
-	first, err := firstOn(host.StateDir, bootID(host), status.Enabled == kernel.Disabled)
+	first, err := firstOn(dir, bootID(host), status.Enabled == kernel.Disabled)
 	if err != nil {
 		host.Log.Warn("remember when audit was switched on", "error", err)
 	}
 	r := &runner{client: client, keep: keep, host: host, firstOn: first, firstLost: status.Lost, pipe: newPipe(f.opts, host)}
 	defer func() { err = errors.Join(err, r.stop()) }()
 	return r.run(ctx)
+}
+
+// sharedDir makes the directory that the agents of this host have in common.
+// Where that cannot be, as in a container with a /run of its own that is
+// read-only, the state directory has to do: agents with others are not known
+// then.
+func (f *Feature) sharedDir(host feature.Host) string {
+	dir := cmp.Or(f.opts.SharedDir, host.FS.Path("/run/holdfast-audit"))
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		err = onlyOurs(dir)
+	}
+	if err != nil {
+		host.Log.Info("agents with another state directory on this host are not taken into account", "error", err)
+		return host.StateDir
+	}
+	return dir
+}
+
+// onlyOurs fails unless nobody but this user can have written to the directory.
+func onlyOurs(dir string) error {
+	var s unix.Stat_t
+	if err := unix.Lstat(dir, &s); err != nil {
+		return &fs.PathError{Op: "lstat", Path: dir, Err: err}
+	}
+	if s.Mode&unix.S_IFMT != unix.S_IFDIR || int(s.Uid) != os.Geteuid() || s.Mode&0o022 != 0 {
+		return fmt.Errorf("%s is not a directory that only the user %d can write to", dir, os.Geteuid())
+	}
+	return nil
 }
 
 // unsupported gives the reasons that are outcomes their name.
@@ -293,7 +325,7 @@ func (r *runner) warnRules(result report, wanted int) {
 	}
 	if result.Stale > 0 {
 		health.Warn("audit-stale-rules",
-			"%d audit rules with our key prefix %q are left from a run whose state directory is gone; remove them with auditctl -D -k KEY.",
+			"%d audit rules with our key prefix %q are left from a run whose notes are gone; remove them with auditctl -D -k KEY.",
 			result.Stale, KeyPrefix)
 	} else {
 		health.Clear("audit-stale-rules")
@@ -409,7 +441,7 @@ func (r *runner) position() string {
 // The records are given up last: while rules are in the kernel, their records
 // need an owner.
 func (r *runner) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime+time.Duration(r.loaded)*stopPerRule)
+	ctx, cancel := context.WithTimeout(context.Background(), lastReading+stopTime+time.Duration(r.loaded)*stopPerRule)
 	defer cancel()
 	if r.stream == nil {
 		return r.keep.close(ctx)
@@ -424,22 +456,27 @@ func (r *runner) stop() error {
 }
 
 // readLast reads what came before the run's end: a host that is short of
-// processor time may be seconds ahead of its reader.
+// processor time may be seconds ahead of its reader. It says what it has to
+// leave behind.
 func (r *runner) readLast(ctx context.Context) error {
-	for deadline := time.Now().Add(lastReading); time.Now().Before(deadline); {
+	for began := time.Now(); ; {
 		n, err := r.stream.Poll(r.pipe.push)
 		if err != nil {
 			return err
 		}
 		r.pipe.flush()
-		if n > 0 {
+		late := time.Since(began) > lastReading
+		if n > 0 && !late {
 			continue
 		}
 		status, err := r.client.Status(ctx)
-		if err != nil || !r.owner || status.Backlog == 0 {
+		switch {
+		case err != nil, n == 0 && (!r.owner || status.Backlog == 0):
 			return err
+		case late:
+			r.host.Log.Warn("stopped before every audit record was read", "kernel_holds", status.Backlog)
+			return nil
 		}
 		time.Sleep(time.Millisecond) // the kernel is about to hand on what it holds
 	}
-	return nil
 }

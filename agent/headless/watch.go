@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -286,7 +287,12 @@ func (w *watch) conclude() {
 	if a == nil {
 		return
 	}
-	args := []any{"events", a.Report().Ledger.Delivered}
+	ledger := a.Report().Ledger
+	args := []any{"events", ledger.Delivered}
+	maps.DeleteFunc(ledger.Dropped, func(_ string, n uint64) bool { return n == 0 })
+	if len(ledger.Dropped) > 0 {
+		args = append(args, "dropped", ledger.Dropped)
+	}
 	if w.out != nil {
 		w.out.close()
 		args = append(args, "alerts", w.out.alerts, "events_written", w.out.passed(), "events_aggregated", w.out.folded(), "unwritten", w.out.unwritten)

@@ -64,3 +64,26 @@ func TestFailureLeavesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestEnsureLeavesWhatIsThereAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "certificate")
+	for _, content := range []string{"first", "other"} {
+		if err := atomicfile.Ensure(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := atomicfile.Ensure(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != content || !os.SameFile(before, after) {
+			t.Errorf("%q (%v) stands there, in the same file: %v; want %q in the same file", got, err, os.SameFile(before, after), content)
+		}
+	}
+}

@@ -220,6 +220,7 @@ func (w *world) fillDisk() {
 	if w.disk == nil {
 		return
 	}
+	w.server.AwaitReady()
 	w.disk.fill()
 	w.rest(2 * time.Second)
 	w.killProducer(false)

@@ -29,8 +29,10 @@ func TestNothingIsLeft(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(run, control.SocketName)); !os.IsNotExist(err) {
 			t.Errorf("the control socket is still there (%v)", err)
 		}
-		if left := leftovers(t, state); len(left) > 0 {
-			t.Errorf("the state directory holds %v", left)
+		for _, dir := range []string{state, "/run/holdfast-audit"} {
+			if left := leftovers(t, dir); len(left) > 0 {
+				t.Errorf("%s holds %v", dir, left)
+			}
 		}
 	}
 	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "hangup": syscall.SIGHUP} {
