@@ -61,7 +61,7 @@ func TestRulesReachHosts(t *testing.T) {
 	if err := s.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	pushed, err := down.NextMsg(10 * time.Second)
+	pushed, err := down.NextMsg(time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func (a *agent) fetch(r wire.FetchRequest) *nats.Msg {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	answer, err := a.nc.Request(wire.Up(a.host, wire.Fetch), data, 10*time.Second)
+	answer, err := a.nc.Request(wire.Up(a.host, wire.Fetch), data, time.Minute)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func startWith(t *testing.T, dir string, change func(*Config)) (*Server, func())
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still not: %s", what)
 		}
@@ -218,7 +218,7 @@ func (a *agent) send(events ...*event.Event) {
 		a.t.Fatal(err)
 	}
 	eventually(a.t, "the frame is accepted", func() bool {
-		answer, err := a.nc.Request(wire.Up(a.host, wire.Events), data, 5*time.Second)
+		answer, err := a.nc.Request(wire.Up(a.host, wire.Events), data, time.Minute)
 		if err != nil {
 			return false
 		}
@@ -326,7 +326,7 @@ func checkPolicy(t *testing.T, s *Server, a *agent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := a.nc.Request(wire.Up(a.host, wire.Fetch), nil, 10*time.Second)
+	answer, err := a.nc.Request(wire.Up(a.host, wire.Fetch), nil, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func checkPolicy(t *testing.T, s *Server, a *agent) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	pushed, err := sub.NextMsg(10 * time.Second)
+	pushed, err := sub.NextMsg(time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -411,7 +411,7 @@ func TestFoldersThatAppear(t *testing.T) {
 	a.await(t, "owns")
 	before := a.counter("rules")
 	execute(t, "mkdir", fs.Path("/home/eve/.ssh"))
-	until := time.Now().Add(2 * time.Second)
+	until := time.Now().Add(patience)
 	for a.counter("rules") == before && time.Now().Before(until) {
 		time.Sleep(time.Millisecond)
 	}
@@ -573,7 +573,7 @@ func auditdConfig(t *testing.T) string {
 
 func waitOwner(t *testing.T, c *kernel.Client, pid uint32) {
 	t.Helper()
-	until := time.Now().Add(10 * time.Second)
+	until := time.Now().Add(patience)
 	for time.Now().Before(until) {
 		if status, err := c.Status(t.Context()); err == nil && status.PID == pid {
 			return
@@ -667,7 +667,7 @@ func subprocessAs(t *testing.T, dir string, attr *syscall.SysProcAttr) *child {
 // await waits for a line of output that holds word.
 func (p *child) await(t *testing.T, word string) {
 	t.Helper()
-	timeout := time.After(15 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case line, ok := <-p.lines:

@@ -59,7 +59,7 @@ func (c *collector) Emit(events []event.Event) {
 // wait returns the first event for which match holds.
 func (c *collector) wait(t *testing.T, what string, match func(event.Event) bool) event.Event {
 	t.Helper()
-	timeout := time.After(8 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		c.mu.Lock()
 		for _, e := range c.events {
@@ -223,7 +223,7 @@ func TestTrackedDatagrams(t *testing.T) {
 // datagram was reported.
 func trackInside() int {
 	c := &collector{more: make(chan struct{}, 1)}
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	health := feature.NewHealth("netsense")
 	done := make(chan error, 1)

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	host     = event.HostID("h0123456789abcdef")
-	patience = 30 * time.Second // for what has to happen, however slow the machine
+	patience = time.Minute // for what has to happen, however slow the machine
 )
 
 // eventually waits for a condition.

@@ -30,7 +30,7 @@ import (
 )
 
 // patience is how long tests wait for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // newSigner makes an nkey.
 func newSigner(t testing.TB, create func() (nkeys.KeyPair, error)) *keyPair {
@@ -280,7 +280,7 @@ func (a *agent) trySend(data []byte, previous ...uint64) (wire.Ack, error) {
 	if len(previous) > 0 {
 		msg.Header.Set(wire.PreviousHeader, strconv.FormatUint(previous[0], 10))
 	}
-	reply, err := a.RequestMsg(msg, 5*time.Second)
+	reply, err := a.RequestMsg(msg, time.Minute)
 	if err != nil {
 		return wire.Ack{}, err
 	}

@@ -210,6 +210,16 @@ func alerts(t *testing.T, lines []byte, text string) []finding.Alert {
 	return list
 }
 
+// read returns the whole lines of a file that may be written at this moment.
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data[:bytes.LastIndexByte(data, '\n')+1]
+}
+
 // types returns the kinds of alerts, sorted, each once.
 func types(list []finding.Alert) []string {
 	var kinds []string

@@ -47,13 +47,16 @@ func TestContainers(t *testing.T) {
 	// capability; that somebody tries is what counts.
 	_ = d.command("run", "--privileged", "--network", "none", image, "/xmrig", "-for", "10ms").Run()
 	d.run(t, "run", "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--network", "none", image, "/xmrig", "-for", "10ms")
-	time.Sleep(time.Second)
-	agent.stop(t)
-
-	output, err := os.ReadFile(agent.output())
-	if err != nil {
-		t.Fatal(err)
+	alarming := func(output []byte, option string) bool {
+		return slices.ContainsFunc(alerts(t, output, image), func(a finding.Alert) bool {
+			return a.Type == "VM_PrivilegedContainerArtifacts" && strings.Contains(a.Process.CommandLine, option)
+		})
 	}
+	for deadline := time.Now().Add(patience); !alarming(read(t, agent.output()), "--cap-add ALL") && time.Now().Before(deadline); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	agent.stop(t)
+	output := read(t, agent.output())
 	want := event.Container{ID: id, Runtime: "docker", Name: "quarry", Image: image}
 	checkContainerStarts(t, output, want)
 	checkContainerAlerts(t, alerts(t, output, inside[0]), want)
@@ -61,9 +64,7 @@ func TestContainers(t *testing.T) {
 		t.Errorf("the container is not shown:\n%s", shown)
 	}
 	for _, option := range []string{"--privileged", "--cap-add ALL"} {
-		if !slices.ContainsFunc(alerts(t, output, image), func(a finding.Alert) bool {
-			return a.Type == "VM_PrivilegedContainerArtifacts" && strings.Contains(a.Process.CommandLine, option)
-		}) {
+		if !alarming(output, option) {
 			t.Errorf("docker run %s raised no alert", option)
 		}
 	}

@@ -327,8 +327,7 @@ func startAuditd(t *testing.T) string {
 		auditctl(t, "-e", enabled)
 	})
 	want := "pid " + strconv.Itoa(cmd.Process.Pid) + "\n"
-	for range 100 {
-		time.Sleep(50 * time.Millisecond)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if strings.Contains(auditctl(t, "-s"), want) {
 			auditctl(t, append([]string{"-a"}, rule...)...)
 			return log

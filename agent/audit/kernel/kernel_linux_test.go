@@ -209,7 +209,7 @@ func TestOwnership(t *testing.T) {
 	if got := run(t, "owner", nil); !strings.Contains(got, kernel.ErrOwned.Error()) {
 		t.Errorf("a second owner says %q", got)
 	}
-	probed := time.Now().Add(5 * time.Second)
+	probed := time.Now().Add(time.Minute)
 	for stream.Counts().Probes == 0 && time.Now().Before(probed) {
 		if _, err := stream.Receive(t.Context(), 10*time.Millisecond, func(kernel.Record) {}); err != nil {
 			t.Fatal(err)

@@ -137,7 +137,7 @@ func TestFollowsAGrowingFile(t *testing.T) {
 func expectNumber(t *testing.T, r *journal.Reader, path string, number int) *journal.Reader {
 	t.Helper()
 	want := fmt.Sprintf("number %d", number)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if r == nil {
 			f, err := os.Open(path)
 			if err != nil {
