@@ -140,3 +140,18 @@ func raisedBy(t *testing.T, ev *event.Event) (raised []finding.AlertType) {
 	})
 	return raised
 }
+
+// TestTheWayInRaisesNothing holds that the session in which a scenario plays
+// raises no alert, so that what comes is the scenario's.
+func TestTheWayInRaisesNothing(t *testing.T) {
+	for _, image := range []string{"/tmp/holdfast-hfsim0123456789ab/login", "/usr/bin/dash"} {
+		p := *shell()
+		p.PID, p.PPID, p.Parent = 813, 812, shell()
+		p.Name, p.Executable = path.Base(image), &event.File{Path: image}
+		p.Arguments = []string{"sh", "/tmp/holdfast-hfsim0123456789ab/act1"}
+		p.CommandLine, p.Terminal = strings.Join(p.Arguments, " "), ""
+		if raised := raisedBy(t, launch(&p, event.StatusSuccess, nil)); len(raised) > 0 {
+			t.Errorf("%s raises %v", image, raised)
+		}
+	}
+}

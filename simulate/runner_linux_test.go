@@ -302,3 +302,20 @@ func TestCopyWithoutProgram(t *testing.T) {
 		t.Errorf("got %v, want a skip", err)
 	}
 }
+
+// TestActsArePlayedInASessionOfTheirOwn holds what rules may look at: the
+// parent is the stage's, the words arrive as they are.
+func TestActsArePlayedInASessionOfTheirOwn(t *testing.T) {
+	s := newTestStage(t)
+	words := []string{"", "it's", `a "b" $HOME \ *`, "two\nlines"}
+	const text = `cat /proc/$PPID/comm > parent; printf '%s\0' "$@" > words`
+	if err := s.ExecDetached(t.Context(), "sh", append([]string{"-c", text, s.Token}, words...)...); err != nil {
+		t.Fatal(err)
+	}
+	if parent, err := os.ReadFile(s.Path("parent")); err != nil || string(parent) != "login\n" {
+		t.Errorf("the parent is %q, %v", parent, err)
+	}
+	if got, err := os.ReadFile(s.Path("words")); err != nil || string(got) != strings.Join(words, "\x00")+"\x00" {
+		t.Errorf("the words are %q, %v", got, err)
+	}
+}

@@ -76,9 +76,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if diff := cmp.Diff(before, traces(t)); diff != "" {
 		t.Errorf("before (-) and after (+):\n%s", diff)
 	}
-	if running(t, "hfsim") {
-		t.Error("a process with a stage's token is still there")
-	}
+	waitRunning(t, "hfsim", false)
 }
 
 // traces describes the files that scenarios touch, and everything that is named

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-
-	"github.com/holdfast-security/holdfast/internal/procfs"
 )
 
 // The scenarios of this file play more than one step: what somebody does with a
@@ -19,9 +17,6 @@ var bruteForcedSession = Scenario{
 		"names their address, in which a program named wget runs. Nobody logs on. " + harmless,
 	Needs: []Need{NeedAuditWrite},
 	Run: func(ctx context.Context, s *Stage) error {
-		if belowSSH() {
-			return skip("this is an SSH session itself, with an address of its own")
-		}
 		address := attacker()
 		if err := sendRecords(ctx, refusals(address, func(int) string { return s.Token }, bruteForceRefusals)); err != nil {
 			return err
@@ -105,24 +100,4 @@ var credentialSweep = Scenario{
 		}
 		return s.Shell(ctx, text+":")
 	},
-}
-
-// belowSSH reports whether this process belongs to a session of an SSH server:
-// the environment of one of its ancestors says so, though its own may have been
-// emptied.
-func belowSSH() bool {
-	const enough = 64 // bytes of a value that is there
-	wanted := func(name string) bool { return name == "SSH_CONNECTION" || name == "SSH_CLIENT" }
-	proc := procfs.NewReader("/proc")
-	for pid := uint32(os.Getpid()); pid > 1; {
-		if len(proc.Environment(pid, enough, wanted)) > 0 {
-			return true
-		}
-		stat, err := proc.Stat(pid)
-		if err != nil {
-			return false
-		}
-		pid = stat.PPID
-	}
-	return false
 }

@@ -20,10 +20,17 @@ const stageRoot = "/tmp"
 
 // Stage is what a scenario works with: a directory and a token of its own, and
 // a list of clean-ups. It is for one goroutine.
+//
+// Commands are run from a session of the stage's own: a copy of the shell named
+// login. Rules look at the parents of what happens and at how its session came
+// into the host, and leave out what builds, packages and jobs do; thus a scenario
+// is the same whether Holdfast was started by a person, by make or by cron.
 type Stage struct {
 	Token string // unique to this run of the scenario, letters and digits
 	Dir   string // absolute, mode 0755, removed with all it contains; its name contains the token
 
+	login    string // the copy of the shell; "" until it is needed
+	acts     int    // commands that were run
 	cleanups []cleanup
 }
 
@@ -147,24 +154,23 @@ func (s *Stage) WillCreate(path string) error {
 	return nil
 }
 
-// Exec runs a program in the stage's directory, with little environment, its
-// input and output nowhere, and waits for it. How it ends does not matter, for
-// stand-ins and refused attempts fail as they may; only a program that could
-// not be started is an error. When ctx ends first, it and what it started are
-// killed.
+// Exec runs a program in the stage's directory and session, with little
+// environment, its input and output nowhere, and waits for it. How it ends does
+// not matter, for stand-ins and refused attempts fail as they may; only a program
+// that is not there or may not be run is an error. A name without a slash is
+// looked for on the PATH, and must not be one that shells have built in. When ctx
+// ends first, it and what it started are killed.
 func (s *Stage) Exec(ctx context.Context, path string, args ...string) error {
-	_, err := s.start(ctx, execOptions{wait: true}, path, args...)
-	return err
+	return s.start(ctx, execOptions{wait: true}, path, args...)
 }
 
 // ExecDetached is Exec in a session of its own, without a terminal.
 func (s *Stage) ExecDetached(ctx context.Context, path string, args ...string) error {
-	_, err := s.start(ctx, execOptions{wait: true, detached: true}, path, args...)
-	return err
+	return s.start(ctx, execOptions{wait: true, detached: true}, path, args...)
 }
 
 // Start is Exec without waiting; the process is killed at clean-up.
-func (s *Stage) Start(ctx context.Context, path string, args ...string) (pid int, err error) {
+func (s *Stage) Start(ctx context.Context, path string, args ...string) error {
 	return s.start(ctx, execOptions{}, path, args...)
 }
 
@@ -178,16 +184,16 @@ type execOptions struct {
 	detached bool
 }
 
-func (s *Stage) start(ctx context.Context, options execOptions, path string, args ...string) (int, error) {
-	cmd := exec.CommandContext(ctx, path, args...)
+func (s *Stage) start(ctx context.Context, options execOptions, path string, args ...string) error {
+	cmd, err := s.command(ctx, path, args)
+	if err != nil {
+		return err
+	}
 	cmd.Dir = s.Dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "LANG=C"}
 	ownGroup(cmd, options.detached)
 	if err := cmd.Start(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return 0, skip("no program %s", path)
-		}
-		return 0, fmt.Errorf("start %s: %w", path, err)
+		return fmt.Errorf("start %s: %w", path, err)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -197,10 +203,58 @@ func (s *Stage) start(ctx context.Context, options execOptions, path string, arg
 	}()
 	s.Cleanup("end "+path, func() error { return end(cmd, ended) })
 	if !options.wait {
-		return cmd.Process.Pid, nil
+		return nil
 	}
 	<-ended
-	return cmd.Process.Pid, ctx.Err()
+	return ctx.Err()
+}
+
+// command returns the shell that runs a program as its child. What it is to run
+// stands in a file, because in the shell's own arguments it would be taken for
+// the act that the scenario is about.
+func (s *Stage) command(ctx context.Context, path string, args []string) (*exec.Cmd, error) {
+	switch _, err := exec.LookPath(path); {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, skip("no program %s", path)
+	case err != nil:
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	if err := s.logIn(); err != nil {
+		return nil, err
+	}
+	text := quoted(path)
+	for _, arg := range args {
+		text += " " + quoted(arg)
+	}
+	s.acts++
+	script, err := s.Write(fmt.Sprintf("act%d", s.acts), text+"\nexit\n") // exit keeps the shell from becoming the program
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, s.login, script)
+	cmd.Args[0] = "sh" // a shell of many names goes by how it is called
+	return cmd, nil
+}
+
+// logIn makes the copy of the shell. Where nothing may be run below /tmp the
+// shell itself has to do.
+func (s *Stage) logIn() (err error) {
+	if s.login != "" {
+		return nil
+	}
+	if s.login, err = s.Copy("sh", s.Path("login")); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath(s.login); errors.Is(err, os.ErrPermission) {
+		s.login, err = exec.LookPath("sh")
+		return err
+	}
+	return nil
+}
+
+// quoted returns text as one word of a shell.
+func quoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // end kills a command, unless it has ended, and waits until it was reaped.
