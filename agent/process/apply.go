@@ -76,7 +76,7 @@ func (t *Table) launch(ev *event.Event, at int64, final bool) bool {
 	}
 	switch {
 	case t.host == nil:
-		ev.Process = t.exec(n, ev, at).resolve()
+		ev.Process = t.resolve(t.exec(n, ev, at))
 		return true
 	case ev.Source == event.SourceAudit:
 		return t.auditLaunch(n, ev, at)
@@ -88,9 +88,9 @@ func (t *Table) launch(ev *event.Event, at int64, final bool) bool {
 
 // polledLaunch takes a process that the /proc poller found new, or changed.
 func (t *Table) polledLaunch(n *node, ev *event.Event, at int64) bool {
-	old := n.image.resolve()
+	old := t.resolve(n.image)
 	if path := ev.Process.Path(); path == "" || path != old.Path() || ev.Process.Name != old.Name {
-		ev.Process = t.exec(n, ev, at).resolve()
+		ev.Process = t.resolve(t.exec(n, ev, at))
 		return true
 	}
 	if !old.Executed.IsZero() {
@@ -99,38 +99,39 @@ func (t *Table) polledLaunch(n *node, ev *event.Event, at int64) bool {
 	}
 	proc := *old
 	proc.Executed = ev.Time
-	n.image.set(&proc)
+	t.teach(n.image, &proc)
 	ev.Process = &proc
 	return true
 }
 
-// exec makes the image of a program that was just executed.
+// exec makes the image of a program that was just executed, in the place of what
+// the sensor reported of it.
 func (t *Table) exec(n *node, ev *event.Event, at int64) *image {
-	prev := n.image.resolve()
-	proc := &event.Process{
+	prev, seen, proc := t.resolve(n.image), *ev.Process, ev.Process
+	*proc = event.Process{
 		UID: prev.UID, PID: prev.PID, PPID: prev.PPID, Started: prev.Started, Executed: ev.Time, Name: prev.Name,
 		Directory: prev.Directory, User: prev.User, Effective: prev.Effective, Login: prev.Login, Session: prev.Session,
 		Terminal: prev.Terminal, Entry: prev.Entry, Container: prev.Container,
 	}
-	img := newImage(proc, n.image.parent)
+	img := t.newImage(proc, n.image.parent)
 	alive := t.host != nil && n.exit == 0
 	if alive {
-		t.facts(proc, ev)
+		t.facts(proc, ev.Source, seen.Path())
 	}
-	t.overlay(proc, ev)
+	t.overlay(proc, &seen, ev.Source)
 	t.enrich(n, proc, alive)
 	n.image = img
 	return img
 }
 
-// facts reads from /proc what the source does not report. Where audit is going
-// to report the rest in a moment only the arguments are read, in case it will
-// not.
-func (t *Table) facts(proc *event.Process, ev *event.Event) {
+// facts reads from /proc what the source does not report of the program at
+// path. Where audit is going to report the rest in a moment only the arguments
+// are read, in case it will not.
+func (t *Table) facts(proc *event.Process, source event.Source, path string) {
 	switch {
-	case ev.Source == event.SourceAudit:
-	case ev.Source == event.SourcePerf && t.audit:
-		if t.host.runs(proc.PID, ev.Process.Path()) {
+	case source == event.SourceAudit:
+	case source == event.SourcePerf && t.audit:
+		if t.host.runs(proc.PID, path) {
 			proc.Arguments, proc.Truncated = t.host.arguments(proc.PID)
 		}
 	default:
@@ -138,7 +139,7 @@ func (t *Table) facts(proc *event.Process, ev *event.Event) {
 		if !ok {
 			return
 		}
-		if path := ev.Process.Path(); path != "" && d.executable != nil && d.executable.Path != path {
+		if path != "" && d.executable != nil && d.executable.Path != path {
 			d.arguments = nil // it has executed another program since
 		}
 		d.fill(proc)
@@ -146,8 +147,7 @@ func (t *Table) facts(proc *event.Process, ev *event.Event) {
 }
 
 // overlay writes what a sensor knows over what was inherited.
-func (t *Table) overlay(proc *event.Process, ev *event.Event) {
-	p := ev.Process
+func (t *Table) overlay(proc, p *event.Process, source event.Source) {
 	if p.Name != "" {
 		proc.Name = p.Name
 	}
@@ -167,7 +167,7 @@ func (t *Table) overlay(proc *event.Process, ev *event.Event) {
 	if p.Script != "" {
 		proc.Script = p.Script
 	}
-	if (ev.Source == event.SourceAudit || ev.Source == event.SourceProcfs) && p.User.UID != event.UnsetUID {
+	if (source == event.SourceAudit || source == event.SourceProcfs) && p.User.UID != event.UnsetUID {
 		t.credentials(proc, p)
 	}
 }
@@ -214,7 +214,7 @@ func (t *Table) terminate(ev *event.Event, at int64, final bool) bool {
 	if n == nil || n.exit != 0 || ev.Source == event.SourcePerf && t.lives(n) {
 		return false
 	}
-	ev.Process = t.view(n, ev.Source).resolve()
+	ev.Process = t.resolve(t.view(n, ev.Source))
 	t.end(n, at)
 	return true
 }
@@ -253,7 +253,7 @@ func (t *Table) act(ev *event.Event, at int64, final bool) bool {
 	if ev.Source == event.SourceAudit {
 		img = t.entered(n, t.refresh(n, img, ev))
 	}
-	ev.Process = img.resolve()
+	ev.Process = t.resolve(img)
 	t.target(ev, at)
 	t.logon(n, ev)
 	return true
@@ -269,7 +269,7 @@ func (t *Table) attribute(ev *event.Event, at int64) {
 	if n == nil {
 		return
 	}
-	ev.Process = n.image.resolve()
+	ev.Process = t.resolve(n.image)
 	t.target(ev, at)
 	t.logon(n, ev)
 }
@@ -283,14 +283,14 @@ func (t *Table) target(ev *event.Event, at int64) {
 		n = t.infer(ev.Target.PID, 0, at, false)
 	}
 	if n != nil {
-		ev.Target = n.image.resolve()
+		ev.Target = t.resolve(n.image)
 	}
 }
 
 // refresh returns the image with what an audit record says of the process by now:
 // programs change user and directory without an exec.
 func (t *Table) refresh(n *node, img *image, ev *event.Event) *image {
-	old, p := img.resolve(), ev.Process
+	old, p := t.resolve(img), ev.Process
 	if p.PPID == 0 { // a program's own message, which lacks the effective user
 		return img
 	}

@@ -17,13 +17,13 @@ func (t *Table) fork(ev *event.Event, at int64) bool {
 	n := t.nodes[p.PID]
 	if n != nil && near(n.birth, start) || n != nil && n.exit == 0 && !n.firm && n.birth >= start-stampSlack {
 		t.confirm(n, p.PPID, start, parent)
-		ev.Process = n.image.resolve()
+		ev.Process = t.resolve(n.image)
 		t.release(p.PID)
 		return false
 	}
 	n = t.born(p.PID, p.PPID, start, parent)
 	n.firm = true
-	ev.Process = n.image.resolve()
+	ev.Process = t.resolve(n.image)
 	t.release(p.PID)
 	return true
 }
@@ -39,7 +39,7 @@ func (t *Table) confirm(n *node, ppid uint32, start int64, parent *image) {
 	}
 	for _, i := range []*image{n.image, n.byAudit, n.byPerf} {
 		if i != nil {
-			i.adopt(parent)
+			t.adopt(i, parent)
 			i.proc.PPID = ppid
 		}
 	}
@@ -131,6 +131,9 @@ func (t *Table) inferActor(ev *event.Event, at int64) *node {
 		parent = t.parentOrStub(p.PPID, at)
 	}
 	t.stats.Inferred++
+	if light && t.host == nil && ev.Status != event.StatusFailure {
+		return t.bornAs(&t.fleeting, p.PID, p.PPID, at, parent)
+	}
 	return t.born(p.PID, p.PPID, at, parent)
 }
 

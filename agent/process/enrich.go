@@ -38,7 +38,7 @@ const maxMark = 1024
 // enrich completes an image from what can be read and derived. alive says that
 // the process can still be read. It may run twice for one image.
 func (t *Table) enrich(n *node, proc *event.Process, alive bool) {
-	parent := n.image.parent.resolve()
+	parent := t.resolve(n.image.parent)
 	alive = alive && t.host != nil
 	unit := ""
 	if alive && movesCgroup(proc, n.image.proc, parent) {

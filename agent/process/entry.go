@@ -78,7 +78,7 @@ func (t *Table) place(proc *event.Process) (unit string) {
 // moved into. There it mounts and sets up before it executes the container's
 // program, which may be gone before anybody can ask where it lives.
 func (t *Table) entered(n *node, img *image) *image {
-	old := img.resolve()
+	old := t.resolve(img)
 	if t.host == nil || n.exit != 0 || old.Container != nil || !isRuntime(old) {
 		return img
 	}
@@ -87,7 +87,7 @@ func (t *Table) entered(n *node, img *image) *image {
 	if proc.Container == nil {
 		return img
 	}
-	t.entry(&proc, img.parent.resolve(), "")
+	t.entry(&proc, t.resolve(img.parent), "")
 	fresh := &image{proc: &proc, parent: img.parent, depth: img.depth}
 	n.replace(img, fresh)
 	return fresh
@@ -178,7 +178,7 @@ func (t *Table) logon(n *node, ev *event.Event) {
 	if l == nil || ev.Class != event.ClassAuthentication || ev.Status != event.StatusSuccess || !l.Address.IsValid() {
 		return
 	}
-	old := n.image.resolve()
+	old := t.resolve(n.image)
 	if !starts(old, sshServers) {
 		return
 	}

@@ -14,48 +14,53 @@ const keptLineage = event.MaxLineage / 2
 // exec that perf reported first) the image gets a new Process, and images of
 // children follow when they are next resolved.
 type image struct {
-	proc   *event.Process
-	parent *image // of the parent at birth; nil when unknown
-	depth  int    // images in the lineage, this one included
-	copied bool   // made by a fork: what the parent's image learns holds here too
+	proc    *event.Process
+	parent  *image // of the parent at birth; nil when unknown
+	lessons uint64 // Table.lessons when proc was last found to know what the ancestors do
+	depth   int32  // images in the lineage, this one included
+	copied  bool   // made by a fork: what the parent's image learns holds here too
 }
 
 // newImage makes an image whose lineage is at most event.MaxLineage long.
-func newImage(proc *event.Process, parent *image) *image {
+func (t *Table) newImage(proc *event.Process, parent *image) *image {
 	if parent == nil {
 		proc.Parent = nil
 		return &image{proc: proc, depth: 1}
 	}
 	if parent.depth >= event.MaxLineage-1 {
-		parent = parent.cut(keptLineage)
+		parent = t.cut(parent, keptLineage)
 	}
-	proc.Parent = parent.resolve()
-	return &image{proc: proc, parent: parent, depth: parent.depth + 1}
+	proc.Parent = t.resolve(parent)
+	return &image{proc: proc, parent: parent, lessons: t.lessons, depth: parent.depth + 1}
 }
 
 // cut returns a copy of the nearest n images of a lineage, so that what lies
 // beyond can be freed: a chain of forks must not hold every ancestor.
-func (i *image) cut(n int) *image {
-	proc := *i.resolve()
+func (t *Table) cut(i *image, n int) *image {
+	proc := *t.resolve(i)
 	if n <= 1 || i.parent == nil {
 		proc.Parent = nil
 		return &image{proc: &proc, depth: 1}
 	}
-	parent := i.parent.cut(n - 1)
+	parent := t.cut(i.parent, n-1)
 	proc.Parent = parent.proc
-	return &image{proc: &proc, parent: parent, depth: parent.depth + 1}
+	return &image{proc: &proc, parent: parent, lessons: t.lessons, depth: parent.depth + 1}
 }
 
-// resolve returns the Process, rebuilt when an ancestor has learned more.
-func (i *image) resolve() *event.Process {
+// resolve returns the Process of an image, rebuilt when an ancestor has learned
+// more, or nil for nil. As long as no image learns anything, the lineage is
+// walked over once.
+func (t *Table) resolve(i *image) *event.Process {
 	if i == nil {
 		return nil
 	}
-	if i.parent != nil {
-		if parent := i.parent.resolve(); parent != i.proc.Parent {
-			i.proc = i.rebuild(parent)
-		}
+	if i.parent == nil || i.lessons == t.lessons {
+		return i.proc
 	}
+	if parent := t.resolve(i.parent); parent != i.proc.Parent {
+		i.proc = i.rebuild(parent)
+	}
+	i.lessons = t.lessons
 	return i.proc
 }
 
@@ -71,18 +76,20 @@ func (i *image) rebuild(parent *event.Process) *event.Process {
 	return &proc
 }
 
-// set replaces the Process by one that knows more.
-func (i *image) set(proc *event.Process) {
-	proc.Parent = i.parent.resolve()
+// teach replaces the Process of an image by one that knows more.
+func (t *Table) teach(i *image, proc *event.Process) {
+	proc.Parent = t.resolve(i.parent)
 	i.proc, i.copied = proc, false
+	t.lessons++
 }
 
 // adopt gives the image another parent: the one that the kernel's fork record
 // names, where only an inferred one was known.
-func (i *image) adopt(parent *image) {
+func (t *Table) adopt(i, parent *image) {
 	proc := *i.proc
-	fresh := newImage(&proc, parent)
+	fresh := t.newImage(&proc, parent)
 	i.proc, i.parent, i.depth = fresh.proc, fresh.parent, fresh.depth
+	t.lessons++
 }
 
 // node is a process: what its images have in common.

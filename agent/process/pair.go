@@ -13,7 +13,7 @@ func (t *Table) auditLaunch(n *node, ev *event.Event, at int64) bool {
 		return true
 	}
 	before := n.image
-	ev.Process = t.exec(n, ev, at).resolve()
+	ev.Process = t.resolve(t.exec(n, ev, at))
 	if t.perf && len(n.early) < maxMarks {
 		if n.byPerf == nil {
 			n.byPerf = before
@@ -43,12 +43,12 @@ func sameName(a, b string) bool { return a == b || a == "" || b == "" }
 // complete joins audit's report with the image made from perf's.
 func (t *Table) complete(n *node, q *pending, ev *event.Event) {
 	proc := *q.image.proc
-	t.overlay(&proc, ev)
+	t.overlay(&proc, ev.Process, ev.Source)
 	t.enrich(n, &proc, n.exit == 0)
-	q.image.set(&proc)
+	t.teach(q.image, &proc)
 	n.byAudit = q.image
 	n.settle()
-	ev.Process = q.image.resolve()
+	ev.Process = t.resolve(q.image)
 }
 
 // perfLaunch takes perf's report of an exec. While audit reports execs too,
@@ -63,7 +63,7 @@ func (t *Table) perfLaunch(n *node, ev *event.Event, at int64) bool {
 	before := n.image
 	img := t.exec(n, ev, at)
 	n.byPerf = nil
-	ev.Process = img.resolve()
+	ev.Process = t.resolve(img)
 	if !t.audit || len(t.pending) >= maxPending {
 		return true
 	}
@@ -119,7 +119,7 @@ func (t *Table) giveUp(q *pending) {
 		}
 	}
 	n.settle()
-	q.event.Process = q.image.resolve()
+	q.event.Process = t.resolve(q.image)
 	t.ready = append(t.ready, q.event)
 }
 

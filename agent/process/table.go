@@ -100,6 +100,8 @@ type Table struct {
 	clock clock
 
 	nodes       map[uint32]*node // the newest process of each pid
+	fleeting    event.Process    // place for an image that an exec replaces before anybody sees it
+	lessons     uint64           // how often an image learned what its children's images follow
 	first, last *node            // ended processes, oldest first
 	stats       Stats
 
@@ -186,7 +188,8 @@ func (t *Table) SetActive(source event.Source, active bool) {
 //
 // An exec that audit and perf both report is published once, as audit's.
 // An event whose Process already has a UID with a boot id is complete and is
-// left as it is.
+// left as it is. Of other events the table takes over Process, which must belong
+// to the event alone, and may change it.
 func (t *Table) Apply(ev *event.Event) bool {
 	if ev.Process != nil && ev.Process.UID.Boot != (event.BootID{}) {
 		return true
@@ -234,7 +237,7 @@ func (t *Table) Lookup(pid uint32, at time.Time) *event.Process {
 	if n == nil {
 		return nil
 	}
-	return n.image.resolve()
+	return t.resolve(n.image)
 }
 
 // Stats returns the ledger.
@@ -306,7 +309,7 @@ func (t *Table) read(b birth, light bool) *node {
 		t.enrich(n, &proc, true)
 		t.strayEntry(&proc)
 	}
-	n.image.set(&proc)
+	t.teach(n.image, &proc)
 	return n
 }
 
@@ -316,11 +319,15 @@ func near(a, b int64) bool { return a-b <= 2*tick && b-a <= 2*tick }
 
 // born enters a new process as a copy of its parent.
 func (t *Table) born(pid, ppid uint32, at int64, parent *image) *node {
-	proc := new(event.Process)
+	return t.bornAs(new(event.Process), pid, ppid, at, parent)
+}
+
+// bornAs is born with the place for the copy.
+func (t *Table) bornAs(proc *event.Process, pid, ppid uint32, at int64, parent *image) *node {
 	if parent != nil {
-		*proc = *parent.resolve()
+		*proc = *t.resolve(parent)
 	} else {
-		proc.User.UID = event.UnsetUID
+		*proc = event.Process{User: event.User{UID: event.UnsetUID}}
 	}
 	proc.UID = event.ProcessUID{Boot: t.boot, PID: pid, Start: uint64(at - at%tick)}
 	proc.PID, proc.PPID = pid, ppid
@@ -328,7 +335,7 @@ func (t *Table) born(pid, ppid uint32, at int64, parent *image) *node {
 	if parent != nil && proc.Entry.Kind == event.EntryInit {
 		proc.Entry = event.EntryPoint{Kind: event.EntryService}
 	}
-	n := &node{pid: pid, ppid: ppid, birth: at, image: newImage(proc, parent)}
+	n := &node{pid: pid, ppid: ppid, birth: at, image: t.newImage(proc, parent)}
 	n.image.copied = parent != nil
 	t.insert(n)
 	return n
