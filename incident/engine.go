@@ -347,7 +347,7 @@ func (e *Engine) expire() {
 		}
 	}
 	for id, r := range e.rules {
-		if r.last < oldest && r.nodes == 0 {
+		if r.last < oldest && r.uses == 0 {
 			delete(e.rules, id)
 			e.bytes -= ruleSize
 		}

@@ -344,27 +344,6 @@ func TestScoreRewardsTheOrderOfAnAttack(t *testing.T) {
 	}
 }
 
-func TestJudgementsChangeScores(t *testing.T) {
-	score := func(attack bool) float64 {
-		e := incident.New(incident.Limits{})
-		hash := entity(finding.EntityHash, "aa")
-		addAll(e, signal("1", "a", "h1", 0, "execution", hash), signal("2", "b", "h2", 1, "exfiltration", hash))
-		id := only(t, e).ID
-		for range 3 {
-			if !e.Judge(id, attack) {
-				t.Fatal("there is no such incident")
-			}
-		}
-		return only(t, e).Score
-	}
-	if yes, no := score(true), score(false); yes <= 2*no {
-		t.Errorf("score %.2f after agreement, %.2f after disagreement", yes, no)
-	}
-	if incident.New(incident.Limits{}).Judge("none", true) {
-		t.Error("an incident that is not there was judged")
-	}
-}
-
 func TestCutSplits(t *testing.T) {
 	e := incident.New(incident.Limits{})
 	hash, domain := entity(finding.EntityHash, "aa"), entity(finding.EntityDomain, "mirror.example")

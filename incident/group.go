@@ -24,6 +24,7 @@ type group struct {
 	nodes   []*node  // by serial
 	omitted uint64   // signals of nodes that were summed up
 	related []relation
+	judged  []judgement // each of another rule
 	touched int64
 	born    uint64 // serial of the first node it was made for
 	told    bool   // the caller knows it
@@ -79,6 +80,7 @@ func (e *Engine) drop(g *group) {
 // remove takes a group whose nodes are elsewhere, or gone, off the lists.
 func (e *Engine) remove(g *group) {
 	g.nodes = nil
+	e.unjudge(g)
 	g.prev.next, g.next.prev = g.next, g.prev
 	delete(e.groups, g.id)
 	for _, a := range g.aliases {
@@ -152,6 +154,9 @@ func (e *Engine) merge(a, b *group) {
 	if b.told {
 		took = append(slices.Clone(took), b.id)
 		e.mark(b)
+	}
+	for _, j := range b.judged {
+		e.remember(a, j)
 	}
 	e.remove(b)
 	e.alias(a, took)

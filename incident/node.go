@@ -80,7 +80,7 @@ func (e *Engine) newNode(s *Signal, r *rule, h *host) *node {
 		e.actions[n.action] = n
 	}
 	h.nodes++
-	r.nodes++
+	r.uses++
 	e.bytes += n.size()
 	return n
 }
@@ -117,7 +117,7 @@ func (e *Engine) release(n *node) {
 		delete(e.actions, n.action)
 	}
 	n.host.nodes--
-	n.rule.nodes--
+	n.rule.uses--
 	n.group = nil
 	e.bytes -= n.size()
 }

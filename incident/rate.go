@@ -44,7 +44,7 @@ type rule struct {
 	prior  float64
 	weight float64 // of the prior, in host-days
 	hours  float64 // host-hours in which it fired
-	nodes  int     // that refer to it
+	uses   int     // nodes and judgements that refer to it
 	last   int64
 	// What people said of incidents with it: Beta counts without the prior.
 	right, wrong float64
@@ -97,32 +97,4 @@ func (e *Engine) rate(r *rule, h *host) float64 {
 	}
 	own := float64(e.now-h.first) / float64(day)
 	return evidence.Within((fleet*hostDays+hours)/(hostDays+own), 1e-4, 24)
-}
-
-// precision is how often people agreed with the rule, against what is expected
-// of one that nobody judged: 1 there, at most 2.
-func (r *rule) precision() float64 { return 2 * (1 + r.right) / (2 + r.right + r.wrong) }
-
-// Judge learns from what people made of an incident, by its id: whether it was
-// an attack. Rules of incidents that were none lose weight. It reports whether
-// there is such an incident.
-func (e *Engine) Judge(id string, attack bool) bool {
-	g := e.find(id)
-	if g == nil {
-		return false
-	}
-	judged := make(map[*rule]bool)
-	for _, n := range g.nodes {
-		if judged[n.rule] {
-			continue
-		}
-		judged[n.rule] = true
-		if attack {
-			n.rule.right++
-		} else {
-			n.rule.wrong++
-		}
-	}
-	e.mark(g)
-	return true
 }

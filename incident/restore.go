@@ -151,7 +151,20 @@ func (l *loader) loadGroups() error {
 				return fmt.Errorf("node %d of group %d: %w", j, i, err)
 			}
 		}
+		if err := l.loadJudged(g, s.Judged); err != nil {
+			return fmt.Errorf("group %d: %w", i, err)
+		}
 		l.enlist(g, s.Aliases)
+	}
+	return nil
+}
+
+func (l *loader) loadJudged(g *group, judged []saved.Judgement) error {
+	for _, s := range judged {
+		if !saved.Inside(s.Rule, l.rules) || !saved.Counted(s.Right) || !saved.Counted(s.Wrong) || len(g.judged) >= len(l.rules) {
+			return errors.New("a judgement is impossible")
+		}
+		l.e.remember(g, judgement{l.rules[s.Rule], s.Right, s.Wrong})
 	}
 	return nil
 }
@@ -207,7 +220,7 @@ func (l *loader) place(g *group, n *node, s *saved.Node) {
 	g.nodes = append(g.nodes, n)
 	l.nodes = append(l.nodes, n)
 	n.host.nodes++
-	n.rule.nodes++
+	n.rule.uses++
 	e.bytes += n.size()
 	if s.OpenRepeat {
 		e.repeats[n.repeat] = n

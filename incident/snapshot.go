@@ -158,6 +158,9 @@ func (s *saver) group(g *group) saved.Group {
 	for _, r := range g.related {
 		sg.Related = append(sg.Related, [2]string{r.id, r.reason})
 	}
+	for _, j := range g.judged {
+		sg.Judged = append(sg.Judged, saved.Judgement{Rule: s.ruleAt[j.rule], Right: j.right, Wrong: j.wrong})
+	}
 	for _, n := range g.nodes {
 		sg.Nodes = append(sg.Nodes, s.node(n))
 	}

@@ -42,7 +42,7 @@ func IncidentOrders() []IncidentOrder {
 type IncidentChange struct {
 	Status   *finding.Status
 	Assignee *string
-	Verdict  *finding.Verdict // is learned from, once for each time that it changes to another than none
+	Verdict  *finding.Verdict // is learned from, in the place of the one before
 	Comment  string           // "" for none
 	By       string
 	Time     time.Time
@@ -87,11 +87,11 @@ type ReportedAlert struct {
 	Received time.Time // by the server's clock, when it was first stored
 }
 
-// IncidentVerdict is what people said of an incident.
+// IncidentVerdict is what people say of an incident now.
 type IncidentVerdict struct {
-	Serial   int64 // ascending
+	Serial   int64 // of the change, ascending
 	Incident string
-	Attack   bool
+	Verdict  finding.Verdict // none when it was taken back
 }
 
 // RuleOutcome is what became of the alerts of a rule.
@@ -142,7 +142,8 @@ type Correlations interface {
 	// ReportedAlerts returns alerts behind a place, in the order of places.
 	// All that come later have places behind those returned.
 	ReportedAlerts(ctx context.Context, after AlertPlace, limit int) ([]ReportedAlert, error)
-	// NewVerdicts returns verdicts that no step has learned, oldest first.
+	// NewVerdicts returns the verdicts on incidents where one changed that no
+	// step has learned, in the order of the changes.
 	NewVerdicts(ctx context.Context, limit int) ([]IncidentVerdict, error)
 	// SaveCorrelation stores a step. Incidents keep the triage that they have,
 	// but one that was resolved or dismissed opens again when its severity

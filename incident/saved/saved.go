@@ -13,7 +13,7 @@ import (
 )
 
 // State is the whole of it; its parts are Host and Rule and Tally and Key and
-// Group and Node and Report and Ref and Edge and Reason as
+// Group and Judgement and Node and Report and Ref and Edge and Reason as
 // well. Pointers become indexes, into
 // the hosts and rules, the keys, and the nodes of all groups one after the
 // other. Lists are in an order that matters to the engine, or sorted.
@@ -80,7 +80,13 @@ type (
 		Touched int64       `json:"touched"`
 		Born    uint64      `json:"born"`
 		Told    bool        `json:"told,omitempty"`
+		Judged  []Judgement `json:"judged,omitempty"`
 		Nodes   []Node      `json:"nodes"`
+	}
+	Judgement struct {
+		Rule  int     `json:"r"`
+		Right float64 `json:"y,omitempty"`
+		Wrong float64 `json:"n,omitempty"`
 	}
 	Node struct {
 		Serial     uint64              `json:"serial"`

@@ -341,7 +341,7 @@ var descriptions = map[string]string{
 	"store.IncidentChange":             "IncidentChange is what people change; nil leaves a part as it is.",
 	"store.IncidentCounts":             "IncidentCounts are numbers over the incidents of a filter.",
 	"store.IncidentFilter":             "IncidentFilter chooses incidents; zero values do not filter, lists mean any of.",
-	"store.IncidentVerdict":            "IncidentVerdict is what people said of an incident.",
+	"store.IncidentVerdict":            "IncidentVerdict is what people say of an incident now.",
 	"store.JournalEntry":               "JournalEntry is what a step was made of.",
 	"store.List":                       "List is a part of a list. Next is \"\" at its end.",
 	"store.Order":                      "Order is a thing asked of a host, with what came of it.",

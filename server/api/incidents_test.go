@@ -82,7 +82,7 @@ func TestIncidentTriage(t *testing.T) {
 		t.Errorf("the alert is %+v, %v", alert.Triage, err)
 	}
 	verdicts, err := f.state.NewVerdicts(t.Context(), 10)
-	if err != nil || len(verdicts) != 1 || !verdicts[0].Attack {
+	if err != nil || len(verdicts) != 1 || verdicts[0].Verdict != finding.Attack {
 		t.Errorf("to be learned: %+v, %v", verdicts, err)
 	}
 	for _, body := range []string{`{}`, `{"assignee":"stranger"}`, `{"alerts":true,"comment":"x"}`, `{"verdict":"maybe"}`, `{"status":"suppressed"}`, `{"status":"gone"}`} {

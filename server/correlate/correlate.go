@@ -212,7 +212,7 @@ func (c *Correlator) prepare(ctx context.Context) (more bool, err error) {
 	var r record
 	for _, v := range verdicts {
 		s.Verdicts = append(s.Verdicts, v.Serial)
-		r.Verdicts = append(r.Verdicts, verdict{v.Incident, v.Attack})
+		r.Verdicts = append(r.Verdicts, verdictOf(v))
 	}
 	c.behind = 0
 	for i := range alerts {
@@ -264,7 +264,7 @@ func (c *Correlator) apply(r record) (changed []string, err error) {
 		}
 	}()
 	for _, v := range r.Verdicts {
-		c.engine.Judge(v.Incident, v.Attack)
+		c.engine.Judge(v.Incident, v.verdict())
 	}
 	for i := range r.Signals {
 		at = r.Signals[i].ID

@@ -204,6 +204,25 @@ func TestVerdictsAreLearned(t *testing.T) {
 		t.Errorf("left to learn: %v, %v", left, err)
 	}
 
+	// A change of mind leaves nothing of the first verdict, and after taking it
+	// back the score is what it was.
+	version, scores := after.Version, map[finding.Verdict]float64{finding.Benign: after.Score}
+	for _, v := range []finding.Verdict{finding.Attack, finding.Benign, finding.NoVerdict, finding.Attack, finding.NoVerdict, finding.Benign} {
+		if _, err := s.ChangeIncident(t.Context(), before.ID, version, store.IncidentChange{Verdict: &v, By: "anna", Time: noon}); err != nil {
+			t.Fatal(err)
+		}
+		steps(t, c, -1)
+		after = allIncidents(t, s)[0]
+		version = after.Version
+		if want, ok := scores[v]; ok && after.Score != want {
+			t.Errorf("judged %q again the score is %v, and was %v", v, after.Score, want)
+		}
+		scores[v] = after.Score
+	}
+	if scores[finding.NoVerdict] != before.Score || scores[finding.Attack] <= before.Score {
+		t.Errorf("the score was %v, by verdict it is %v", before.Score, scores)
+	}
+
 	// Another start knows it, too.
 	again := newCorrelator(s)
 	if err := again.load(t.Context()); err != nil {

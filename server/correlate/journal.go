@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/incident"
 	"github.com/holdfast-security/holdfast/store"
 )
@@ -21,10 +22,25 @@ type record struct {
 	Signals  []incident.Signal `json:"signals,omitempty"`
 }
 
-// verdict is what people said of an incident.
+// verdict is what people say of an incident.
 type verdict struct {
 	Incident string `json:"incident"`
 	Attack   bool   `json:"attack"`
+	Back     bool   `json:"back,omitempty"` // nobody says anything any more
+}
+
+func verdictOf(v store.IncidentVerdict) verdict {
+	return verdict{v.Incident, v.Verdict == finding.Attack, v.Verdict == finding.NoVerdict}
+}
+
+func (v verdict) verdict() finding.Verdict {
+	switch {
+	case v.Back:
+		return finding.NoVerdict
+	case v.Attack:
+		return finding.Attack
+	}
+	return finding.Benign
 }
 
 // maxRecord bounds a record when it is read: signals are bounded, and so is

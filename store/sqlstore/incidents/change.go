@@ -47,8 +47,8 @@ func changeRow(ctx context.Context, tx bun.Tx, row *incidentRow, c store.Inciden
 			return err
 		}
 	}
-	if v := finding.Verdict(row.Verdict); row.Verdict != before && v != finding.NoVerdict {
-		learn := verdictRow{Incident: row.ID, Attack: v == finding.Attack}
+	if row.Verdict != before {
+		learn := verdictRow{Incident: row.ID, Attack: row.Verdict == string(finding.Attack)}
 		if _, err := tx.NewInsert().Model(&learn).Exec(ctx); err != nil {
 			return err
 		}

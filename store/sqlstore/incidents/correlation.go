@@ -82,15 +82,22 @@ func (t *Table) ReportedAlerts(ctx context.Context, after store.AlertPlace, limi
 	return alerts, nil
 }
 
-// NewVerdicts implements [store.Correlations].
+// NewVerdicts implements [store.Correlations]. The verdict is that of the
+// incident, not that of the change: only the last one counts.
 func (t *Table) NewVerdicts(ctx context.Context, limit int) ([]store.IncidentVerdict, error) {
-	var rows []verdictRow
-	if err := t.read.NewSelect().Model(&rows).Order("serial").Limit(int64(limit)).Scan(ctx); err != nil {
+	var rows []struct {
+		Serial   int64
+		Incident string
+		Verdict  string
+	}
+	err := t.read.NewSelect().TableExpr("incident_verdicts AS v").ColumnExpr("v.serial, v.incident, i.verdict").
+		Join("JOIN incidents AS i ON i.id = v.incident").OrderExpr("v.serial").Limit(int64(limit)).Scan(ctx, &rows)
+	if err != nil {
 		return nil, problem(err, "read verdicts on incidents")
 	}
 	verdicts := make([]store.IncidentVerdict, len(rows))
 	for i, r := range rows {
-		verdicts[i] = store.IncidentVerdict{Serial: r.Serial, Incident: r.Incident, Attack: r.Attack}
+		verdicts[i] = store.IncidentVerdict{Serial: r.Serial, Incident: r.Incident, Verdict: finding.Verdict(r.Verdict)}
 	}
 	return verdicts, nil
 }

@@ -105,7 +105,7 @@ type commentRow struct {
 	Change   string
 }
 
-// verdictRow is a row of incident_verdicts.
+// verdictRow is a row of incident_verdicts: a change that is to be learned.
 type verdictRow struct {
 	bun.BaseModel `bun:"table:incident_verdicts,alias:v"`
 

@@ -222,10 +222,10 @@ func incidentChanges(t *testing.T, s store.State) {
 	})
 	verdicts, err := s.NewVerdicts(ctx, 10)
 	check.OK(t, err)
-	if len(verdicts) != 1 || verdicts[0].Incident != "i1" || verdicts[0].Attack {
+	if len(verdicts) != 2 || verdicts[0].Incident != "i1" || verdicts[0].Verdict != finding.NoVerdict || verdicts[1].Verdict != finding.NoVerdict {
 		t.Fatalf("verdicts are %+v", verdicts)
 	}
-	_, err = s.SaveCorrelation(ctx, store.CorrelationStep{Number: 2, Verdicts: []int64{verdicts[0].Serial}, Journal: []byte("x"), Time: now})
+	_, err = s.SaveCorrelation(ctx, store.CorrelationStep{Number: 2, Verdicts: []int64{verdicts[0].Serial, verdicts[1].Serial}, Journal: []byte("x"), Time: now})
 	check.OK(t, err)
 	verdicts, err = s.NewVerdicts(ctx, 10)
 	check.OK(t, err)
