@@ -63,14 +63,14 @@ var layers = []layer{
 	{folder: "rules/...", may: append([]string{"detect/..."}, below...)},
 	{folder: "incident/...", may: types[:2]},
 	{folder: "hunt/...", may: below}, // nor where events are stored
-	{folder: "exception/...", may: append([]string{"internal/strictyaml", "internal/spelling"}, types[:2]...)},
+	{folder: "exception/...", may: append([]string{"internal/bounded", "internal/strictyaml", "internal/spelling"}, types[:2]...)},
 
 	// The agent's parts know the types and what the agent offers a feature,
 	// never each other; package agent and the explicit list put them together.
 	{folder: "agent/hostfs", may: []string{"internal/..."}},
 	{folder: "agent/feature", may: append([]string{"agent/hostfs"}, types...)},
 	{
-		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/bundle", "agent/control", "agent/feature", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "rules/..."}, below...),
+		folder: "agent/headless", may: append([]string{"agent", "agent/aggregate", "agent/bundle", "agent/control", "agent/feature", "agent/identity", "agent/respond", "agent/spool", "agent/transport", "detect/...", "exception/...", "rules/..."}, below...),
 		modules: []string{sys, yaml},
 	},
 	{folder: "agent/identity/...", may: below, modules: []string{sys, nkeys}},
@@ -113,7 +113,7 @@ var layers = []layer{
 	// What people run.
 	{folder: "simulate/...", may: append([]string{"detect/indicator"}, below...), modules: []string{sys}}, // the entries that every list holds for tests
 	{
-		folder: "cli/...", may: append([]string{"agent/...", "api/...", "detect/...", "rules/...", "simulate/...", "store"}, below...),
+		folder: "cli/...", may: append([]string{"agent/...", "api/...", "detect/...", "exception/...", "rules/...", "simulate/...", "store"}, below...),
 		modules: []string{sys, cobra, pflag, yaml, zstd},
 	},
 	{folder: "cmd/...", may: []string{"agent", "agent/headless", "server", "cli"}},

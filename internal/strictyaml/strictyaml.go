@@ -1,5 +1,5 @@
-// Package strictyaml reads configuration files: one YAML document whose every
-// setting is known, so that a slip of the pen is not taken for a wish.
+// Package strictyaml reads configuration files: YAML whose every setting is
+// known, so that a slip of the pen is not taken for a wish.
 //
 // What is wrong comes back as one sentence with the line, in the words of the
 // file and not of the decoder. Input is the administrator's own; its size is
@@ -81,6 +81,8 @@ func typeOf(name string) string {
 	switch {
 	case strings.HasPrefix(name, "[]"):
 		return "a list"
+	case name == "time.Time":
+		return "a time"
 	case strings.HasPrefix(name, "map["), strings.HasPrefix(name, "struct {"), strings.Contains(name, "."):
 		return "a group of settings"
 	case strings.HasPrefix(name, "int"), strings.HasPrefix(name, "uint"), strings.HasPrefix(name, "float"):
@@ -107,4 +109,57 @@ func names(t reflect.Type, found []string) []string {
 		}
 	}
 	return found
+}
+
+// Item is what [List] found in one place.
+type Item[T any] struct {
+	Line  int // where it begins, from 1
+	Value T
+}
+
+// List reads documents, each of which is a T or a list of them; empty ones are
+// passed over. T is a struct with yaml tags.
+func List[T any](data []byte) ([]Item[T], error) {
+	places, values := yaml.NewDecoder(bytes.NewReader(data)), yaml.NewDecoder(bytes.NewReader(data))
+	values.KnownFields(true)
+	var items []Item[T]
+	for {
+		var document yaml.Node
+		if err := places.Decode(&document); errors.Is(err, io.EOF) {
+			return items, nil
+		} else if err != nil {
+			return nil, errors.New(sentence(err, reflect.TypeFor[T]()))
+		}
+		found, err := itemsOf[T](&document, values)
+		if err != nil {
+			return nil, errors.New(sentence(err, reflect.TypeFor[T]()))
+		}
+		items = append(items, found...)
+	}
+}
+
+// itemsOf decodes the next document, which is given for its lines.
+func itemsOf[T any](document *yaml.Node, from *yaml.Decoder) ([]Item[T], error) {
+	root := document.Content[0] // a document that was read has one
+	if root.Kind == yaml.SequenceNode {
+		for _, entry := range root.Content {
+			if entry.ShortTag() == "!!null" { // which the decoder would leave out
+				return nil, fmt.Errorf("line %d: an entry of the list is empty", entry.Line)
+			}
+		}
+		var list []T
+		if err := from.Decode(&list); err != nil {
+			return nil, err
+		}
+		items := make([]Item[T], len(list))
+		for i, v := range list {
+			items[i] = Item[T]{root.Content[i].Line, v}
+		}
+		return items, nil
+	}
+	var v T
+	if err := from.Decode(&v); err != nil || root.ShortTag() == "!!null" {
+		return nil, err
+	}
+	return []Item[T]{{root.Line, v}}, nil
 }

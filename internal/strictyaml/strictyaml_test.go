@@ -57,13 +57,49 @@ func TestSentences(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	const text = "# two in a list\n- on: true\n\n- bytes: 2\n---\n---\nlisten: a\n"
+	got, err := strictyaml.List[config]([]byte(text))
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, line := range []int{2, 4, 7} {
+		if got[i].Line != line {
+			t.Errorf("item %d begins in line %d, want %d", i, got[i].Line, line)
+		}
+	}
+	if !got[0].Value.On || got[1].Value.Bytes != 2 || got[2].Value.Listen != "a" {
+		t.Errorf("read %+v", got)
+	}
+	for name, c := range map[string]struct{ data, want string }{
+		"unknown":   {"- on: true\n- nam: x\n", `line 2: there is no setting "nam"; did you mean name?`},
+		"later":     {"on: true\n---\non: perhaps\n", "line 3: `perhaps` is a text where true or false belongs"},
+		"empty":     {"- on: true\n-\n", "line 2: an entry of the list is empty"},
+		"no groups": {"- a\n", "line 1: `a` is a text where a group of settings belongs"},
+		"syntax":    {"on: true\n---\n[", "line 3: did not find expected node content"},
+	} {
+		if _, err := strictyaml.List[config]([]byte(c.data)); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{"listen: a", "a: &b [*b]", "bytes: 1e999", "? [x]\n: y", "listen: !!binary x", "\xff", "rules: [\"a\nb\"]"} {
+	for _, seed := range []string{"listen: a", "a: &b [*b]", "bytes: 1e999", "? [x]\n: y", "- on: true\n---\n- [", "listen: !!binary x", "\xff", "rules: [\"a\nb\"]"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := strictyaml.Decode(data, new(config)); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("more than one line: %q", err)
+		}
+		items, err := strictyaml.List[config](data)
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("more than one line: %q", err)
+		}
+		for _, item := range items {
+			if item.Line < 1 {
+				t.Errorf("an item begins in line %d", item.Line)
+			}
 		}
 	})
 }
