@@ -108,12 +108,14 @@ func known(e incident.Entity, hosts int) incident.Entity {
 	return e
 }
 
+type lineageTest struct {
+	name string
+	a, b []incident.Process
+	want bool // joined
+}
+
 func TestLineageJoins(t *testing.T) {
-	tests := []struct {
-		name string
-		a, b []incident.Process
-		want bool
-	}{
+	tests := []lineageTest{
 		{"same process", lineage("sh"), lineage("sh"), true},
 		{"child", lineage("curl", "sh"), lineage("sh"), true},
 		{"siblings", lineage("curl", "sh"), lineage("wget", "sh"), true},
@@ -121,6 +123,14 @@ func TestLineageJoins(t *testing.T) {
 		{"service manager", lineage("curl", "x"), append(lineage("wget", "y"), incident.Process{UID: "1", Path: "/usr/lib/systemd/systemd"}), false},
 	}
 	tests[4].a = append(tests[4].a, tests[4].b[2])
+	agent := incident.Process{UID: "agent", Path: "/usr/local/bin/holdfast-agent"}
+	first := incident.Process{UID: "first", Path: "/nix/store/system/init", Hub: true}
+	tests = append(tests, []lineageTest{
+		{"Holdfast's agent", append(lineage("curl"), agent), append(lineage("wget"), agent), false},
+		{"by the agent itself", []incident.Process{agent}, []incident.Process{agent}, false},
+		{"somebody's agent", lineage("curl", "holdfast-agent"), lineage("wget", "holdfast-agent"), true},
+		{"the first process, whatever it is", append(lineage("curl"), first), append(lineage("wget"), first), false},
+	}...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			// Two hours apart: the host alone is no reason.
@@ -265,6 +275,43 @@ func TestAncestorsAreNotAllToBeEnded(t *testing.T) {
 	steps := strings.Join(only(t, e).Steps, "\n")
 	if !strings.Contains(steps, "the shell") || strings.Contains(steps, "login") || strings.Contains(steps, `"su"`) {
 		t.Errorf("what to do is:\n%s", steps)
+	}
+}
+
+// TestTheAgentIsNotToBeEnded has scenarios that people ordered: what ties them
+// is the agent, which plays them.
+func TestTheAgentIsNotToBeEnded(t *testing.T) {
+	e := incident.New(incident.Limits{})
+	agent := &event.Process{
+		UID: event.ProcessUID{PID: 700, Start: 2}, PID: 700, CommandLine: "/usr/local/bin/holdfast-agent run",
+		Executable: &event.File{Path: "/usr/local/bin/holdfast-agent"},
+		Parent:     &event.Process{UID: event.ProcessUID{PID: 1, Start: 1}, PID: 1, CommandLine: "/sbin/manager", Executable: &event.File{Path: "/opt/manager"}},
+	}
+	for i, tactic := range []finding.Tactic{"execution", "persistence", "credential-access"} {
+		shell := &event.Process{UID: event.ProcessUID{PID: 900, Start: 5}, PID: 900, CommandLine: "the shell", Parent: agent}
+		a := finding.Alert{
+			ID: fmt.Sprint(i), Host: "web", Severity: finding.Medium, Time: noon, Raised: noon, Title: "Something", Tactics: []finding.Tactic{tactic},
+			Rule:    finding.Rule{ID: fmt.Sprint("rule-", i)},
+			Process: &event.Process{UID: event.ProcessUID{PID: uint32(1000 + i), Start: 6}, PID: uint32(1000 + i), CommandLine: "tool", Parent: shell},
+		}
+		e.Add(evidence.FromAlert(&a, "web"))
+		a.ID, a.Rule.ID, a.Process = "agent "+a.ID, "own "+a.Rule.ID, agent // what it does itself
+		e.Add(evidence.FromAlert(&a, "web"))
+	}
+	for _, id := range e.Incidents() {
+		inc, _ := e.Incident(id)
+		steps := strings.Join(inc.Steps, "\n")
+		if strings.Contains(steps, "holdfast-agent") || strings.Contains(steps, "manager") {
+			t.Errorf("what to do is:\n%s", steps)
+		}
+		for _, ent := range inc.Entities {
+			if strings.Contains(ent.Name, "holdfast-agent") || strings.Contains(ent.Name, "manager") {
+				t.Errorf("it has to do with %+v", ent)
+			}
+		}
+	}
+	if len(e.Incidents()) == 0 {
+		t.Error("there are no incidents")
 	}
 }
 

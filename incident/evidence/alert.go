@@ -22,7 +22,9 @@ func FromAlert(a *finding.Alert, hostName string) Signal {
 	}
 	for _, p := range firstOf(a.Process.Lineage(), MaxLineage) {
 		if !p.UID.IsZero() {
-			s.Lineage = append(s.Lineage, Process{UID: string(a.Host) + "/" + p.UID.String(), Path: p.Path(), Name: p.CommandLine})
+			s.Lineage = append(s.Lineage, Process{
+				UID: string(a.Host) + "/" + p.UID.String(), Path: p.Path(), Name: p.CommandLine, Hub: p.PID == firstPID,
+			})
 		}
 	}
 	c := collector{s: &s}
@@ -32,6 +34,10 @@ func FromAlert(a *finding.Alert, hostName string) Signal {
 	}
 	return s
 }
+
+// firstPID is the process that starts all others, whatever program it is; in
+// the initial pid namespace nothing else can have it (pid_namespaces(7)).
+const firstPID = 1
 
 func firstOf[T any](list []T, n int) []T { return list[:min(len(list), n)] }
 

@@ -76,6 +76,9 @@ type Process struct {
 	UID  string // unique over all hosts and for ever
 	Path string // of the executable
 	Name string // for people: the command line
+	// Hub says that it is known to start what has nothing in common: cause does
+	// not pass through it.
+	Hub bool `json:",omitempty"`
 }
 
 // Retention is how old a signal may be, and for how long a group of signals
@@ -250,6 +253,7 @@ var hubPrograms = map[string]bool{
 	"containerd-shim": true, "containerd-shim-runc-v1": true, "containerd-shim-runc-v2": true, "containerd": true, "dockerd": true,
 	"conmon": true, "lxc-start": true, "crond": true, "cron": true, "anacron": true, "atd": true, "inetd": true, "xinetd": true,
 	"sshd": true, "dropbear": true, "services.exe": true, "svchost.exe": true,
+	"holdfast-agent": true, // plays the scenarios that people order, and carries out what they decide
 }
 
 // perSession are hubs whose children for one session or job have the same
@@ -258,6 +262,9 @@ var perSession = map[string]bool{"sshd": true, "cron": true, "crond": true, "atd
 
 // Hub reports whether the process at place i of a lineage is a hub.
 func Hub(lineage []Process, i int) bool {
+	if lineage[i].Hub {
+		return true
+	}
 	base, ok := systemProgram(lineage[i].Path)
 	if !ok || !hubPrograms[base] {
 		return false
