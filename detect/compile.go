@@ -381,7 +381,7 @@ func (c *compiler) regexpNode(item *sigma.Item, v *sigma.Value, p predicate) *no
 	if !p.needs.Plain {
 		p.number = int32(c.set.size.expressions)
 		c.set.size.expressions++
-		parts = append(parts, c.leaf(fmt.Sprintf("%d re %q", p.field, v.Regexp), p))
+		parts = append(parts, c.leaf(fmt.Sprintf("%d re %q", p.field, v.Regexp.String()), p))
 	}
 	return c.join(andNode, len(parts), func(i int) *node { return parts[i] })
 }

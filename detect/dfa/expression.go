@@ -1,7 +1,5 @@
 package dfa
 
-import "regexp"
-
 // Expression runs one expression for one goroutine. The zero value is ready.
 type Expression struct {
 	used    int
@@ -18,9 +16,15 @@ type Precondition interface {
 	Possible(text string) bool
 }
 
+// Regexp is an expression of package regexp.
+type Regexp interface {
+	String() string
+	MatchString(text string) bool
+}
+
 // Match reports whether re, which must always be the same, matches a text. What
 // the precondition rules out must not match.
-func (e *Expression) Match(re *regexp.Regexp, needs Precondition, text string) bool {
+func (e *Expression) Match(re Regexp, needs Precondition, text string) bool {
 	if e.machine != nil {
 		if matched, ok := e.machine.Match(text); ok {
 			return matched

@@ -178,18 +178,21 @@ func bytesOf(ranges []rune) (class [256]bool) {
 // facts is what is known of the texts that a part of an expression matches.
 // All texts are folded.
 type facts struct {
-	exact      []string   // all there are, where these are few
-	heads      []string   // where exact is nil: one of these begins the text
-	tails      []string   // likewise: one of these ends it
-	inner      [][]string // likewise: one of each is in it
-	begin, end bool       // it begins, or ends, what is searched
+	exact      []string // all there are, where these are few
+	heads      []string // where exact is nil: one of these begins the text
+	tails      []string // likewise: one of these ends it
+	inner      []choice // likewise: one of each is in it
+	begin, end bool     // it begins, or ends, what is searched
 }
 
 // anything is what is known of an expression that is not understood.
 func anything() facts { return facts{heads: []string{""}, tails: []string{""}} }
 
 // analyst works out facts, taking no more than so many steps.
-type analyst struct{ steps int }
+type analyst struct {
+	steps int
+	room  pair
+}
 
 func (a *analyst) factsOf(re *syntax.Regexp) facts {
 	if a.steps--; a.steps < 0 {
@@ -219,7 +222,7 @@ func (a *analyst) factsOf(re *syntax.Regexp) facts {
 	case syntax.OpAlternate:
 		f := a.factsOf(re.Sub[0])
 		for _, sub := range re.Sub[1:] {
-			f = f.or(a.factsOf(sub))
+			f = a.either(f, a.factsOf(sub))
 		}
 		return f
 	}
@@ -261,7 +264,7 @@ func (a *analyst) factsOfConcat(parts []*syntax.Regexp) facts {
 		}
 		i++
 		next := a.factsOf(parts[i])
-		f = f.then(once.repeated()).then(next).or(f.then(next))
+		f = a.either(f.then(once.repeated()).then(next), f.then(next))
 	}
 	return f
 }
@@ -269,7 +272,7 @@ func (a *analyst) factsOfConcat(parts []*syntax.Regexp) facts {
 // head returns texts of which one begins the text.
 func (f facts) head() []string {
 	if f.exact != nil {
-		return least(f.exact, strings.HasPrefix)
+		return least(sigma.PlaceStart, f.exact)
 	}
 	return f.heads
 }
@@ -277,7 +280,7 @@ func (f facts) head() []string {
 // tail returns texts of which one ends the text.
 func (f facts) tail() []string {
 	if f.exact != nil {
-		return least(f.exact, strings.HasSuffix)
+		return least(sigma.PlaceEnd, f.exact)
 	}
 	return f.tails
 }
@@ -293,16 +296,17 @@ func (f facts) then(g facts) facts {
 	both.heads, both.tails = f.head(), g.tail()
 	if f.exact != nil {
 		if heads := cross(f.exact, g.head()); heads != nil {
-			both.heads = least(heads, strings.HasPrefix)
+			both.heads = least(sigma.PlaceStart, heads)
 		}
 	}
 	if g.exact != nil {
 		if tails := cross(f.tail(), g.exact); tails != nil {
-			both.tails = least(tails, strings.HasSuffix)
+			both.tails = least(sigma.PlaceEnd, tails)
 		}
 	}
-	for _, texts := range slices.Concat(f.inner, g.inner) {
-		both.offer(texts)
+	both.inner = slices.Grow(slices.Clone(f.inner), len(g.inner)+1)
+	for _, known := range g.inner {
+		both.keep(known)
 	}
 	if seam := cross(f.tail(), g.head()); seam != nil {
 		both.offer(seam)
@@ -313,65 +317,46 @@ func (f facts) then(g facts) facts {
 	return both
 }
 
-// or returns the facts of one of f and g.
-func (f facts) or(g facts) facts {
+// either returns the facts of one of f and g.
+func (a *analyst) either(f, g facts) facts {
 	either := facts{begin: f.begin && g.begin, end: f.end && g.end}
 	if f.exact != nil && g.exact != nil {
 		if either.exact = union(f.exact, g.exact); either.exact != nil {
 			return either
 		}
 	}
-	either.heads = orEmpty(least(union(f.head(), g.head()), strings.HasPrefix))
-	either.tails = orEmpty(least(union(f.tail(), g.tail()), strings.HasSuffix))
+	either.heads = orEmpty(least(sigma.PlaceStart, union(f.head(), g.head())))
+	either.tails = orEmpty(least(sigma.PlaceEnd, union(f.tail(), g.tail())))
 	others := g.all()
-	for _, texts := range f.all() {
-		either.offer(closest(texts, others))
+	for _, known := range f.all() {
+		if best, ok := a.room.closest(known, others); ok {
+			either.keep(best)
+		}
 	}
 	return either
 }
 
-// closest returns the texts together with those of the other lists that make
-// the rarest of it.
-func closest(texts []string, others [][]string) []string {
-	var best []string
-	for _, other := range others {
-		both := union(texts, other)
-		if both = useful(least(both, strings.Contains)); both != nil && (best == nil || rarer(both, best)) {
-			best = both
-		}
-	}
-	return best
-}
-
-func rarer(a, b []string) bool {
-	return rank(sigma.PlaceAnywhere, a) < rank(sigma.PlaceAnywhere, b)
-}
-
-// orEmpty returns the texts, or the empty text where there are none.
-func orEmpty(texts []string) []string {
-	if texts == nil {
-		return []string{""}
-	}
-	return texts
-}
-
 // offer notes texts of which one is in the text, if that says anything.
 func (f *facts) offer(texts []string) {
-	texts = useful(least(texts, strings.Contains))
-	if texts == nil || slices.ContainsFunc(f.inner, func(known []string) bool { return slices.Equal(known, texts) }) {
+	if c, ok := choiceOf(texts); ok {
+		f.keep(c)
+	}
+}
+
+// keep notes a choice, if it is new and among the rarest.
+func (f *facts) keep(c choice) {
+	if slices.ContainsFunc(f.inner, func(known choice) bool { return slices.Equal(known.parts, c.parts) }) {
 		return
 	}
-	f.inner = append(f.inner, texts)
+	f.inner = append(f.inner, c)
 	if len(f.inner) > maxInner {
-		slices.SortStableFunc(f.inner, func(a, b []string) int {
-			return cmp.Compare(rank(sigma.PlaceAnywhere, a), rank(sigma.PlaceAnywhere, b))
-		})
+		slices.SortStableFunc(f.inner, func(a, b choice) int { return cmp.Compare(a.rank, b.rank) })
 		f.inner = f.inner[:maxInner]
 	}
 }
 
 // all returns lists of texts of each of which one is in the text.
-func (f facts) all() [][]string {
+func (f facts) all() []choice {
 	known := facts{inner: slices.Clone(f.inner)}
 	known.offer(f.head())
 	known.offer(f.tail())
@@ -381,39 +366,47 @@ func (f facts) all() [][]string {
 
 // sets returns what a text must hold for a whole expression to match it.
 func (f facts) sets() []Set {
-	var all []Set
+	var all []ranked
 	if f.exact != nil {
 		all = append(all, at(f.begin, f.end, f.exact))
 	} else {
 		all = append(all, at(f.begin, false, f.heads), at(false, f.end, f.tails))
-		for _, texts := range f.inner {
-			all = append(all, at(false, false, texts))
+		for _, known := range f.inner {
+			all = append(all, ranked{Set{sigma.PlaceAnywhere, known.texts()}, known.rank})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Set) int { return cmp.Compare(rank(a.Place, a.Texts), rank(b.Place, b.Texts)) })
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
 	var kept []Set
 	for _, n := range all {
-		if useful(n.Texts) == nil || n.everywhere() || slices.ContainsFunc(kept, func(k Set) bool { return k.implies(n) }) {
+		if useful(n.Texts) == nil || n.everywhere() || slices.ContainsFunc(kept, func(k Set) bool { return k.implies(n.Set) }) {
 			continue
 		}
-		if kept = append(kept, n); len(kept) == maxSets {
+		if kept = append(kept, n.Set); len(kept) == maxSets {
 			break
 		}
 	}
 	return kept
 }
 
+// ranked is a set with how often one of its texts turns up.
+type ranked struct {
+	Set
+	rank float64
+}
+
 // at returns the need of texts at the beginning, the end, or both.
-func at(begin, end bool, texts []string) Set {
+func at(begin, end bool, texts []string) ranked {
+	place := sigma.PlaceAnywhere
 	switch {
 	case begin && end:
-		return Set{sigma.PlaceWhole, texts}
+		return ranked{Set{sigma.PlaceWhole, texts}, rank(sigma.PlaceWhole, texts)}
 	case begin:
-		return Set{sigma.PlaceStart, least(texts, strings.HasPrefix)}
+		place = sigma.PlaceStart
 	case end:
-		return Set{sigma.PlaceEnd, least(texts, strings.HasSuffix)}
+		place = sigma.PlaceEnd
 	}
-	return Set{sigma.PlaceAnywhere, least(texts, strings.Contains)}
+	texts = least(place, texts)
+	return ranked{Set{place, texts}, rank(place, texts)}
 }
 
 // everywhere reports whether nearly all values have one of the texts.
@@ -495,80 +488,19 @@ func asserts(re *syntax.Regexp) bool {
 
 // runesOf writes out a small class, folded.
 func runesOf(ranges []rune) []string {
-	var texts []string
+	var storage [maxClass]string
+	texts := storage[:0]
 	for i := 0; i < len(ranges); i += 2 {
 		for r := ranges[i]; r <= ranges[i+1]; r++ {
-			if text := string(FoldRune(r)); !slices.Contains(texts, text) {
+			text := string(FoldRune(r))
+			switch {
+			case slices.Contains(texts, text):
+			case len(texts) == maxClass:
+				return nil
+			default:
 				texts = append(texts, text)
 			}
-			if len(texts) > maxClass {
-				return nil
-			}
 		}
 	}
-	return texts
-}
-
-// cross returns every head with every tail, or nil where these are too many or
-// too long.
-func cross(heads, tails []string) []string {
-	if len(heads)*len(tails) > maxTexts {
-		return nil
-	}
-	out, size := make([]string, 0, len(heads)*len(tails)), 0
-	for _, head := range heads {
-		for _, tail := range tails {
-			out = append(out, head+tail)
-			size += len(head) + len(tail)
-		}
-	}
-	if size > maxBytes {
-		return nil
-	}
-	return out
-}
-
-// union returns the texts of both lists, or nil where these are too many.
-func union(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	if all = slices.Compact(all); len(all) > maxTexts {
-		return nil
-	}
-	return all
-}
-
-// least leaves out the texts that have another one in the given way: whoever
-// has them has that one, too.
-func least(texts []string, has func(text, part string) bool) []string {
-	var kept []string
-	byLength := slices.Clone(texts)
-	slices.SortStableFunc(byLength, func(a, b string) int { return len(a) - len(b) })
-	for _, text := range byLength {
-		if !slices.ContainsFunc(kept, func(part string) bool { return has(text, part) }) {
-			kept = append(kept, text)
-		}
-	}
-	return kept
-}
-
-// useful returns the texts unless there are none, or one is empty or holds the
-// replacement character, which in an expression also matches bytes that are
-// not UTF-8.
-func useful(texts []string) []string {
-	for _, text := range texts {
-		if text == "" || strings.ContainsRune(text, utf8.RuneError) {
-			return nil
-		}
-	}
-	return texts
-}
-
-// rank estimates how often one of the texts turns up.
-func rank(place sigma.Place, texts []string) float64 {
-	sum := 0.0
-	for _, text := range texts {
-		sum += Weight(place, text)
-	}
-	return sum
+	return slices.Clone(texts)
 }

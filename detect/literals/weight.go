@@ -1,7 +1,10 @@
 package literals
 
 import (
+	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/detect/sigma"
 )
@@ -13,15 +16,15 @@ func Weight(place sigma.Place, text string) float64 {
 	if text == "" {
 		return 0.6
 	}
-	w := 0.0005
+	w, odd := 0.0005, unusual(text)
 	switch n := len(text); {
-	case !IsASCII(text), strings.ContainsAny(text, "\t\n\r\f\v"):
+	case odd:
 	case n <= 2 && strings.Trim(text, rare) == "":
 		w = 0.02
 	case n < len(byLength):
 		w = byLength[n]
 	}
-	if strings.Contains(Everyday, text) {
+	if !odd && isEveryday(text) {
 		w = max(w, 0.1) * 2
 	}
 	switch place {
@@ -49,6 +52,36 @@ const rare = "`^~{}[]#$!<>|\x00"
 
 // Everyday is text that many harmless events hold, folded.
 var Everyday = strings.Join(everyday, "\x01")
+
+// unusual reports whether a text has characters beyond ASCII, or white space
+// other than blanks, which [Everyday] has none of.
+func unusual(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c >= utf8.RuneSelf || c >= '\t' && c <= '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+// isEveryday reports whether [Everyday] holds a text. The analysis of a
+// hundred expressions asks that of a hundred thousand texts.
+func isEveryday(text string) bool {
+	ends := everydayEnds()
+	i, _ := slices.BinarySearch(ends, text)
+	return i < len(ends) && strings.HasPrefix(ends[i], text)
+}
+
+// everydayEnds returns all ends of [Everyday], sorted: those that begin with a
+// text stand together.
+var everydayEnds = sync.OnceValue(func() []string {
+	ends := make([]string, len(Everyday))
+	for i := range ends {
+		ends[i] = Everyday[i:]
+	}
+	slices.Sort(ends)
+	return ends
+})
 
 // everyday is the parts of [Everyday]; no literal that matters spans two.
 var everyday = []string{

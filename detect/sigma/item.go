@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/holdfast-security/holdfast/detect/sigma/document"
+	"github.com/holdfast-security/holdfast/detect/sigma/expression"
 )
 
 // Value is one value of an [Item]; the item's Op says which part is used.
@@ -18,7 +18,7 @@ type Value struct {
 	Text    string // as written
 	Null    bool   // the field is absent
 	Pattern Pattern
-	Regexp  *regexp.Regexp
+	Regexp  *expression.Expression
 	Prefix  netip.Prefix
 	Number  float64
 	Bool    bool
@@ -250,9 +250,8 @@ func (p *itemParser) value(n *document.Node) error {
 	case OpMatch:
 		return p.match(n, v)
 	case OpRegexp:
-		var size int
-		if v.Regexp, size, err = compileRegexp(n.Text, p.flags, p.where); err == nil {
-			err = p.given.pay(size)
+		if v.Regexp, err = expression.Read(n.Text, p.flags, anchors[p.where]); err == nil {
+			err = p.given.pay(v.Regexp.Size())
 		}
 	case OpCIDR:
 		v.Prefix, err = parsePrefix(n.Text)
@@ -275,6 +274,10 @@ func (p *itemParser) value(n *document.Node) error {
 	}
 	return err
 }
+
+// anchors are the places of a value that an expression can stand at; a whole
+// value is searched.
+var anchors = map[Place]expression.Anchor{PlaceStart: expression.AtStart, PlaceEnd: expression.AtEnd}
 
 // match reads plain text, a number, a truth value or null.
 func (p *itemParser) match(n *document.Node, v Value) error {

@@ -1,49 +1,86 @@
-package sigma
+// Package expression reads the regular expressions of detection rules.
+//
+// Expressions come from users and from the internet: their length and what they
+// take to run are bounded, and what RE2 lacks is explained. Most rules never
+// meet a text that an expression of theirs must be run on, so that one is
+// checked when it is read and compiled when it is first used.
+package expression
 
 import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 )
 
 // Bounds of a regular expression. Its instructions decide what a match takes at
 // worst: that many steps for each byte of a value.
 const (
-	maxRegexp       = 32 << 10 // bytes
+	maxLength       = 32 << 10 // bytes
 	maxInstructions = 10_000
 	maxQuoted       = 120 // bytes of one that a message shows
 )
 
-// compileRegexp compiles an RE2 expression, which stands at a place of the
-// value where one is given, and explains what RE2 lacks. It also returns of how
-// many instructions the expression is, about.
-func compileRegexp(text, flags string, where Place) (*regexp.Regexp, int, error) {
-	if len(text) > maxRegexp {
-		return nil, 0, fmt.Errorf("the regular expression is longer than %d bytes", maxRegexp)
+// Anchor says where in a text an expression is looked for.
+type Anchor uint8
+
+// Anchors.
+const (
+	Anywhere Anchor = iota
+	AtStart
+	AtEnd
+)
+
+// Expression is a regular expression of RE2. It is safe for concurrent use.
+type Expression struct {
+	text string
+	size int
+	once sync.Once
+	re   *regexp.Regexp // made by once
+}
+
+// Read checks an expression with its flags, such as is, or "", and explains
+// what is wrong with it.
+func Read(text, flags string, anchor Anchor) (*Expression, error) {
+	if len(text) > maxLength {
+		return nil, fmt.Errorf("the regular expression is longer than %d bytes", maxLength)
 	}
 	if flags != "" {
 		flags = "(?" + flags + ")"
 	}
 	tree, err := syntax.Parse(flags+text, syntax.Perl)
 	if err != nil {
-		return nil, 0, whyNot(text, err)
+		return nil, whyNot(text, err)
 	}
-	size := instructions(tree)
-	if size > maxInstructions {
-		return nil, 0, fmt.Errorf("regular expression %s repeats so much that it takes more than %d instructions: repeat less, or test for parts of it", quoted(text), maxInstructions)
+	e := &Expression{text: flags + text, size: instructions(tree)}
+	if e.size > maxInstructions {
+		return nil, fmt.Errorf("regular expression %s repeats so much that it takes more than %d instructions: repeat less, or test for parts of it", quoted(text), maxInstructions)
 	}
-	switch where {
-	case PlaceStart:
-		text = `\A(?:` + text + ")"
-	case PlaceEnd:
-		text = "(?:" + text + `)\z`
+	switch anchor {
+	case AtStart:
+		e.text = flags + `\A(?:` + text + ")"
+	case AtEnd:
+		e.text = flags + "(?:" + text + `)\z`
 	}
-	re, err := regexp.Compile(flags + text)
-	if err != nil {
-		return nil, 0, whyNot(text, err)
+	if anchor != Anywhere { // it may now be nested too deeply
+		if _, err := syntax.Parse(e.text, syntax.Perl); err != nil {
+			return nil, whyNot(text, err)
+		}
 	}
-	return re, size, nil
+	return e, nil
+}
+
+// String returns the expression with its flags and its anchor.
+func (e *Expression) String() string { return e.text }
+
+// Size returns of about how many instructions the expression is.
+func (e *Expression) Size() int { return e.size }
+
+// MatchString reports whether the expression is found in a text.
+func (e *Expression) MatchString(text string) bool {
+	e.once.Do(func() { e.re = regexp.MustCompile(e.text) }) // which parses, as was found
+	return e.re.MatchString(text)
 }
 
 // instructions estimates the size of a compiled expression before it is
