@@ -14,14 +14,16 @@ const (
 	keepTail = event.MaxArguments - keepHead
 )
 
-// Arguments returns the argument vector in the EXECVE records among records:
+// Arguments returns the argument vector in the EXECVE records among records, and
+// the same as one line with a space between arguments:
 // fields a0, a1 …, long ones in pieces a1[0], a1[1] … (audit_log_execve_info
 // in kernel/auditsc.c). All strings together are bounded to
 // [event.MaxArguments] bytes, of which the first three quarters and the last
 // quarter are kept; an argument that was cut in the middle stays one.
 // truncated says that something is missing, also because a record was lost.
-func Arguments(records []record.Record) (args []string, truncated bool) {
-	var b argumentBuffer
+func Arguments(records []record.Record) (args []string, line string, truncated bool) {
+	var few [512]byte
+	b := argumentBuffer{head: few[:0]}
 	next, want := 0, -1
 	for i := range records {
 		if records[i].Type != record.Execve {
@@ -46,8 +48,8 @@ func Arguments(records []record.Record) (args []string, truncated bool) {
 			b.value(f.Value)
 		}
 	}
-	args, cut := b.split()
-	return args, truncated || cut || want > next
+	args, line, cut := b.split()
+	return args, line, truncated || cut || want > next
 }
 
 // Proctitle returns the argument vector of a PROCTITLE value: arguments with
@@ -145,13 +147,28 @@ func (b *argumentBuffer) cutTail() {
 	}
 }
 
-func (b *argumentBuffer) split() (args []string, truncated bool) {
+// split returns the arguments as parts of the line.
+func (b *argumentBuffer) split() (args []string, line string, truncated bool) {
 	if !b.some {
-		return nil, false
+		return nil, "", false
 	}
 	b.cutTail()
 	if b.between {
 		b.head = append(b.head, 0)
 	}
-	return strings.Split(string(append(b.head, b.tail...)), "\x00"), b.dropped
+	text := append(b.head, b.tail...)
+	var few [32]int
+	ends := few[:0]
+	for i, c := range text {
+		if c == 0 {
+			ends, text[i] = append(ends, i), ' '
+		}
+	}
+	line = string(text)
+	args = make([]string, 0, len(ends)+1)
+	start := 0
+	for _, end := range ends {
+		args, start = append(args, line[start:end]), end+1
+	}
+	return append(args, line[start:]), line, b.dropped
 }

@@ -22,30 +22,40 @@ func Text(value []byte) string {
 	if inner, ok := quoted(value); ok {
 		return string(inner)
 	}
+	return string(AppendText(nil, value))
+}
+
+// AppendText appends what [Text] returns to dst.
+func AppendText(dst, value []byte) []byte {
+	if inner, ok := quoted(value); ok {
+		return append(dst, inner...)
+	}
 	if string(value) == "(null)" {
-		return ""
+		return dst
 	}
 	if !IsHex(value) {
-		return string(value)
+		return append(dst, value...)
 	}
-	text := make([]byte, len(value)/2)
-	for i := range text {
-		text[i] = unhex(value[2*i])<<4 | unhex(value[2*i+1])
+	for i := 0; i < len(value); i += 2 {
+		dst = append(dst, unhex(value[i])<<4|unhex(value[i+1]))
 	}
-	return string(text)
+	return dst
 }
 
 // Plain returns a value that is never written in hex: without quotes, and ""
 // for the marks of an absent value, "(null)", "(none)" and "?".
-func Plain(value []byte) string {
+func Plain(value []byte) string { return string(Unquote(value)) }
+
+// Unquote returns the part of value that [Plain] returns.
+func Unquote(value []byte) []byte {
 	if inner, ok := quoted(value); ok {
 		value = inner
 	}
 	switch string(value) {
 	case "(null)", "(none)", "?":
-		return ""
+		return nil
 	}
-	return string(value)
+	return value
 }
 
 // IsHex reports whether value is bytes written in upper-case hex, as audit
@@ -80,11 +90,21 @@ func hasSuffixLen(name string) bool { return len(name) > 4 && name[len(name)-4:]
 // Uint reads a decimal number; ok is false for anything else, and for
 // numbers that do not fit.
 func Uint(value []byte) (n uint64, ok bool) {
-	if len(value) == 0 || len(value) > 20 {
+	const most = 20 // digits; one less always fits
+	if len(value) == 0 || len(value) > most {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(value), 10, 64)
-	return n, err == nil
+	if len(value) == most {
+		n, err := strconv.ParseUint(string(value), 10, 64)
+		return n, err == nil
+	}
+	for _, c := range value {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	return n, true
 }
 
 // Int reads a decimal number that may be negative, like the exit field.
@@ -101,9 +121,32 @@ func Hex(value []byte) (n uint64, ok bool) {
 	if len(value) == 0 || len(value) > 16 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(value), 16, 64)
-	return n, err == nil
+	for _, c := range value {
+		digit := hexDigits[c]
+		if digit == noDigit {
+			return 0, false
+		}
+		n = n<<4 | uint64(digit)
+	}
+	return n, true
 }
+
+// noDigit stands in hexDigits for what is no digit.
+const noDigit = 0xff
+
+// hexDigits are the values of the hexadecimal digits of both cases.
+var hexDigits = func() (digits [256]byte) {
+	for i := range digits {
+		digits[i] = noDigit
+	}
+	for i, c := range "0123456789abcdef" {
+		digits[c] = byte(i)
+	}
+	for i, c := range "ABCDEF" {
+		digits[c] = byte(10 + i)
+	}
+	return digits
+}()
 
 // quoted returns what stands between double or single quotes.
 func quoted(value []byte) (inner []byte, ok bool) {
@@ -114,9 +157,5 @@ func quoted(value []byte) (inner []byte, ok bool) {
 	return value[1 : n-1], true
 }
 
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
-}
+// unhex returns the value of a hexadecimal digit.
+func unhex(c byte) byte { return hexDigits[c] }

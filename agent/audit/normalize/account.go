@@ -10,14 +10,14 @@ import (
 // account appends a change of an account or group. Programs write a record for
 // each file that they change; together they are one event.
 func (n *Normalizer) account(dst []event.Event, r *record.Record) []event.Event {
-	m := readMessage(r)
+	m := n.message(r)
 	class, activity, ok := accountChange(&m)
 	if !ok || n.changes.repeated(n.in.Milli, change{pid: m.pid, class: class, activity: activity, status: m.status, id: m.id, name: m.acct}) {
 		n.merged = true
 		return dst
 	}
 	ev := n.event(class, activity, m.status)
-	ev.Process, ev.Message = m.process(), m.op
+	ev.Process, ev.Message = m.process(&n.shared), m.op
 	if class == event.ClassAccountChange {
 		ev.User = m.user()
 		return append(dst, ev)

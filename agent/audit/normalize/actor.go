@@ -32,22 +32,22 @@ type call struct {
 // noActor is an actor of whom nothing is known.
 var noActor = actor{uid: event.UnsetUID, euid: event.UnsetUID, auid: event.UnsetUID}
 
-// readActor reads the process from any record. Of fields that come twice the
-// first counts: in records of programs the kernel writes its own fields before
-// the program's text.
-func readActor(r *record.Record) actor {
+// actor reads the process from any record. Of fields that come twice the first
+// counts: in records of programs the kernel writes its own fields before the
+// program's text.
+func (n *Normalizer) actor(r *record.Record) actor {
 	a := noActor
 	var seen uint
 	for f := r.Fields(); f.Next(); {
-		a.field(f.Name, f.Value, &seen)
+		a.field(&n.shared, f.Name, f.Value, &seen)
 	}
-	a.names(r, "")
+	a.names(&n.shared, r, "")
 	return a
 }
 
 // names takes the names that auditd resolved for the fields that begin with
 // prefix.
-func (a *actor) names(r *record.Record, prefix string) {
+func (a *actor) names(s *shared, r *record.Record, prefix string) {
 	for f := r.EnrichedFields(); f.Next(); {
 		name, ok := bytes.CutPrefix(f.Name, []byte(prefix))
 		if !ok {
@@ -55,17 +55,17 @@ func (a *actor) names(r *record.Record, prefix string) {
 		}
 		switch string(name) {
 		case "UID":
-			a.userName = accountName(f.Value)
+			a.userName = accountName(s, f.Value)
 		case "EUID":
-			a.euidName = accountName(f.Value)
+			a.euidName = accountName(s, f.Value)
 		case "AUID":
-			a.auth = accountName(f.Value)
+			a.auth = accountName(s, f.Value)
 		}
 	}
 }
 
 // field takes one field that names the process.
-func (a *actor) field(name, value []byte, seen *uint) {
+func (a *actor) field(s *shared, name, value []byte, seen *uint) {
 	var number *uint32
 	var text *string
 	var bit uint
@@ -96,7 +96,7 @@ func (a *actor) field(name, value []byte, seen *uint) {
 	}
 	*seen |= bit
 	if text != nil {
-		*text = decode.Text(value)
+		*text = s.text(value)
 		return
 	}
 	if n, ok := decode.Uint(value); ok && n < 1<<32 {
@@ -106,8 +106,8 @@ func (a *actor) field(name, value []byte, seen *uint) {
 
 // accountName reads a name that auditd resolved; it writes "unset" for an
 // unset id and "unknown(N)" for one without an account.
-func accountName(value []byte) string {
-	name := decode.Text(value)
+func accountName(s *shared, value []byte) string {
+	name := s.text(value)
 	if name == "unset" || strings.HasPrefix(name, "unknown(") {
 		return ""
 	}
@@ -115,19 +115,19 @@ func accountName(value []byte) string {
 }
 
 // process returns what the record knows of the process, or nil for none.
-func (a *actor) process() *event.Process {
+func (a *actor) process(s *shared) *event.Process {
 	if a.pid == 0 && a.exe == "" && a.comm == "" {
 		return nil
 	}
 	p := &event.Process{PID: a.pid, PPID: a.ppid, Name: a.comm, User: event.User{UID: a.uid, Name: a.userName}}
 	if a.exe != "" {
-		p.Executable = executable(a.exe)
+		p.Executable = s.file(executable(a.exe))
 	}
 	if a.euid != event.UnsetUID && a.euid != a.uid {
-		p.Effective = &event.User{UID: a.euid, Name: a.euidName}
+		p.Effective = s.user(event.User{UID: a.euid, Name: a.euidName})
 	}
 	if a.auid != event.UnsetUID {
-		p.Login = &event.User{UID: a.auid, Name: a.auth}
+		p.Login = s.user(event.User{UID: a.auid, Name: a.auth})
 	}
 	if a.ses != event.UnsetUID {
 		p.Session = a.ses
@@ -146,9 +146,9 @@ func terminal(tty string) string {
 
 // executable reads the exe field: the path by d_path, which marks unlinked
 // files and names memfd files by their own prefix.
-func executable(exe string) *event.File {
+func executable(exe string) event.File {
 	path, deleted := strings.CutSuffix(exe, " (deleted)")
-	f := &event.File{Path: path}
+	f := event.File{Path: path}
 	switch {
 	case strings.HasPrefix(path, "/memfd:"):
 		f.Kind = event.FileMemory
@@ -164,9 +164,11 @@ func (n *Normalizer) syscall() *call {
 	if r == nil {
 		return nil
 	}
-	c := &call{actor: noActor}
+	c := &n.sysCall
+	*c = call{actor: noActor}
 	var seen uint
 	number := -1
+	var text []byte // of the number
 	for f := r.Fields(); f.Next(); {
 		switch string(f.Name) {
 		case "arch":
@@ -176,7 +178,7 @@ func (n *Normalizer) syscall() *call {
 			if v, ok := decode.Uint(f.Value); ok && v < 1<<16 {
 				number = int(v)
 			}
-			c.name = decode.Plain(f.Value)
+			text = f.Value
 		case "success":
 			c.status = outcome(f.Value)
 		case "exit":
@@ -184,22 +186,23 @@ func (n *Normalizer) syscall() *call {
 		case "a0", "a1", "a2", "a3":
 			c.args[f.Name[1]-'0'], _ = decode.Hex(f.Value)
 		case "key":
-			c.key = keys(f.Value)
+			c.key = n.keys(f.Value)
 		default:
-			c.field(f.Name, f.Value, &seen)
+			c.field(&n.shared, f.Name, f.Value, &seen)
 		}
 	}
-	c.names(r, "")
-	if name, ok := syscalls.Name(c.arch, number); ok && number >= 0 {
-		c.name = name
+	c.names(&n.shared, r, "")
+	name, ok := syscalls.Name(c.arch, number)
+	if c.name = name; !ok {
+		c.name = n.shared.plain(text)
 	}
 	return c
 }
 
 // keys joins the keys of all rules that matched by commas; the kernel separates
 // them by byte 1 (AUDIT_KEY_SEPARATOR in <linux/audit.h>).
-func keys(value []byte) string {
-	return strings.ReplaceAll(decode.Text(value), "\x01", ",")
+func (n *Normalizer) keys(value []byte) string {
+	return strings.ReplaceAll(n.shared.text(value), "\x01", ",")
 }
 
 // outcome reads the success and res fields in all their spellings.
@@ -221,6 +224,10 @@ func field(r *record.Record, name string) []byte {
 	return value
 }
 
-func textField(r *record.Record, name string) string { return decode.Text(field(r, name)) }
+func (n *Normalizer) textField(r *record.Record, name string) string {
+	return n.shared.text(field(r, name))
+}
 
-func plainField(r *record.Record, name string) string { return decode.Plain(field(r, name)) }
+func (n *Normalizer) plainField(r *record.Record, name string) string {
+	return n.shared.plain(field(r, name))
+}

@@ -13,7 +13,7 @@ import (
 func (n *Normalizer) exec(dst []event.Event, c *call) []event.Event {
 	paths := n.paths(c)
 	ev := n.event(event.ClassProcessActivity, event.ProcessLaunch, c.status)
-	ev.Key, ev.Process = c.key, c.process()
+	ev.Key, ev.Process = c.key, c.process(&n.shared)
 	if ev.Process == nil {
 		ev.Process = &event.Process{User: event.User{UID: event.UnsetUID}}
 	}
@@ -50,20 +50,20 @@ func (n *Normalizer) loneExecve(dst []event.Event) []event.Event {
 // image fills in the new program image.
 func (n *Normalizer) image(p *event.Process, paths []pathItem) {
 	p.Directory = n.cwd
-	p.Arguments, p.Truncated = decode.Arguments(n.in.Records)
+	p.Arguments, p.CommandLine, p.Truncated = decode.Arguments(n.in.Records)
 	if p.Arguments == nil {
 		if title := n.in.Find(record.Proctitle); title != nil {
 			p.Arguments, p.Truncated = decode.Proctitle(field(title, "proctitle"))
+			p.CommandLine = strings.Join(p.Arguments, " ")
 		}
 	}
-	p.CommandLine = strings.Join(p.Arguments, " ")
 	if len(paths) == 0 {
 		p.Script = script(p, "")
 		return
 	}
 	first := paths[0]
 	if p.Executable == nil {
-		p.Executable = &event.File{Path: first.path}
+		p.Executable = n.shared.file(event.File{Path: first.path})
 	}
 	opened := ""
 	if len(paths) > 1 && !strings.HasPrefix(path.Base(paths[1].name), "ld-") {
@@ -71,8 +71,10 @@ func (n *Normalizer) image(p *event.Process, paths []pathItem) {
 	}
 	p.Script = script(p, opened)
 	if p.Script == "" || p.Script != first.path {
-		p.Executable.Mode, p.Executable.UID = first.mode, first.uid
-		p.Executable.Inode, p.Executable.Device = first.inode, first.device
+		exe := *p.Executable
+		exe.Mode, exe.UID = first.mode, first.uid
+		exe.Inode, exe.Device = first.inode, first.device
+		p.Executable = n.shared.file(exe)
 	}
 }
 

@@ -40,7 +40,7 @@ func (n *Normalizer) files(dst []event.Event, c *call) []event.Event {
 		dst = n.changed(dst, c, items)
 	}
 	for i := first; i < len(dst); i++ {
-		dst = n.persistence(dst, dst[i])
+		dst = n.persistence(dst, &dst[i])
 	}
 	return dst
 }
@@ -146,7 +146,7 @@ func (n *Normalizer) changed(dst []event.Event, c *call, items []pathItem) []eve
 
 func (n *Normalizer) fileEvent(c *call, activity event.Activity, p *pathItem) event.Event {
 	ev := n.event(event.ClassFileActivity, activity, c.status)
-	ev.Key, ev.Process, ev.File = c.key, c.process(), p.file()
+	ev.Key, ev.Process, ev.File = c.key, c.process(&n.shared), p.file()
 	if ev.Process != nil {
 		ev.Process.Directory = n.cwd
 	}
@@ -175,7 +175,7 @@ const userUnits = "/.config/systemd/user/"
 
 // persistence appends what a change of a file means beyond the file: a
 // scheduled job or a service that was made, changed or removed.
-func (n *Normalizer) persistence(dst []event.Event, file event.Event) []event.Event {
+func (n *Normalizer) persistence(dst []event.Event, file *event.Event) []event.Event {
 	if file.Class != event.ClassFileActivity || file.Status != event.StatusSuccess || file.File.Kind == event.FileDir {
 		return dst
 	}
@@ -196,19 +196,17 @@ func (n *Normalizer) persistence(dst []event.Event, file event.Event) []event.Ev
 	default:
 		return dst
 	}
-	ev := file
+	kind := place(name)
+	if kind == "" {
+		return dst
+	}
+	ev := *file
+	if ev.Class, ev.Activity = event.ClassScheduledJob, job; kind == "service" {
+		ev.Class, ev.Activity = event.ClassDeviceConfigChange, event.ConfigService
+	}
 	ev.File = &event.File{
 		Path: name, Mode: file.File.Mode, UID: file.File.UID, Inode: file.File.Inode, Device: file.File.Device,
 		Kind: file.File.Kind, Truncated: file.File.Truncated,
-	}
-	switch place(name) {
-	case "job":
-		ev.Class, ev.Activity = event.ClassScheduledJob, job
-	case "service":
-		ev.Class, ev.Activity = event.ClassDeviceConfigChange, event.ConfigService
-		ev.Kernel = nil
-	default:
-		return dst
 	}
 	return append(dst, ev)
 }

@@ -48,7 +48,7 @@ func (n *Normalizer) call(dst []event.Event, c *call) []event.Event {
 // kernel returns an event with its Kernel part begun.
 func (n *Normalizer) kernel(c *call, class event.Class, activity event.Activity) event.Event {
 	ev := n.event(class, activity, c.status)
-	ev.Key, ev.Process = c.key, c.process()
+	ev.Key, ev.Process = c.key, c.process(&n.shared)
 	ev.Kernel = &event.Kernel{Syscall: c.name, Arguments: make([]string, len(c.args))}
 	for i, a := range c.args {
 		ev.Kernel.Arguments[i] = strconv.FormatUint(a, 16)
@@ -86,7 +86,7 @@ func (n *Normalizer) access(dst []event.Event, c *call) []event.Event {
 	ev.Kernel.Request = request
 	ev.Target = &event.Process{PID: pid, User: event.User{UID: event.UnsetUID}}
 	if r := n.in.Find(record.ObjPID); r != nil {
-		ev.Target = target(r)
+		ev.Target = n.target(r)
 	}
 	return append(dst, ev)
 }
@@ -105,23 +105,23 @@ func (n *Normalizer) signal(dst []event.Event, c *call) []event.Event {
 		}
 		ev := n.kernel(c, event.ClassProcessActivity, event.ProcessSignal)
 		ev.Kernel.Request = decode.Signal(int(uint32(number)))
-		ev.Target = target(r)
+		ev.Target = n.target(r)
 		dst = append(dst, ev)
 	}
 	return dst
 }
 
 // target reads an OBJ_PID record.
-func target(r *record.Record) *event.Process {
+func (n *Normalizer) target(r *record.Record) *event.Process {
 	a := noActor
 	var seen uint
 	for f := r.Fields(); f.Next(); {
 		if len(f.Name) > 1 && f.Name[0] == 'o' {
-			a.field(f.Name[1:], f.Value, &seen)
+			a.field(&n.shared, f.Name[1:], f.Value, &seen)
 		}
 	}
-	a.names(r, "O")
-	if p := a.process(); p != nil {
+	a.names(&n.shared, r, "O")
+	if p := a.process(&n.shared); p != nil {
 		return p
 	}
 	return &event.Process{User: event.User{UID: event.UnsetUID}}
@@ -131,7 +131,7 @@ func (n *Normalizer) extension(c *call, activity event.Activity, kind string) ev
 	ev := n.kernel(c, event.ClassKernelExtension, activity)
 	ev.Kernel.Type = kind
 	if r := n.in.Find(record.KernModule); r != nil {
-		ev.Kernel.Name = textField(r, "name")
+		ev.Kernel.Name = n.textField(r, "name")
 	}
 	if paths := n.paths(c); len(paths) > 0 {
 		ev.File = paths[0].file()
@@ -148,7 +148,7 @@ func (n *Normalizer) bpf(dst []event.Event, c *call) []event.Event {
 	ev := n.extension(c, event.ExtensionLoad, "bpf")
 	ev.Kernel.Request = decode.BPFCommand(c.args[0])
 	if r := n.in.Find(record.BPF); r != nil {
-		ev.Kernel.Name = plainField(r, "prog-id")
+		ev.Kernel.Name = n.plainField(r, "prog-id")
 	}
 	return append(dst, ev)
 }
@@ -161,9 +161,9 @@ func (n *Normalizer) bpfLoad(dst []event.Event, r *record.Record, c *call) []eve
 		return dst
 	}
 	ev := n.event(event.ClassKernelExtension, event.ExtensionLoad, event.StatusSuccess)
-	ev.Kernel = &event.Kernel{Type: "bpf", Name: plainField(r, "prog-id"), Request: "PROG_LOAD"}
+	ev.Kernel = &event.Kernel{Type: "bpf", Name: n.plainField(r, "prog-id"), Request: "PROG_LOAD"}
 	if c != nil {
-		ev.Process, ev.Key = c.process(), c.key
+		ev.Process, ev.Key = c.process(&n.shared), c.key
 	}
 	return append(dst, ev)
 }
@@ -255,7 +255,7 @@ func (n *Normalizer) clock(dst []event.Event, c *call) []event.Event {
 	var tuned []string
 	for i := range n.in.Records {
 		if r := &n.in.Records[i]; r.Type == record.TimeAdjntpval {
-			tuned = append(tuned, plainField(r, "op"))
+			tuned = append(tuned, n.plainField(r, "op"))
 		}
 	}
 	moved, stepped := n.clockStep(c)

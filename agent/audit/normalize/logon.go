@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"bytes"
 	"net/netip"
 	"path"
 	"strings"
@@ -27,75 +28,91 @@ type message struct {
 	status   event.Status
 }
 
-func readMessage(r *record.Record) message {
-	m := message{actor: readActor(r), typ: r.Type, id: event.UnsetUID, op: operation(r.Body)}
+func (n *Normalizer) message(r *record.Record) message {
+	m := message{actor: noActor, typ: r.Type, id: event.UnsetUID, op: n.shared.of(operation(r.Body))}
+	var seen uint
 	for f := r.Fields(); f.Next(); {
 		switch string(f.Name) {
 		case "acct":
-			m.acct = decode.Text(f.Value)
+			m.acct = n.shared.text(f.Value)
 		case "grp", "new_group":
-			m.group = decode.Text(f.Value)
+			m.group = n.shared.text(f.Value)
 		case "id":
 			if id, ok := decode.Uint(f.Value); ok && id < 1<<32 {
 				m.id = uint32(id)
 			}
 		case "hostname":
-			m.host = decode.Plain(f.Value)
+			m.host = n.shared.plain(f.Value)
 		case "addr":
-			m.addr, _ = netip.ParseAddr(decode.Plain(f.Value))
+			m.addr = address(n.shared.plain(f.Value))
 		case "rport":
 			port, _ := decode.Uint(f.Value)
 			m.port = uint16(min(port, 1<<16-1))
 		case "terminal":
-			m.terminal = terminal(decode.Plain(f.Value))
+			m.terminal = terminal(n.shared.plain(f.Value))
 		case "cmd":
-			m.command = decode.Text(f.Value)
+			m.command = n.shared.text(f.Value)
 		case "cwd":
-			m.cwd = decode.Text(f.Value)
+			m.cwd = n.shared.text(f.Value)
 		case "res":
 			m.status = outcome(f.Value)
+		default:
+			m.field(&n.shared, f.Name, f.Value, &seen)
 		}
 	}
+	m.names(&n.shared, r, "")
 	for f := r.EnrichedFields(); f.Next(); {
 		if string(f.Name) == "ID" && m.acct == "" {
-			m.acct = accountName(f.Value)
+			m.acct = accountName(&n.shared, f.Value)
 		}
 	}
-	m.addr = m.addr.Unmap()
-	if host, err := netip.ParseAddr(m.host); err == nil {
+	if host := address(m.host); host.IsValid() {
 		m.host = ""
 		if !m.addr.IsValid() {
-			m.addr = host.Unmap()
+			m.addr = host
 		}
 	}
 	return m
 }
 
+// address reads an IP address; of anything else it returns the invalid one.
+// Names of hosts, which stand in the same fields, are told apart first: an error
+// takes memory.
+func address(text string) netip.Addr {
+	if text == "" || (text[0] < '0' || text[0] > '9') && strings.IndexByte(text, ':') < 0 {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
 // operation returns the value of op, which programs write without quotes even
 // with spaces in it: it ends before the next name=. Records of old releases
 // begin with "PAM: " instead.
-func operation(body []byte) string {
-	text := string(body)
-	at := strings.Index(text, "op=")
+func operation(text []byte) []byte {
+	at := bytes.Index(text, []byte("op="))
 	switch {
 	case at > 0 && (text[at-1] == '\'' || text[at-1] == ' '):
 		text = text[at+len("op="):]
-	case strings.Contains(text, "'PAM: "):
-		_, text, _ = strings.Cut(text, "'PAM: ")
-		text = "PAM:" + text
+	case bytes.Contains(text, []byte("'PAM: ")):
+		_, text, _ = bytes.Cut(text, []byte("'PAM: "))
+		text = append([]byte("PAM:"), text...)
 	default:
-		return ""
+		return nil
 	}
-	if next := strings.IndexByte(text, '='); next >= 0 {
-		text = text[:max(0, strings.LastIndexByte(text[:next], ' '))]
+	if next := bytes.IndexByte(text, '='); next >= 0 {
+		text = text[:max(0, bytes.LastIndexByte(text[:next], ' '))]
 	}
-	return strings.Trim(text, `"' `)
+	return bytes.Trim(text, `"' `)
 }
 
 // logon appends what a record says of a logon, by the rules in the package
 // comment.
 func (n *Normalizer) logon(dst []event.Event, r *record.Record) []event.Event {
-	m := readMessage(r)
+	m := n.message(r)
 	pam := strings.HasPrefix(m.op, "PAM:")
 	if r.Type == record.UserAcct && !pam {
 		return n.account(dst, r) // gpasswd(1) reports members of groups as USER_ACCT
@@ -131,7 +148,7 @@ func (n *Normalizer) logon(dst []event.Event, r *record.Record) []event.Event {
 
 func (n *Normalizer) logonEvent(activity event.Activity, m *message) event.Event {
 	ev := n.event(event.ClassAuthentication, activity, m.status)
-	ev.Process = m.process()
+	ev.Process = m.process(&n.shared)
 	ev.User = m.user()
 	ev.Logon = &event.Logon{
 		Service: m.service(), Method: m.method(), Address: m.addr, Port: m.port, Hostname: m.host,

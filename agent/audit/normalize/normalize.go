@@ -69,6 +69,8 @@ type Normalizer struct {
 	merged  bool
 	records []event.Record
 	items   []pathItem
+	sysCall call // of in
+	shared  shared
 }
 
 // New returns a Normalizer.
@@ -109,7 +111,7 @@ func (n *Normalizer) Append(dst []event.Event, e *record.Event) []event.Event {
 	}
 	n.in, n.cwd, n.merged, n.records = e, "", false, nil
 	if cwd := e.Find(record.CWD); cwd != nil {
-		n.cwd = textField(cwd, "cwd")
+		n.cwd = n.textField(cwd, "cwd")
 	}
 	first := len(dst)
 	c := n.syscall()
@@ -143,7 +145,7 @@ func (n *Normalizer) nothing(dst []event.Event, c *call) []event.Event {
 	}
 	ev := n.event(event.ClassUnknown, event.ActivityUnknown, event.StatusUnknown)
 	if c != nil {
-		ev.Status, ev.Key, ev.Process = c.status, c.key, c.process()
+		ev.Status, ev.Key, ev.Process = c.status, c.key, c.process(&n.shared)
 	}
 	return append(dst, ev)
 }

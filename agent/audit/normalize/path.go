@@ -48,7 +48,7 @@ func (n *Normalizer) paths(c *call) []pathItem {
 		if n.in.Records[i].Type != record.Path {
 			continue
 		}
-		if p := readPath(&n.in.Records[i]); len(items) == 0 || !p.ofLayer() {
+		if p := n.readPath(&n.in.Records[i]); len(items) == 0 || !p.ofLayer() {
 			items = append(items, p)
 		}
 	}
@@ -65,16 +65,16 @@ func (n *Normalizer) paths(c *call) []pathItem {
 	return items
 }
 
-func readPath(r *record.Record) pathItem {
+func (n *Normalizer) readPath(r *record.Record) pathItem {
 	var p pathItem
 	for f := r.Fields(); f.Next(); {
 		switch string(f.Name) {
 		case "name":
-			p.name = decode.Text(f.Value)
+			p.name = n.shared.text(f.Value)
 		case "nametype":
-			p.nametype = decode.Plain(f.Value)
+			p.nametype = n.shared.plain(f.Value)
 		case "objtype": // audit 2.4 to 2.6 called it so
-			p.nametype = decode.Plain(f.Value)
+			p.nametype = n.shared.plain(f.Value)
 		case "inode":
 			p.inode, _ = decode.Uint(f.Value)
 		case "dev":
@@ -103,8 +103,10 @@ func (p *pathItem) ofLayer() bool {
 // it, <sys/sysmacros.h>.
 func device(value []byte) uint64 {
 	high, low, _ := bytes.Cut(value, []byte(":"))
-	major, _ := strconv.ParseUint(string(high), 16, 32)
-	minor, _ := strconv.ParseUint(string(low), 16, 32)
+	major, _ := decode.Hex(high)
+	minor, _ := decode.Hex(low)
+	const most = 1<<32 - 1
+	major, minor = min(major, most), min(minor, most)
 	return major&0xfff<<8 | major&^0xfff<<32 | minor&0xff | minor&^0xff<<12
 }
 

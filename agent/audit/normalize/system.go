@@ -11,13 +11,13 @@ import (
 
 // by fills in who did it: the process of the system call where there is one,
 // else the one that the record names.
-func by(ev *event.Event, r *record.Record, c *call) {
+func (n *Normalizer) by(ev *event.Event, r *record.Record, c *call) {
 	if c != nil {
-		ev.Process, ev.Key = c.process(), c.key
+		ev.Process, ev.Key = c.process(&n.shared), c.key
 		return
 	}
-	a := readActor(r)
-	ev.Process = a.process()
+	a := n.actor(r)
+	ev.Process = a.process(&n.shared)
 }
 
 // body returns the text of a record as a message.
@@ -50,7 +50,7 @@ func (n *Normalizer) config(dst []event.Event, r *record.Record, c *call) []even
 		}
 	}
 	ev := n.event(event.ClassEventLog, activity, status)
-	by(&ev, r, c)
+	n.by(&ev, r, c)
 	ev.Message = body(r)
 	return append(dst, ev)
 }
@@ -58,8 +58,8 @@ func (n *Normalizer) config(dst []event.Event, r *record.Record, c *call) []even
 // service appends that systemd started or stopped a unit.
 func (n *Normalizer) service(dst []event.Event, r *record.Record) []event.Event {
 	ev := n.event(event.ClassDeviceConfigChange, event.ConfigService, outcome(field(r, "res")))
-	by(&ev, r, nil)
-	ev.Kernel = &event.Kernel{Name: plainField(r, "unit"), Type: "service", Request: "start"}
+	n.by(&ev, r, nil)
+	ev.Kernel = &event.Kernel{Name: n.plainField(r, "unit"), Type: "service", Request: "start"}
 	if r.Type == record.ServiceStop {
 		ev.Kernel.Request = "stop"
 	}
@@ -74,7 +74,7 @@ func (n *Normalizer) crash(dst []event.Event, r *record.Record) []event.Event {
 	if signal != 0 {
 		ev.Exit = &event.Exit{Signal: decode.Signal(int(min(signal, 1<<16)))}
 	}
-	by(&ev, r, nil)
+	n.by(&ev, r, nil)
 	if r.Type != record.Seccomp {
 		return append(dst, ev)
 	}
@@ -83,7 +83,7 @@ func (n *Normalizer) crash(dst []event.Event, r *record.Record) []event.Event {
 	}
 	arch, _ := decode.Hex(field(r, "arch"))
 	number, ok := decode.Uint(field(r, "syscall"))
-	ev.Kernel = &event.Kernel{Type: "seccomp", Syscall: plainField(r, "syscall")}
+	ev.Kernel = &event.Kernel{Type: "seccomp", Syscall: n.plainField(r, "syscall")}
 	if name, known := syscalls.Name(syscalls.Arch(arch), int(min(number, 1<<16))); ok && known {
 		ev.Kernel.Syscall = name
 	}
@@ -93,8 +93,8 @@ func (n *Normalizer) crash(dst []event.Event, r *record.Record) []event.Event {
 // promiscuous appends that an interface began or ceased to take every packet.
 func (n *Normalizer) promiscuous(dst []event.Event, r *record.Record, c *call) []event.Event {
 	ev := n.event(event.ClassKernelActivity, event.KernelInvoke, event.StatusSuccess)
-	by(&ev, r, c)
-	ev.Kernel = &event.Kernel{Type: "promiscuous", Name: plainField(r, "dev"), Request: "on"}
+	n.by(&ev, r, c)
+	ev.Kernel = &event.Kernel{Type: "promiscuous", Name: n.plainField(r, "dev"), Request: "on"}
 	if string(field(r, "prom")) == "0" {
 		ev.Kernel.Request = "off"
 	}
@@ -104,8 +104,8 @@ func (n *Normalizer) promiscuous(dst []event.Event, r *record.Record, c *call) [
 // denial appends a decision of SELinux or AppArmor. Records of AppArmor about
 // its own profiles are no decision.
 func (n *Normalizer) denial(dst []event.Event, r *record.Record, c *call) []event.Event {
-	verdict := plainField(r, "apparmor")
-	operation, name := plainField(r, "operation"), textField(r, "name")
+	verdict := n.plainField(r, "apparmor")
+	operation, name := n.plainField(r, "operation"), n.textField(r, "name")
 	status := event.StatusFailure
 	switch {
 	case verdict == "DENIED" || verdict == "AUDIT":
@@ -122,11 +122,11 @@ func (n *Normalizer) denial(dst []event.Event, r *record.Record, c *call) []even
 			operation, _, _ = strings.Cut(rest, " }")
 		}
 		if name == "" {
-			name = textField(r, "path")
+			name = n.textField(r, "path")
 		}
 	}
 	ev := n.event(event.ClassKernelActivity, event.KernelInvoke, status)
-	by(&ev, r, c)
+	n.by(&ev, r, c)
 	ev.Kernel = &event.Kernel{Type: "avc", Name: name, Request: operation}
 	if c != nil {
 		ev.Kernel.Syscall = c.name
