@@ -29,7 +29,8 @@ func Arguments(records []record.Record) (args []string, line string, truncated b
 		if records[i].Type != record.Execve {
 			continue
 		}
-		for f := records[i].Fields(); f.Next(); {
+		f := records[i].Fields()
+		for f.Next() {
 			if string(f.Name) == "argc" {
 				if n, ok := Uint(f.Value); ok && n < 1<<31 {
 					want = int(n)

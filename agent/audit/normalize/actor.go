@@ -38,7 +38,8 @@ var noActor = actor{uid: event.UnsetUID, euid: event.UnsetUID, auid: event.Unset
 func (n *Normalizer) actor(r *record.Record) actor {
 	a := noActor
 	var seen uint
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		a.field(&n.shared, f.Name, f.Value, &seen)
 	}
 	a.names(&n.shared, r, "")
@@ -48,7 +49,8 @@ func (n *Normalizer) actor(r *record.Record) actor {
 // names takes the names that auditd resolved for the fields that begin with
 // prefix.
 func (a *actor) names(s *shared, r *record.Record, prefix string) {
-	for f := r.EnrichedFields(); f.Next(); {
+	f := r.EnrichedFields()
+	for f.Next() {
 		name, ok := bytes.CutPrefix(f.Name, []byte(prefix))
 		if !ok {
 			continue
@@ -169,7 +171,8 @@ func (n *Normalizer) syscall() *call {
 	var seen uint
 	number := -1
 	var text []byte // of the number
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		switch string(f.Name) {
 		case "arch":
 			v, _ := decode.Hex(f.Value)

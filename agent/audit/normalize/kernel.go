@@ -115,7 +115,8 @@ func (n *Normalizer) signal(dst []event.Event, c *call) []event.Event {
 func (n *Normalizer) target(r *record.Record) *event.Process {
 	a := noActor
 	var seen uint
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		if len(f.Name) > 1 && f.Name[0] == 'o' {
 			a.field(&n.shared, f.Name[1:], f.Value, &seen)
 		}

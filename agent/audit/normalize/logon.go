@@ -31,7 +31,8 @@ type message struct {
 func (n *Normalizer) message(r *record.Record) message {
 	m := message{actor: noActor, typ: r.Type, id: event.UnsetUID, op: n.shared.of(operation(r.Body))}
 	var seen uint
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		switch string(f.Name) {
 		case "acct":
 			m.acct = n.shared.text(f.Value)
@@ -61,7 +62,8 @@ func (n *Normalizer) message(r *record.Record) message {
 		}
 	}
 	m.names(&n.shared, r, "")
-	for f := r.EnrichedFields(); f.Next(); {
+	f = r.EnrichedFields()
+	for f.Next() {
 		if string(f.Name) == "ID" && m.acct == "" {
 			m.acct = accountName(&n.shared, f.Value)
 		}

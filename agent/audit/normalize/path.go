@@ -67,7 +67,8 @@ func (n *Normalizer) paths(c *call) []pathItem {
 
 func (n *Normalizer) readPath(r *record.Record) pathItem {
 	var p pathItem
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		switch string(f.Name) {
 		case "name":
 			p.name = n.shared.text(f.Value)

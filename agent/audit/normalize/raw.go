@@ -26,12 +26,14 @@ func rawRecords(records []record.Record) []event.Record {
 		r := &records[i]
 		raw := event.Record{Type: r.Type.String()}
 		arch, _ := decode.Hex(field(r, "arch"))
-		for f := r.Fields(); f.Next() && room > 0; {
+		f := r.Fields()
+		for f.Next() && room > 0 {
 			value := rawValue(r, &f, syscalls.Arch(arch))
 			room -= len(f.Name) + len(value)
 			raw.Fields = append(raw.Fields, event.Pair{Name: string(f.Name), Value: value})
 		}
-		for f := r.EnrichedFields(); f.Next() && room > 0; {
+		f = r.EnrichedFields()
+		for f.Next() && room > 0 {
 			value := decode.Text(f.Value)
 			room -= len(f.Name) + len(value)
 			raw.Fields = append(raw.Fields, event.Pair{Name: string(f.Name), Value: value})

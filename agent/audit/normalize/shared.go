@@ -9,9 +9,9 @@ import (
 
 // Bounds of what is shared.
 const (
-	maxShared   = 96 // bytes of a text: longer ones are rarely seen twice
-	sharedTexts = 512
-	sharedFiles = 128
+	maxShared   = 96  // bytes of a text: longer ones are rarely seen twice
+	sharedTexts = 256 // pairs
+	sharedFiles = 64  // pairs
 	sharedUsers = 16
 )
 
@@ -19,12 +19,12 @@ const (
 var seed = maphash.MakeSeed()
 
 // shared hands out one copy of values that come again and again: names and
-// directories of programs, their files, accounts. Each value has one place,
-// where the latest stays, so that a host that names ever new ones takes no more
-// memory. What it hands out must not be changed.
+// directories of programs, their files, accounts. Each value has one place, which
+// holds the two that came last, so that a host that names ever new ones takes no
+// more memory. What it hands out must not be changed.
 type shared struct {
-	texts   [sharedTexts]string
-	files   [sharedFiles]*event.File
+	texts   [sharedTexts][2]string
+	files   [sharedFiles][2]*event.File
 	users   [sharedUsers]*event.User
 	decoded []byte
 }
@@ -47,19 +47,25 @@ func (s *shared) of(text []byte) string {
 		return string(text)
 	}
 	place := &s.texts[maphash.Bytes(seed, text)%sharedTexts]
-	if *place != string(text) {
-		*place = string(text)
+	for _, known := range place {
+		if known == string(text) {
+			return known
+		}
 	}
-	return *place
+	place[1], place[0] = place[0], string(text)
+	return place[0]
 }
 
 // file returns a file equal to f.
 func (s *shared) file(f event.File) *event.File {
-	place := &s.files[(maphash.String(seed, f.Path)+f.Inode)%sharedFiles]
-	if *place == nil || **place != f {
-		*place = new(f)
+	place := &s.files[maphash.String(seed, f.Path)%sharedFiles]
+	for _, known := range place {
+		if known != nil && *known == f {
+			return known
+		}
 	}
-	return *place
+	place[1], place[0] = place[0], new(f)
+	return place[0]
 }
 
 // user returns an account equal to u.

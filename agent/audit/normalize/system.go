@@ -34,7 +34,8 @@ func (n *Normalizer) config(dst []event.Event, r *record.Record, c *call) []even
 	}
 	status := event.StatusSuccess
 	enabled, old := "", ""
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		switch string(f.Name) {
 		case "audit_enabled":
 			enabled = string(f.Value)

@@ -4,9 +4,12 @@ import "bytes"
 
 // Fields walks over name=value pairs:
 //
-//	for f := r.Fields(); f.Next(); {
+//	f := r.Fields()
+//	for f.Next() {
 //		use(f.Name, f.Value)
 //	}
+//
+// (In the head of the loop f would be copied in every turn.)
 //
 // Values are as written: double quotes around a string are kept, because a
 // quoted value is text and one without quotes may be hex (see package decode).
@@ -28,7 +31,8 @@ func (r *Record) EnrichedFields() Fields { return Fields{rest: r.Enriched} }
 
 // Get returns the value of the first field with the given name, as written.
 func (r *Record) Get(name string) (value []byte, ok bool) {
-	for f := r.Fields(); f.Next(); {
+	f := r.Fields()
+	for f.Next() {
 		if string(f.Name) == name {
 			return f.Value, true
 		}
@@ -70,12 +74,27 @@ func (f *Fields) value(text []byte) {
 			return
 		}
 	}
-	end := bytes.IndexByte(text, ' ')
-	if end < 0 {
-		end = len(text)
-	}
+	end := wordEnd(text)
 	f.Value, f.rest = text[:end], text[end:]
 	f.trim()
+}
+
+// wordEnd returns where the first space is, or the end. Most words are too short
+// for a search to pay.
+func wordEnd(text []byte) int {
+	const short = 12
+	for i, c := range text[:min(len(text), short)] {
+		if c == ' ' {
+			return i
+		}
+	}
+	if len(text) <= short {
+		return len(text)
+	}
+	if end := bytes.IndexByte(text[short:], ' '); end >= 0 {
+		return short + end
+	}
+	return len(text)
 }
 
 // trim takes off what belongs to the text around the value: the quote that

@@ -125,6 +125,7 @@ type Reassembler struct {
 	free     []*Event
 	bytes    int
 	nodes    map[string]*node
+	latest   *node // of the latest record
 	now      time.Duration
 	deadline time.Duration // no open event is due before
 	counters Counters
@@ -285,7 +286,11 @@ func (r *Reassembler) reject(line []byte, err error) {
 }
 
 func (r *Reassembler) node(name []byte) *node {
+	if r.latest != nil && r.latest.name == string(name) {
+		return r.latest
+	}
 	if n := r.nodes[string(name)]; n != nil {
+		r.latest = n
 		return n
 	}
 	const maxName = 255 // HOST_NAME_MAX and some, gethostname(2)

@@ -101,6 +101,18 @@ func (t Type) FromDaemon() bool { return t >= firstDaemon && t <= lastDaemon }
 // ParseType reads a type as logs spell it: "SYSCALL", "UNKNOWN[1334]" or
 // "1400". It reports false for anything else.
 func ParseType(text []byte) (Type, bool) {
+	switch string(text) { // the records of an exec and of a file change
+	case "SYSCALL":
+		return Syscall, true
+	case "EXECVE":
+		return Execve, true
+	case "CWD":
+		return CWD, true
+	case "PATH":
+		return Path, true
+	case "PROCTITLE":
+		return Proctitle, true
+	}
 	if t, ok := typeNumbers[string(text)]; ok {
 		return t, true
 	}
