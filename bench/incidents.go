@@ -39,23 +39,26 @@ type verdictFigure struct {
 	bar        *bar
 	of         func(alertset.Verdict) float64
 	worst      func(...float64) float64
+	ours       bool // the simpler groupings have no notion of it
 }
 
 var verdictFigures = []verdictFigure{
-	{"purity of the attack's incident", "% of alerts", atLeast(95), func(v alertset.Verdict) float64 { return 100 * v.Purity }, least},
-	{"completeness of the attack's incident", "% of alerts", atLeast(95), func(v alertset.Verdict) float64 { return 100 * v.Completeness }, least},
-	{"purity, repeats counted once", "% of kinds", nil, func(v alertset.Verdict) float64 { return 100 * v.KindPurity }, least},
-	{"completeness, repeats counted once", "% of kinds", nil, func(v alertset.Verdict) float64 { return 100 * v.KindComplete }, least},
-	{"attack steps in the attack's incident", "% of steps", nil, func(v alertset.Verdict) float64 { return 100 * v.Steps }, least},
-	{"incidents of the attack, medium and above", "incidents", atMost(1), func(v alertset.Verdict) float64 { return float64(v.Incidents) }, most},
-	{"other incidents, medium and above", "a day", atMost(0.2), func(v alertset.Verdict) float64 { return v.Benign }, most},
-	{"steps begun when it was first medium", "steps", nil, func(v alertset.Verdict) float64 { return float64(v.MediumStep) }, most},
+	{"purity of the attack's incident", "% of alerts", atLeast(95), func(v alertset.Verdict) float64 { return 100 * v.Purity }, least, false},
+	{"completeness of the attack's incident", "% of alerts", atLeast(95), func(v alertset.Verdict) float64 { return 100 * v.Completeness }, least, false},
+	{"purity, repeats counted once", "% of kinds", nil, func(v alertset.Verdict) float64 { return 100 * v.KindPurity }, least, false},
+	{"completeness, repeats counted once", "% of kinds", nil, func(v alertset.Verdict) float64 { return 100 * v.KindComplete }, least, false},
+	{"attack steps in the attack's incident", "% of steps", nil, func(v alertset.Verdict) float64 { return 100 * v.Steps }, least, false},
+	{"incidents of the attack, medium and above", "incidents", atMost(1), func(v alertset.Verdict) float64 { return float64(v.Incidents) }, most, false},
+	{"other incidents, medium and above", "a day", atMost(0.2), func(v alertset.Verdict) float64 { return v.Benign }, most, false},
+	{"other incidents that were high", "a day", nil, func(v alertset.Verdict) float64 { return v.BenignHigh }, most, true},
+	{"steps begun when it was first medium", "steps", nil, func(v alertset.Verdict) float64 { return float64(v.MediumStep) }, most, true},
+	{"steps begun when it was first high; 0 for never", "steps", nil, func(v alertset.Verdict) float64 { return float64(v.HighStep) }, most, true},
 	{"scenarios whose attack was high before its fourth step", "%", atLeast(100), func(v alertset.Verdict) float64 {
 		if v.HighStep >= 1 && v.HighStep < 4 {
 			return 100
 		}
 		return 0
-	}, least},
+	}, least, true},
 }
 
 func least(values ...float64) float64 { return slices.Min(values) }
@@ -71,7 +74,7 @@ func verdictRows(verdicts map[string][]alertset.Verdict) []row {
 				Name: "incidents, " + how + ": " + f.name, Value: mean, Unit: f.unit, Bar: f.bar,
 				Note: fmt.Sprintf("mean of %d scenarios, worst %s", len(verdicts[how]), table.Figure(worst)),
 			}
-			if how == alertset.Unlearned {
+			if how == alertset.Unlearned || f.ours {
 				rows = append(rows, r)
 				continue
 			}

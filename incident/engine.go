@@ -180,8 +180,9 @@ func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
 	} else {
 		return nil, false
 	}
-	before := n.size()
+	before, counted := n.size(), n.count
 	n.report(s)
+	e.burst(n, n.count-counted, last)
 	e.bytes += n.size() - before
 	n.severity = max(n.severity, s.Severity)
 	n.first, n.last = min(n.first, at), max(n.last, last)
@@ -194,6 +195,7 @@ func (e *Engine) known(s *Signal, r *rule) (n *node, repeat bool) {
 func (e *Engine) insert(s *Signal, r *rule, h *host) *node {
 	n := e.newNode(s, r, h)
 	e.single(n, e.freeID(n))
+	e.burst(n, n.count, s.Last.UnixNano())
 	e.attach(n, s)
 	e.connect(n, e.candidates(n))
 	if e.rate(r, h) < rareRate {

@@ -38,24 +38,16 @@ const edgeSize = 240
 
 // cause reports whether an attacker cannot have made up the edge: shared
 // evidence can be planted, cause can not.
-func (d *edge) cause() bool { return causal(d.reasons[0].kind) }
+func (d *edge) cause() bool { return attack.Causal(d.reasons[0].kind) }
 
 // substantial reports whether the edge rests on more than coincidence.
 func (d *edge) substantial() bool {
-	return slices.ContainsFunc(d.reasons, func(r reason) bool { return causal(r.kind) || r.kind == finding.LinkShared })
+	return slices.ContainsFunc(d.reasons, func(r reason) bool { return attack.Causal(r.kind) || r.kind == finding.LinkShared })
 }
 
 // leap reports whether the edge counts towards how wide an incident is.
 func (d *edge) leap() bool {
 	return !d.cause() && (d.a.host != d.b.host || d.a.gapTo(d.b) > hostGap)
-}
-
-func causal(k finding.LinkKind) bool {
-	switch k {
-	case finding.LinkProcess, finding.LinkFile, finding.LinkSession, finding.LinkConnection:
-		return true
-	}
-	return false
 }
 
 // other returns the end of the edge that is not n.

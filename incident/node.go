@@ -18,6 +18,7 @@ type node struct {
 	first     int64
 	last      int64
 	count     uint64
+	burst     float64 // times as often in an hour as ever before; zero where that is not known
 	text      string
 	tactics   []finding.Tactic
 	methods   []finding.Technique
@@ -43,7 +44,7 @@ type ref struct {
 }
 
 const (
-	nodeSize = 520
+	nodeSize = 528
 	refSize  = 24
 )
 

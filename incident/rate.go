@@ -58,7 +58,9 @@ type pair struct {
 // tally counts the hours in which a rule fired on one host.
 type tally struct {
 	hours float64
-	last  int64 // the hour, since 1970
+	last  int64   // the hour, since 1970
+	count float64 // of signals in that hour, repeats too
+	peak  float64 // the most in an hour before
 }
 
 // observe counts that a rule fires on a host at a time, and reports whether
@@ -75,6 +77,9 @@ func (e *Engine) observe(r *rule, h *host, at int64) bool {
 		t = &tally{last: slot - 1}
 		e.tallies[pair{r, h}] = t
 		e.bytes += tallySize
+	}
+	if slot > t.last {
+		t.peak, t.count = max(t.peak, t.count), 0
 	}
 	if slot > t.last || slot < t.last-1 { // late ones of the hour before count once at most
 		t.hours++

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/incident/attack"
 	"github.com/holdfast-security/holdfast/incident/evidence"
 	"github.com/holdfast-security/holdfast/incident/saved"
 )
@@ -94,14 +95,14 @@ func (l *loader) loadRules() error {
 
 func (l *loader) loadTallies() error {
 	for i, s := range l.st.Tallies {
-		if !saved.Inside(s.Rule, l.rules) || !saved.Inside(s.Host, l.hosts) || !saved.Counted(s.Hours) || s.Last < -2 || s.Last > 1<<32 {
+		if !saved.Inside(s.Rule, l.rules) || !saved.Inside(s.Host, l.hosts) || !saved.Counted(s.Hours) || !saved.Counted(s.Count) || !saved.Counted(s.Peak) || s.Last < -2 || s.Last > 1<<32 {
 			return fmt.Errorf("tally %d is impossible", i)
 		}
 		p := pair{l.rules[s.Rule], l.hosts[s.Host]}
 		if l.e.tallies[p] != nil {
 			return fmt.Errorf("tally %d is there twice", i)
 		}
-		l.e.tallies[p] = &tally{hours: s.Hours, last: s.Last}
+		l.e.tallies[p] = &tally{hours: s.Hours, last: s.Last, count: s.Count, peak: s.Peak}
 		l.e.bytes += tallySize
 	}
 	return nil
@@ -183,6 +184,8 @@ func (l *loader) loadNode(g *group, s *saved.Node) error {
 		return errors.New("it is of no known rule and host")
 	case !saved.Moment(s.First) || !saved.Moment(s.Last) || s.First > s.Last || s.Serial == 0 || s.Serial > l.e.serial:
 		return errors.New("its times are impossible")
+	case !(s.Burst >= 0 && s.Burst <= maxBurst):
+		return errors.New("its burst is impossible")
 	case len(g.nodes) > 0 && g.nodes[len(g.nodes)-1].serial >= s.Serial:
 		return errors.New("it is out of order")
 	case !saved.Bounded(evidence.MaxText, s.Text) || !saved.Bounded(evidence.MaxText, s.Steps...) || !saved.Bounded(evidence.MaxID, s.Tactics...) || !saved.Bounded(evidence.MaxID, s.Methods...) ||
@@ -195,7 +198,7 @@ func (l *loader) loadNode(g *group, s *saved.Node) error {
 	}
 	n := &node{
 		serial: s.Serial, group: g, rule: l.rules[s.Rule], host: l.hosts[s.Host], severity: min(s.Severity, finding.High),
-		confirmed: s.Confirmed, hidden: s.Hidden, first: s.First, last: s.Last, count: s.Count, text: s.Text,
+		confirmed: s.Confirmed, hidden: s.Hidden, first: s.First, last: s.Last, count: s.Count, burst: s.Burst, text: s.Text,
 		tactics: s.Tactics, methods: s.Methods, steps: s.Steps, repeat: digest(s.Repeat),
 	}
 	for _, r := range s.Reports {
@@ -269,7 +272,7 @@ func (l *loader) loadReasons(d *edge, reasons []saved.Reason) error {
 	for _, s := range reasons {
 		r := reason{kind: s.Kind, weight: s.Weight, hops: s.Hops}
 		bare := s.Kind == finding.LinkHost || s.Kind == finding.LinkRarity || s.Kind == finding.LinkOrder
-		if !bare && !causal(s.Kind) && s.Kind != finding.LinkShared && s.Kind != finding.LinkMethod || !(s.Weight >= 0 && s.Weight <= 1) {
+		if !bare && !attack.Causal(s.Kind) && s.Kind != finding.LinkShared && s.Kind != finding.LinkMethod || !(s.Weight >= 0 && s.Weight <= 1) {
 			return fmt.Errorf("a reason of kind %.40q is unknown", s.Kind)
 		}
 		if bare != (s.Key < 0) || !bare && !saved.Inside(s.Key, l.keys) {

@@ -23,12 +23,13 @@ var severityWeight = [...]float64{finding.Informational: 0.1, finding.Low: 0.4, 
 const confirmedFactor = 1.5
 
 // worth is what a node counts in a score: how bad, how surprising on that
-// host, how often people agreed with the rule, and what the host is worth.
+// host, how much louder than before, how often people agreed with the rule, and
+// what the host is worth.
 func (e *Engine) worth(n *node) float64 {
 	if n.hidden {
 		return 0
 	}
-	w := severityWeight[n.severity] * rarity.Surprise(e.rate(n.rule, n.host)) * n.rule.precision() * n.host.asset
+	w := severityWeight[n.severity] * rarity.Surprise(e.rate(n.rule, n.host)) * n.rule.precision() * n.host.asset * loudness(n.burst)
 	if n.confirmed {
 		w *= confirmedFactor
 	}

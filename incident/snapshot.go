@@ -117,7 +117,7 @@ func (s *saver) state() saved.State {
 		})
 	}
 	for p, t := range e.tallies {
-		st.Tallies = append(st.Tallies, saved.Tally{Rule: s.ruleAt[p.rule], Host: s.hostAt[p.host], Hours: t.hours, Last: t.last})
+		st.Tallies = append(st.Tallies, saved.Tally{Rule: s.ruleAt[p.rule], Host: s.hostAt[p.host], Hours: t.hours, Last: t.last, Count: t.count, Peak: t.peak})
 	}
 	slices.SortFunc(st.Tallies, func(a, b saved.Tally) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Host, b.Host))
@@ -170,7 +170,7 @@ func (s *saver) group(g *group) saved.Group {
 func (s *saver) node(n *node) saved.Node {
 	sn := saved.Node{
 		Serial: n.serial, Rule: s.ruleAt[n.rule], Host: s.hostAt[n.host], Severity: n.severity, Confirmed: n.confirmed,
-		Hidden: n.hidden, First: n.first, Last: n.last, Count: n.count, Text: n.text, Tactics: n.tactics, Methods: n.methods,
+		Hidden: n.hidden, First: n.first, Last: n.last, Count: n.count, Burst: n.burst, Text: n.text, Tactics: n.tactics, Methods: n.methods,
 		Steps: n.steps, Repeat: n.repeat[:], OpenRepeat: s.e.repeats[n.repeat] == n,
 	}
 	if n.action != (digest{}) {

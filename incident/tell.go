@@ -16,7 +16,6 @@ import (
 // Bounds of what is told of an incident.
 const (
 	maxToldEntities = 64
-	maxToldSteps    = 16
 	maxToldHosts    = 64
 )
 
@@ -35,7 +34,7 @@ func (e *Engine) Incident(id string) (finding.Incident, bool) {
 	inc := finding.Incident{
 		ID: g.id, Aliases: present(slices.Clone(g.aliases)), Score: s.total, Severity: severity(g, s),
 		Hosts: []event.HostID{}, Tactics: []finding.Tactic{}, Omitted: g.omitted, Count: g.omitted,
-		Missing: present(missing(nodes, s)), Related: e.related(g),
+		Related: e.related(g),
 	}
 	for i, n := range nodes {
 		inc.Story = append(inc.Story, tellLine(n, slices.Contains(s.chain, n)))
@@ -53,8 +52,12 @@ func (e *Engine) Incident(id string) (finding.Incident, bool) {
 	}
 	inc.Links = present(e.tellLinks(nodes, line))
 	inc.Entities = present(tellEntities(nodes, line))
-	inc.Title = title(g, nodes, s)
-	inc.Steps = present(actions(nodes, s, inc.Entities))
+	pattern := ""
+	if p := patternOf(g); p != nil {
+		pattern = p.Name
+	}
+	inc.Title, inc.Missing = words.Title(&inc, pattern), present(words.Missing(&inc))
+	inc.Steps = present(words.Steps(&inc, func(line int) []string { return nodes[line].steps }))
 	return inc, true
 }
 
@@ -80,6 +83,9 @@ func tellLine(n *node, inChain bool) finding.StoryLine {
 		Time: at(n.first), LastTime: at(n.last), Count: n.count, Host: n.host.id, HostName: n.host.name,
 		Title: n.rule.title, Text: n.text, Severity: n.severity, Tactics: present(slices.Clone(n.tactics)),
 		Key: inChain, Hidden: n.hidden,
+	}
+	if loud(n.burst) {
+		line.Text += words.Louder(n.burst)
 	}
 	for _, r := range n.reports {
 		line.Signals = append(line.Signals, r.id)
@@ -187,76 +193,6 @@ func show(k *key) string { return words.Quote(cmp.Or(k.name, k.id.value)) }
 
 func hostName(h *host) string { return words.Quote(cmp.Or(h.name, string(h.id))) }
 
-// title names what the best chain began with and led to, and where.
-func title(g *group, nodes []*node, s score) string {
-	p := patternOf(g)
-	begin := ""
-	switch {
-	case p != nil:
-		begin = p.Name
-	case len(s.chain) > 0:
-		begin = s.chain[0].rule.title
-	default:
-		begin = nodes[0].rule.title
-	}
-	if begin == "" {
-		begin = "Unnamed signal"
-	}
-	last := nodes[len(nodes)-1]
-	switch {
-	case len(s.chain) > 1:
-		last = s.chain[len(s.chain)-1]
-		begin += " led to " + words.Tactics[attack.KillChain[s.steps[len(s.steps)-1]]]
-	case len(nodes) > 1:
-		begin += fmt.Sprintf(" and %d related %s", len(nodes)-1, words.Plural(len(nodes)-1, "signal"))
-	}
-	return begin + " on " + places(nodes, last.host)
-}
-
-// places names the host where it ended and counts the others.
-func places(nodes []*node, last *host) string {
-	others := make(map[*host]bool)
-	for _, n := range nodes {
-		if n.host != last {
-			others[n.host] = true
-		}
-	}
-	if len(others) == 0 {
-		return hostName(last)
-	}
-	return fmt.Sprintf("%s and %d other %s", hostName(last), len(others), words.Plural(len(others), "host"))
-}
-
-// missing says what an incident of that kind has and the evidence does not.
-func missing(nodes []*node, s score) []string {
-	var gaps []string
-	begins := len(s.steps) > 0 && slices.ContainsFunc(nodes, func(n *node) bool { return attack.Position(n.tactics) >= 0 && attack.Position(n.tactics) <= 2 })
-	if len(s.steps) > 0 && !begins {
-		gaps = append(gaps, "Nothing shows how the attacker got in.")
-	}
-	hosts := make(map[*host]bool)
-	crossed := false
-	for _, n := range nodes {
-		hosts[n.host] = true
-		for _, d := range n.edges {
-			crossed = crossed || d.a.host != d.b.host && d.cause()
-		}
-	}
-	if len(hosts) > 1 && !crossed {
-		gaps = append(gaps, fmt.Sprintf("The %d hosts are tied together by shared evidence; no connection between them was seen.", len(hosts)))
-	}
-	reached := func(t finding.Tactic) bool {
-		return slices.ContainsFunc(nodes, func(n *node) bool { return slices.Contains(n.tactics, t) })
-	}
-	if reached("exfiltration") && !reached("collection") && !reached("credential-access") {
-		gaps = append(gaps, "Nothing shows what was gathered before data was sent out.")
-	}
-	if reached("lateral-movement") && len(hosts) == 1 {
-		gaps = append(gaps, "Nothing is known of the host that the attacker moved to.")
-	}
-	return gaps
-}
-
 // tellEntities lists what the nodes have to do with, most connected first.
 // Ancestors are told where they tie two nodes together.
 func tellEntities(nodes []*node, line map[*node]int) []finding.Entity {
@@ -288,41 +224,4 @@ func tellEntities(nodes []*node, line map[*node]int) []finding.Entity {
 		told = append(told, ent)
 	}
 	return told
-}
-
-// actions lists what to do: first about what the whole incident hangs on, then
-// what the rules of the chain say, worst first.
-func actions(nodes []*node, s score, entities []finding.Entity) []string {
-	var steps []string
-	add := func(format string, args ...any) {
-		if step := fmt.Sprintf(format, args...); len(steps) < maxToldSteps && !slices.Contains(steps, step) {
-			steps = append(steps, step)
-		}
-	}
-	worst := finding.Informational
-	var hosts []*host
-	for _, n := range nodes {
-		worst = max(worst, n.severity)
-		if !slices.Contains(hosts, n.host) && !n.hidden {
-			hosts = append(hosts, n.host)
-		}
-	}
-	if len(s.steps) > 1 && worst >= finding.Medium {
-		for _, h := range hosts[:min(len(hosts), 3)] {
-			add("Isolate %s from the network until it is clear what was done there.", hostName(h))
-		}
-	}
-	for _, ent := range words.ActedOn(entities) {
-		if format := words.Remedy(ent); format != "" && len(steps) < maxToldSteps/2 {
-			add(format, words.Quote(cmp.Or(ent.Name, ent.Value)))
-		}
-	}
-	byWorth := slices.Clone(s.chain)
-	slices.SortStableFunc(byWorth, func(a, b *node) int { return cmp.Compare(b.severity, a.severity) })
-	for _, n := range byWorth {
-		for _, step := range n.steps {
-			add("%s", step)
-		}
-	}
-	return steps
 }

@@ -27,6 +27,7 @@ type Verdict struct {
 	Steps        float64 // part of the attack's steps of which the best incident has an alert
 	Incidents    int     // at medium and above with an alert of the attack
 	Benign       float64 // a day, at medium and above, mostly of other alerts
+	BenignHigh   float64 // a day, of those that were high at a time
 	MediumStep   int     // steps begun when the best incident was first medium; 0 for never
 	HighStep     int     // the same for high
 }
@@ -73,6 +74,9 @@ func (s Scenario) Judge(g Grouping) Verdict {
 		}
 		if 2*t.attack < t.alerts {
 			v.Benign += 1 / s.Days()
+			if !g.High[i].IsZero() {
+				v.BenignHigh += 1 / s.Days()
+			}
 		}
 	}
 	return v
@@ -123,8 +127,8 @@ func (s Scenario) Correlate(falseAlarms map[string]float64) Grouping {
 		r := e.Add(a.Signal(i, falseAlarms))
 		member[i] = r.Signal
 		changed := e.Changed()
-		if r.Repeat {
-			continue // it tells nothing new
+		if r.Repeat && i%repeatsTold != 0 {
+			continue // it tells nothing but how many there are
 		}
 		for _, id := range changed {
 			if inc, ok := e.Incident(id); ok {
@@ -136,6 +140,10 @@ func (s Scenario) Correlate(falseAlarms map[string]float64) Grouping {
 	}
 	return s.grouping(e, member, since[finding.Medium], since[finding.High])
 }
+
+// repeatsTold is after how many alerts an incident is looked at again where
+// there are only repeats: what they change is noticed later by so much at most.
+const repeatsTold = 128
 
 // onset is when the incident of a signal first was as severe.
 type onset map[string]time.Time
@@ -259,7 +267,7 @@ func root(above []int, i int) int {
 func (v Verdict) String() string {
 	f := func(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
 	return "purity " + f(v.Purity) + " completeness " + f(v.Completeness) + " kinds " + f(v.KindPurity) + "/" + f(v.KindComplete) +
-		" steps " + f(v.Steps) + " incidents " + strconv.Itoa(v.Incidents) + " benign/day " + f(v.Benign) + " medium, high at step " + strconv.Itoa(v.MediumStep) + " " + strconv.Itoa(v.HighStep)
+		" steps " + f(v.Steps) + " incidents " + strconv.Itoa(v.Incidents) + " benign/day " + f(v.Benign) + ", high " + f(v.BenignHigh) + " medium, high at step " + strconv.Itoa(v.MediumStep) + " " + strconv.Itoa(v.HighStep)
 }
 
 // Names of groupings.

@@ -181,3 +181,13 @@ func trace(links []link, best []int, most []float64) Chain {
 	}
 	return c
 }
+
+// Causal reports whether evidence of a kind says that one signal brought about
+// the other. An attacker cannot make that up; shared evidence can be planted.
+func Causal(k finding.LinkKind) bool {
+	switch k {
+	case finding.LinkProcess, finding.LinkFile, finding.LinkSession, finding.LinkConnection:
+		return true
+	}
+	return false
+}

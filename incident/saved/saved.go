@@ -56,6 +56,8 @@ type (
 		Host  int     `json:"h"`
 		Hours float64 `json:"n"`
 		Last  int64   `json:"t"`
+		Count float64 `json:"c,omitempty"`
+		Peak  float64 `json:"p,omitempty"`
 	}
 	Key struct {
 		Kind    finding.EntityKind `json:"kind"`
@@ -98,6 +100,7 @@ type (
 		First      int64               `json:"first"`
 		Last       int64               `json:"last"`
 		Count      uint64              `json:"count"`
+		Burst      float64             `json:"burst,omitempty"`
 		Text       string              `json:"text,omitempty"`
 		Tactics    []finding.Tactic    `json:"tactics,omitempty"`
 		Methods    []finding.Technique `json:"methods,omitempty"`

@@ -64,6 +64,11 @@ func Often(rate float64) string {
 	return "once in years"
 }
 
+// Louder says that something happened so many times as often as before.
+func Louder(times float64) string {
+	return fmt.Sprintf(" (in one hour about %.0f times as often as ever before on this host)", times)
+}
+
 // Tactics name what an attack led to.
 var Tactics = map[finding.Tactic]string{
 	"reconnaissance": "reconnaissance", "resource-development": "preparation", "initial-access": "a way in", "execution": "code run",
