@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-security/holdfast/cli/output"
 	"github.com/holdfast-security/holdfast/cli/remote"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/secret"
 	"github.com/holdfast-security/holdfast/cli/usage"
 )
 
@@ -54,7 +55,7 @@ unreadable, rule refused, scenario failed). Alerts are no failure.`
 func newRoot(streams Streams) *cobra.Command {
 	a := &app{Streams: streams}
 	a.remote = &remote.Env{
-		In: streams.In, Out: streams.Out, Err: streams.Err, Secret: askSecret,
+		In: streams.In, Out: streams.Out, Err: streams.Err, Secret: secret.Ask,
 		Format: func() output.Format { return a.format }, Style: a.style,
 	}
 	root := &cobra.Command{

@@ -1,10 +1,10 @@
 //go:build !linux
 
-package cli
+package secret
 
 import "errors"
 
-// askSecret knows terminals only on Linux.
-func askSecret(string) (string, error) {
+// Ask knows terminals only on Linux.
+func Ask(string) (string, error) {
 	return "", errors.New("passwords cannot be asked for on this system; see the flags that read them from standard input")
 }

@@ -1,4 +1,4 @@
-package cli
+package secret
 
 import (
 	"bufio"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askSecret asks at the controlling terminal, which need not be standard
+// Ask asks at the controlling terminal, which need not be standard
 // input, and does not show the answer: termios(3) ECHO, ioctl_tty(2).
-func askSecret(prompt string) (string, error) {
+func Ask(prompt string) (string, error) {
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", errors.New("there is no terminal to ask for a password; see the flags that read it from standard input")
