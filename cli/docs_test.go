@@ -81,7 +81,7 @@ func examples() map[string]any {
 			Files: 2, Lines: 6387, Events: 2776, Skipped: 1, Seconds: 0.118,
 			Alerts:  map[finding.AlertType]int{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 3},
 			Matches: map[finding.AlertType]uint64{"VM_ReverseShell": 1, "VM_SshBruteForceFailed": 7},
-			Skips:   skips,
+			Skips:   skips, Suppressed: 2,
 			PerFile: []replay.Stats{
 				{File: "audit.log.1", Lines: 4100, Events: 1810, Skips: []replay.Skip{}},
 				{File: "audit.log", Lines: 2287, Events: 966, Skipped: 1, Skips: skips},

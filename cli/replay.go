@@ -16,11 +16,13 @@ import (
 	"github.com/holdfast-security/holdfast/cli/live"
 	"github.com/holdfast-security/holdfast/cli/render"
 	"github.com/holdfast-security/holdfast/cli/replay"
+	"github.com/holdfast-security/holdfast/cli/suppress"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/detect/fields"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/exception"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/termtext"
 )
@@ -36,12 +38,14 @@ one log, oldest first. "-" reads standard input.
 
 Alerts are printed as they are found, each once, and at the end a summary; with
 -o json both are JSON, one object per line, the summary last. Lines that cannot
-be read are counted and the first of each kind is shown.`
+be read are counted and the first of each kind is shown. Alerts that exceptions
+cover (--exceptions) are counted and not shown.`
 
 // replayOptions are the flags of replay.
 type replayOptions struct {
 	severity string
 	rules    []string
+	except   suppress.Flags
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -53,6 +57,7 @@ func (a *app) replayCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opts.severity, "severity", "low", "lowest severity to show: informational, low, medium or high; the summary counts all")
 	addRulesFlag(cmd, &opts.rules)
+	opts.except.Register(cmd)
 	completeSeverity(cmd)
 	return cmd
 }
@@ -71,7 +76,8 @@ type replaySummary struct {
 	Skipped    int                          `json:"skipped"` // lines that could not be read
 	Seconds    float64                      `json:"seconds"`
 	Alerts     map[finding.AlertType]int    `json:"alerts"`
-	Matches    map[finding.AlertType]uint64 `json:"matches"` // that the alerts stand for
+	Matches    map[finding.AlertType]uint64 `json:"matches"`    // that the alerts stand for
+	Suppressed int                          `json:"suppressed"` // alerts more that exceptions cover
 	Skips      []replay.Skip                `json:"skips"`
 	PerFile    []replay.Stats               `json:"per_file"` // in the order in which they were read
 	Unreadable []unreadable                 `json:"unreadable"`
@@ -84,6 +90,7 @@ type replaying struct {
 	reader   *replay.Reader
 	screen   *live.Screen
 	tally    live.Tally
+	known    *suppress.Suppressor
 	progress *progress
 	began    time.Time
 	files    int
@@ -100,14 +107,18 @@ func (a *app) replay(ctx context.Context, names []string, opts replayOptions) er
 		return usage.Wrap(err)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt)) // what lives is small and bounded
-	r := &replaying{app: a, lowest: lowest, began: time.Now(), failed: []unreadable{}}
+	known, err := opts.except.Read(exception.Host{})        // where the logs are from is not known
+	if err != nil {
+		return err
+	}
+	r := &replaying{app: a, lowest: lowest, known: known, began: time.Now(), failed: []unreadable{}}
 	rules, err := a.compileRules(opts.rules)
 	if err != nil {
 		return err
 	}
 	detector := alert.NewDetector(rules, detect.Limits{}, nil, r.raise)
 	r.progress = newProgress(a.Err, a.style(a.Err), names)
-	r.screen = a.newScreen(nil)
+	r.screen = a.newScreen(nil, known)
 	r.reader = replay.NewReader(replay.Options{
 		Events: detector.Handle, RawRecords: detector.NeedsRecords(), Foreign: newForeign(rules, r.raise),
 	})
@@ -141,9 +152,7 @@ func newForeign(rules *detect.Ruleset, report func(a finding.Alert, repeat bool)
 }
 
 func (r *replaying) raise(a finding.Alert, repeat bool) {
-	hidden := a.Severity < r.lowest
-	r.tally.Add(a, hidden)
-	if !hidden && !repeat {
+	if shown := r.known.Sort(a, &r.tally, a.Severity >= r.lowest); shown && !repeat {
 		r.progress.erase()
 		r.screen.Alert(a)
 	}
@@ -209,7 +218,7 @@ func (r *replaying) summarise() error {
 	s := replaySummary{
 		Files: r.files, Lines: stats.Lines, Events: stats.Events, Skipped: stats.Skipped,
 		Seconds: time.Since(r.began).Round(time.Millisecond).Seconds(), Skips: stats.Skips, Unreadable: r.failed, PerFile: r.reader.Files(),
-		Alerts: r.tally.Alerts(), Matches: r.tally.Matches(),
+		Alerts: r.tally.Alerts(), Matches: r.tally.Matches(), Suppressed: r.known.Count(),
 	}
 	if r.app.structured() {
 		return r.app.format.Item(r.app.Out, s)
@@ -264,8 +273,11 @@ func replayText(s replaySummary, style render.Style) string {
 	}
 	if len(s.Alerts) == 0 {
 		b.WriteString("No alerts.\n")
-		return b.String()
+	} else {
+		b.WriteString("Alerts:\n" + render.AlertCounts(s.Alerts, s.Matches, style))
 	}
-	b.WriteString("Alerts:\n" + render.AlertCounts(s.Alerts, s.Matches, style))
+	if s.Suppressed > 0 {
+		b.WriteString("Suppressed by exceptions: " + render.Plural(uint64(s.Suppressed), "alert") + ".\n")
+	}
 	return b.String()
 }

@@ -42,7 +42,7 @@ func texts(style render.Style) map[string]string {
 		"losses":  losses(r, style),
 		"replay": replayText(replaySummary{
 			Files: 1, Skipped: 1, Skips: []replay.Skip{{Reason: "malformed", Lines: 1, File: hostile, Line: 3, Sample: hostile}},
-			Alerts: map[finding.AlertType]int{hostile: 1}, Unreadable: []unreadable{{File: hostile, Reason: hostile}},
+			Alerts: map[finding.AlertType]int{hostile: 1}, Suppressed: 3, Unreadable: []unreadable{{File: hostile, Reason: hostile}},
 		}, style),
 		"simulate": resultText([]simulate.Result{{Scenario: "x", AlertType: "VM_X", Outcome: simulate.Fail, Reason: hostile}}, style),
 		"rules":    ruleTable([]ruleJSON{{Title: hostile}}, style),

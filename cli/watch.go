@@ -13,9 +13,11 @@ import (
 	"github.com/holdfast-security/holdfast/agent/feature"
 	"github.com/holdfast-security/holdfast/cli/live"
 	"github.com/holdfast-security/holdfast/cli/render"
+	"github.com/holdfast-security/holdfast/cli/suppress"
 	"github.com/holdfast-security/holdfast/cli/usage"
 	"github.com/holdfast-security/holdfast/detect"
 	"github.com/holdfast-security/holdfast/detect/alert"
+	"github.com/holdfast-security/holdfast/exception/exceptionfiles"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/internal/version"
 )
@@ -26,6 +28,7 @@ Alerts go to standard output, as blocks of text or, with -o json, as one JSON
 object per line. What is watched, what was changed on the host while watching,
 what is degraded and why, and the closing summary go to standard error. An
 alert that repeats is shown again with a higher count, at growing distances.
+Alerts that exceptions cover (--exceptions) are counted and not shown.
 
 Everything that was changed on the host is undone at the end. Without root
 less is seen; the opening lines say what.`
@@ -35,6 +38,7 @@ type watchOptions struct {
 	severity string
 	rules    []string
 	disable  []string
+	except   suppress.Flags
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -47,6 +51,7 @@ func (a *app) watchCommand() *cobra.Command {
 	flags.StringVar(&opts.severity, "severity", "low", "lowest severity to show: informational, low, medium or high")
 	flags.StringSliceVar(&opts.disable, "disable", nil, "features not to run, see holdfast features")
 	addRulesFlag(cmd, &opts.rules)
+	opts.except.Register(cmd)
 	completeSeverity(cmd)
 	return cmd
 }
@@ -62,6 +67,7 @@ type watcher struct {
 	lowest  finding.Severity
 	screen  *live.Screen
 	tally   live.Tally
+	known   *suppress.Suppressor
 	session *session
 	warned  map[string]bool // warnings that were said, by feature and code
 }
@@ -71,8 +77,12 @@ func (a *app) watch(ctx context.Context, opts watchOptions) error {
 	if err != nil {
 		return usage.Wrap(err)
 	}
-	w := &watcher{app: a, lowest: lowest, warned: make(map[string]bool)}
-	w.screen = a.newScreen(w.status)
+	known, err := opts.except.Read(exceptionfiles.ThisHost())
+	if err != nil {
+		return err
+	}
+	w := &watcher{app: a, lowest: lowest, known: known, warned: make(map[string]bool)}
+	w.screen = a.newScreen(w.status, known)
 	rules, err := a.compileRules(opts.rules)
 	if err != nil {
 		return err
@@ -94,9 +104,7 @@ func (a *app) watch(ctx context.Context, opts watchOptions) error {
 
 // raise runs on the pipeline's goroutine.
 func (w *watcher) raise(a finding.Alert, _ bool) {
-	hidden := a.Severity < w.lowest
-	w.tally.Add(a, hidden)
-	if !hidden {
+	if w.known.Sort(a, &w.tally, a.Severity >= w.lowest) {
 		w.screen.Alert(a)
 	}
 }
@@ -183,18 +191,22 @@ func (w *watcher) close(r agent.Report) {
 	if hidden > 0 {
 		text += " (" + render.Number(uint64(hidden)) + " below " + w.lowest.String() + " not shown)"
 	}
+	if n := w.known.Count(); n > 0 {
+		text += ", " + render.Number(uint64(n)) + " more suppressed by exceptions"
+	}
 	w.app.note("%s.\n%s%s", text, render.AlertCounts(w.tally.Alerts(), w.tally.Matches(), style), losses(r, style))
 }
 
 // newScreen returns a screen for alerts in the output format that was asked
-// for.
-func (a *app) newScreen(status func() string) *live.Screen {
+// for, which says of those that exceptions cover that they are.
+func (a *app) newScreen(status func() string, known *suppress.Suppressor) *live.Screen {
 	opts := live.Options{Out: a.Out, Now: time.Now, Status: status}
 	style := a.style(a.Out)
-	opts.Full = func(f finding.Alert) string { return "\n" + render.Alert(f, style) }
-	opts.Line = func(f finding.Alert) string { return render.AlertLine(f, style) }
+	opts.Full = func(f finding.Alert) string { return "\n" + render.Alert(known.Text(f), style) }
+	opts.Line = func(f finding.Alert) string { return render.AlertLine(known.Text(f), style) }
 	if a.structured() {
-		opts.Full, opts.Line = a.item, a.item
+		item := func(f finding.Alert) string { return a.item(known.Value(f)) }
+		opts.Full, opts.Line = item, item
 	}
 	if _, terminal := terminalWidth(a.Err); terminal {
 		opts.Notes = a.Err
@@ -202,10 +214,10 @@ func (a *app) newScreen(status func() string) *live.Screen {
 	return live.NewScreen(opts)
 }
 
-// item returns an alert as one item of structured output.
-func (a *app) item(f finding.Alert) string {
+// item returns what stands for an alert as one item of structured output.
+func (a *app) item(v any) string {
 	var b bytes.Buffer
-	if err := a.format.Item(&b, f); err != nil {
+	if err := a.format.Item(&b, v); err != nil {
 		return "" // no value in an alert is beyond JSON but a year after 9999
 	}
 	return b.String()

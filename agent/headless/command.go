@@ -24,9 +24,9 @@ const usage = `holdfast-agent runs Holdfast's sensors without a terminal: for a 
   holdfast-agent enroll TOKEN|- [--server URL] [--state-dir DIR]
       make this machine a host of the server that the token is from, where it is not; - reads the token from
       standard input
-  holdfast-agent run [--config FILE] [--output FILE|-] [--state-dir DIR]
+  holdfast-agent run [--config FILE] [--output FILE|-] [--exceptions FILE|DIR] [--state-dir DIR]
       until stopped by SIGINT or SIGTERM: send events to the server; with --output, and where the machine is not
-      enrolled, find attacks here and write alerts as JSON lines
+      enrolled, find attacks here and write alerts as JSON lines, but for those that exceptions cover
   holdfast-agent status [-o text|json] [--run-dir DIR]
       how the running agent is doing, and where every event went
   holdfast-agent unenroll [--force] [--state-dir DIR] [--run-dir DIR]
@@ -87,6 +87,11 @@ func configure(args []string, stderr io.Writer) (Config, error) {
 	path := flags.String("config", "", "configuration file, YAML or JSON")
 	output := flags.String("output", "", "file to append JSON lines to; - is standard output")
 	stateDir := flags.String("state-dir", "", "directory for what must survive a restart")
+	var exceptions []string
+	flags.Func("exceptions", "file or directory of exceptions, beside those of the configuration", func(path string) error {
+		exceptions = append(exceptions, path)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stderr, usage)
@@ -109,5 +114,6 @@ func configure(args []string, stderr io.Writer) (Config, error) {
 	if *stateDir != "" {
 		cfg.StateDir = *stateDir
 	}
+	cfg.Exceptions = append(cfg.Exceptions, exceptions...)
 	return cfg, cfg.Validate()
 }

@@ -55,6 +55,14 @@ type Config struct {
 	// addresses, networks and domain names, one a line. They are read again
 	// when they change. On an enrolled host the server has its own.
 	Indicators []string `yaml:"indicators"`
+	// Exceptions are files, and directories with files, of exceptions: alerts
+	// that one covers are counted and not written. They are read once, when
+	// the agent starts. On an enrolled host they concern the output alone; the
+	// server has its own.
+	Exceptions []string `yaml:"exceptions"`
+	// Suppressed writes alerts that exceptions cover as well, with status
+	// "suppressed" and the exception's name.
+	Suppressed bool `yaml:"suppressed"`
 	// Only names the features to run; without it those that are on by
 	// default run. Disable names features not to run.
 	Only    []string `yaml:"only"`

@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-security/holdfast/agent/control"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/exception/exceptionfiles"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/rules/listfiles"
 )
@@ -58,7 +59,10 @@ func newOutput(cfg Config, stdout io.Writer, log *slog.Logger) (*output, error) 
 	if err != nil {
 		return nil, fmt.Errorf("severity: %w", err)
 	}
-	out := &output{w: stdout, log: log, paths: cfg.Rules, lowest: lowest, events: cfg.Events}
+	out := &output{w: stdout, log: log, paths: cfg.Rules, lowest: lowest, events: cfg.Events, showSuppressed: cfg.Suppressed}
+	if out.exceptions, err = exceptionfiles.Read(cfg.Exceptions, exceptionfiles.ThisHost()); err != nil {
+		return nil, err
+	}
 	if out.lists, err = listfiles.Open(cfg.Indicators, log); err != nil {
 		return nil, err
 	}
@@ -87,12 +91,16 @@ type output struct {
 	lowest finding.Severity
 	events bool // are written too
 
+	exceptions     *exceptionfiles.Exceptions
+	showSuppressed bool // writes what exceptions cover, too
+
 	mu         sync.Mutex // guards what follows: the pipeline writes, and so does the clock
 	detector   *alert.Detector
 	repeats    *aggregate.Aggregator // nil writes every event
 	due        []event.Event
 	buffer     bytes.Buffer
 	alerts     int
+	suppressed int       // alerts that exceptions cover
 	whole      uint64    // events written where nothing is aggregated
 	unwritten  int       // lines that could not be written
 	complained time.Time // when that was last said
@@ -182,6 +190,15 @@ func (o *output) folded() uint64 {
 
 func (o *output) raise(a finding.Alert, repeat bool) {
 	if a.Severity < o.lowest {
+		return
+	}
+	if name, covered := o.exceptions.Covering(&a, time.Now()); covered {
+		if !repeat {
+			o.suppressed++
+		}
+		if o.showSuppressed {
+			o.write(exceptionfiles.Suppressed{Alert: a, Status: finding.Suppressed, Exception: name})
+		}
 		return
 	}
 	if !repeat {

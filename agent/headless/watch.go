@@ -295,7 +295,7 @@ func (w *watch) conclude() {
 	}
 	if w.out != nil {
 		w.out.close()
-		args = append(args, "alerts", w.out.alerts, "events_written", w.out.passed(), "events_aggregated", w.out.folded(), "unwritten", w.out.unwritten)
+		args = append(args, "alerts", w.out.alerts, "suppressed", w.out.suppressed, "events_written", w.out.passed(), "events_aggregated", w.out.folded(), "unwritten", w.out.unwritten)
 	}
 	w.log.Info("stopped", args...)
 }

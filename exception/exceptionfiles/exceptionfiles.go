@@ -44,9 +44,10 @@ type Exceptions struct {
 // holds one exception, a list of them, or several documents. The error is one
 // sentence with file and line. Without paths it returns nil.
 //
-// Labels are the server's to give, so that one that asks for labels covers
-// nothing here. The name of the host is the system's.
-func Read(paths []string) (*Exceptions, error) {
+// The host is what is known of that of the alerts; what is not, no condition on it
+// holds. Labels are the server's to give, so that an exception for labels covers
+// nothing elsewhere.
+func Read(paths []string, host exception.Host) (*Exceptions, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
@@ -54,8 +55,7 @@ func Read(paths []string) (*Exceptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Exceptions{names: make(map[string]string)}
-	e.host.Name, _ = os.Hostname() // without one no condition on it holds
+	e := &Exceptions{names: make(map[string]string), host: host}
 	var all []finding.Exception
 	for _, path := range files {
 		data, err := bounded.ReadFile(path, maxBytes)
@@ -104,6 +104,15 @@ type Suppressed struct {
 	finding.Alert
 	Status    finding.Status `json:"status"`    // always [finding.Suppressed]
 	Exception string         `json:"exception"` // its name
+}
+
+// ThisHost is the host that this program runs on.
+func ThisHost() exception.Host {
+	name, err := os.Hostname()
+	if err != nil {
+		return exception.Host{}
+	}
+	return exception.Host{Name: name}
 }
 
 // find returns the files that paths stand for, those of directories by name.

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-security/holdfast/event"
+	"github.com/holdfast-security/holdfast/exception"
 	"github.com/holdfast-security/holdfast/exception/exceptionfiles"
 	"github.com/holdfast-security/holdfast/finding"
 )
@@ -37,9 +38,9 @@ func alertBy(program string) *finding.Alert {
 }
 
 func TestCovering(t *testing.T) {
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
+	host := exceptionfiles.ThisHost().Name
+	if host == "" {
+		t.Fatal("this host has no name")
 	}
 	now := time.Now()
 	path := write(t, "known.yaml", backup+"---\n"+strings.NewReplacer("/usr/bin/rsync", "/usr/bin/old", "scope:", "enabled: false\nscope:").Replace(backup)+
@@ -51,7 +52,7 @@ func TestCovering(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{path, filepath.Dir(path)} {
-		e, err := exceptionfiles.Read([]string{where})
+		e, err := exceptionfiles.Read([]string{where}, exceptionfiles.ThisHost())
 		if err != nil || e.Len() != 2 {
 			t.Fatalf("%s: %d, %v", where, e.Len(), err)
 		}
@@ -72,8 +73,24 @@ func TestCovering(t *testing.T) {
 	}
 }
 
+// TestAnUnknownHostHasNoName holds that an exception for this host hides nothing
+// of what happened elsewhere.
+func TestAnUnknownHostHasNoName(t *testing.T) {
+	path := write(t, "x.yaml", strings.Replace(backup, "process.executable, op: equals, values: [/usr/bin/rsync]",
+		"host.name, op: equals, values: ['"+exceptionfiles.ThisHost().Name+"']", 1))
+	for _, host := range []exception.Host{exceptionfiles.ThisHost(), {}} {
+		e, err := exceptionfiles.Read([]string{path}, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, covered := e.Covering(alertBy("/bin/x"), time.Now()); covered != (host.Name != "") {
+			t.Errorf("of the host %q: %v", host.Name, covered)
+		}
+	}
+}
+
 func TestNoneCoversNothing(t *testing.T) {
-	e, err := exceptionfiles.Read(nil)
+	e, err := exceptionfiles.Read(nil, exception.Host{})
 	if err != nil || e != nil || e.Len() != 0 {
 		t.Fatalf("%v, %v", e, err)
 	}
@@ -143,19 +160,19 @@ func TestMistakesAreSaidWithTheirPlace(t *testing.T) {
 		"- " + "\n":                                  ":1: an entry of the list is empty",
 	} {
 		path := write(t, "x.yaml", text)
-		_, err := exceptionfiles.Read([]string{path})
+		_, err := exceptionfiles.Read([]string{path}, exception.Host{})
 		if err == nil || !strings.HasPrefix(err.Error(), path+want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := exceptionfiles.Read([]string{filepath.Join(t.TempDir(), "none")}); err == nil {
+	if _, err := exceptionfiles.Read([]string{filepath.Join(t.TempDir(), "none")}, exception.Host{}); err == nil {
 		t.Error("a file that is not there is no error")
 	}
 	twice := "uid: e\n" + backup
-	if _, err := exceptionfiles.Read([]string{write(t, "x.yaml", twice+"---\n"+twice)}); err == nil || !strings.Contains(err.Error(), `two have the uid "e"`) {
+	if _, err := exceptionfiles.Read([]string{write(t, "x.yaml", twice+"---\n"+twice)}, exception.Host{}); err == nil || !strings.Contains(err.Error(), `two have the uid "e"`) {
 		t.Errorf("the same twice: %v", err)
 	}
-	if _, err := exceptionfiles.Read([]string{write(t, "x.yaml", strings.Repeat("#", 2<<20))}); err == nil {
+	if _, err := exceptionfiles.Read([]string{write(t, "x.yaml", strings.Repeat("#", 2<<20))}, exception.Host{}); err == nil {
 		t.Error("a file of two megabytes is read")
 	}
 }
