@@ -124,15 +124,10 @@ func (c *Selector) Owner(path string) *Watch {
 		return nil
 	}
 	below := scope.Below(path)
-	for dir := below; ; {
-		i := strings.LastIndexByte(dir, '/')
-		if i < 0 {
-			return scope.Owner(below)
-		}
-		if dir = dir[:i]; !scope.Descends(dir) {
-			return nil
-		}
+	if i := strings.LastIndexByte(below, '/'); i >= 0 && !scope.Reaches(below[:i]) {
+		return nil
 	}
+	return scope.Owner(below)
 }
 
 // Below returns the part of path below the root, "" for the root itself. path
@@ -175,4 +170,15 @@ func (s *Scope) Descends(below string) bool {
 		}
 	}
 	return false
+}
+
+// Reaches reports whether the directory below the root and all those on the way
+// to it are entered.
+func (s *Scope) Reaches(below string) bool {
+	for i := range len(below) {
+		if below[i] == '/' && !s.Descends(below[:i]) {
+			return false
+		}
+	}
+	return s.Descends(below)
 }
