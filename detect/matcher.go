@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -39,7 +38,6 @@ type Matcher struct {
 	folds      []folding // by field
 	long       []FieldID // whose folded texts are too long to keep
 	folded     []byte    // scratch
-	other      []byte    // likewise
 	evaluated  uint64
 	documents  uint64
 	memory     *Memory
@@ -343,7 +341,7 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 	case matchesRegexp:
 		return m.regexps[p.number].Match(p.value.Regexp, p.needs, text)
 	case equalsField:
-		return m.equalsField(p, d, v, text)
+		return m.equalsField(p, d, text)
 	case matchesGlob:
 		if p.value.Pattern.Cased {
 			return glob.Match(p.tokens, text)
@@ -357,20 +355,9 @@ func (m *Matcher) testText(p *predicate, d *Document, v *value, text string) boo
 }
 
 // equalsField compares a text of a field with the values of another.
-func (m *Matcher) equalsField(p *predicate, d *Document, v *value, text string) bool {
-	o := d.get(p.other)
+func (m *Matcher) equalsField(p *predicate, d *Document, text string) bool {
 	var buffer [1]string
-	for _, other := range d.texts(o, &buffer) {
-		if v.kind != listKind && o.kind != listKind {
-			return bytes.Equal(m.foldedText(p.field, text), m.foldedText(p.other, other))
-		}
-		m.folded = literals.AppendFold(m.folded[:0], text)
-		m.other = literals.AppendFold(m.other[:0], other)
-		if bytes.Equal(m.folded, m.other) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.texts(d.get(p.other), &buffer), func(other string) bool { return literals.EqualFold(text, other) })
 }
 
 // pass marks every literal of a scanner that the document holds, once.
@@ -439,11 +426,11 @@ func (m *Matcher) listHasAny(part *partition, w *watchedField, v *value) bool {
 // literalsIn returns the watched literals of a text, from the field's cache
 // where it has the text.
 func (m *Matcher) literalsIn(part *partition, i int, v *value, text string) []int32 {
-	if len(text) > recent.MaxText {
+	f, known := m.caches[part.base.watched+i].Of(text)
+	if f == nil {
 		m.found = m.scanAll(part, i, v, text, m.found[:0])
 		return m.found
 	}
-	f, known := m.caches[part.base.watched+i].Of(text)
 	if !known {
 		f.Literals = m.scanAll(part, i, v, text, f.Literals)
 	}

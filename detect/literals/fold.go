@@ -47,6 +47,27 @@ func AppendFold(dst []byte, s string) []byte {
 	}
 }
 
+// EqualFold reports whether two texts are folded alike. Most pairs are told
+// apart by their first bytes.
+func EqualFold(a, b string) bool {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		switch {
+		case a[i]|b[i] >= utf8.RuneSelf:
+			return Fold(a[i:]) == Fold(b[i:])
+		case a[i] != b[i] && lower(a[i]) != lower(b[i]):
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
 // FoldRune returns the lower-case ASCII letter among the runes that are equal
 // to r but for case, or the least of them. It agrees with (?i) of regexp.
 func FoldRune(r rune) rune {

@@ -106,3 +106,16 @@ func TestFold(t *testing.T) {
 		}
 	}
 }
+
+// FuzzEqualFold checks that texts are equal just when their folded forms are.
+func FuzzEqualFold(f *testing.F) {
+	f.Add("/usr/BIN/x", "/USR/bin/x")
+	f.Add("a\u212aB", "Akb")
+	f.Add("a\xff", "A\xff")
+	f.Add("ab", "abc")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if got, want := literals.EqualFold(a, b), literals.Fold(a) == literals.Fold(b); got != want {
+			t.Errorf("%q and %q: got %t, want %t", a, b, got, want)
+		}
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
-	"slices"
 )
 
 // grams finds patterns by three bytes that each of them chose: those that few
@@ -23,7 +22,9 @@ type grams struct {
 	shift    uint8       // of a hash, to the number of its slot
 	chosen   []choice    // by gram
 	restIDs  []int32     // patterns that chose nothing
-	tokens   [256]uint64 // of few of these: which ones have a byte as their rarest
+	firsts   [256]uint64 // of few of these: which ones begin with a byte
+	seconds  [256]uint64 // likewise: which ones have a byte next, or no next one
+	alone    uint64      // likewise: which ones are one byte
 	rest     *Automaton  // of many of these, numbered as in restIDs
 }
 
@@ -80,17 +81,13 @@ func newGrams(patterns []string, opts Options) *grams {
 // better told by what is not in it. It is immutable and safe for concurrent use.
 type Everyday struct {
 	grams map[uint32]bool
-	bytes [256]int // how often it has each
 }
 
 // NewEveryday returns what there is to know of a text.
 func NewEveryday(text string) *Everyday {
 	e := &Everyday{grams: make(map[uint32]bool)}
-	for i := range len(text) {
-		e.bytes[text[i]]++
-		if i+chosenGram <= len(text) {
-			e.grams[hashGram(text[i:])] = true
-		}
+	for i := range len(text) - chosenGram + 1 {
+		e.grams[hashGram(text[i:])] = true
 	}
 	return e
 }
@@ -166,18 +163,27 @@ func (g *grams) layOut(chosen map[uint32][]choice) {
 func (g *grams) keepRest(opts Options) {
 	rest := make([]string, len(g.restIDs))
 	for i, id := range g.restIDs {
-		p := g.patterns[id]
-		rest[i] = p
-		if len(rest) <= maxApart {
-			rarest := slices.MinFunc([]byte(p), func(a, b byte) int {
-				return opts.Everyday.bytes[a] - opts.Everyday.bytes[b]
-			})
-			g.tokens[rarest] |= 1 << i
+		rest[i] = g.patterns[id]
+		if i < maxApart {
+			g.keepApart(rest[i], 1<<i)
 		}
 	}
 	if len(rest) > maxApart {
 		b := builder{opts: opts}
 		g.rest = b.build(rest)
+	}
+}
+
+// keepApart notes how a pattern that chose nothing begins.
+func (g *grams) keepApart(pattern string, bit uint64) {
+	g.firsts[pattern[0]] |= bit
+	if len(pattern) > 1 {
+		g.seconds[pattern[1]] |= bit
+		return
+	}
+	g.alone |= bit
+	for c := range g.seconds {
+		g.seconds[c] |= bit
 	}
 }
 
@@ -246,13 +252,16 @@ func (g *grams) findRest(text []byte, hits []int32) []int32 {
 		}
 		return hits
 	}
-	likely := uint64(0) // the patterns whose rarest byte is in the text
+	var found uint64 // the patterns whose first two bytes are in the text
+	first := uint64(0)
 	for _, c := range text {
-		likely |= g.tokens[c]
+		found |= first & g.seconds[c]
+		first = g.firsts[c]
 	}
-	for ; likely != 0; likely &= likely - 1 {
-		id := g.restIDs[bits.TrailingZeros64(likely)]
-		if p := g.patterns[id]; len(p) == 1 || bytes.Contains(text, []byte(p)) {
+	found |= first & g.alone
+	for ; found != 0; found &= found - 1 {
+		id := g.restIDs[bits.TrailingZeros64(found)]
+		if p := g.patterns[id]; len(p) <= 2 || bytes.Contains(text, []byte(p)) {
 			hits = append(hits, id)
 		}
 	}
@@ -303,7 +312,7 @@ func has(filter []uint64, mask, word uint32) bool {
 }
 
 func (g *grams) bytes() int {
-	n := 8*len(g.tokens) + 8*len(g.filter) + 12*len(g.slots) + 16*len(g.chosen) + 4*len(g.restIDs) + g.rest.Bytes()
+	n := 8*(len(g.firsts)+len(g.seconds)) + 8*len(g.filter) + 12*len(g.slots) + 16*len(g.chosen) + 4*len(g.restIDs) + g.rest.Bytes()
 	for _, p := range g.patterns {
 		n += 16 + len(p)
 	}

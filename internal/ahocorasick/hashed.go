@@ -16,6 +16,8 @@ type hashed struct {
 	slots    []slot // open addressing, a power of two
 	shift    uint
 
+	lengths uint64 // of whole patterns: a bit for each that one has
+
 	filter      []uint64 // where four bytes are hashed: a bit for each hash that a pattern has
 	filterShift uint     // of a hash, to the number of its bit
 }
@@ -34,6 +36,7 @@ const (
 	minShort   = 8  // likewise, of a small set by samples of a short gram
 	maxShort   = 64 // patterns of such a set: four bytes of many are everywhere
 	maxStep    = 25 // keeps the table small
+	maxTold    = 63 // up to which length whole patterns are told apart by it; longer ones count as this
 )
 
 // sampleable returns how many bytes of the patterns to hash for a search by
@@ -96,6 +99,7 @@ func newWhole(patterns []string) *hashed {
 	for i, p := range h.patterns {
 		if p != "" {
 			h.insert(hashAll([]byte(p)), int32(i), 0)
+			h.lengths |= 1 << min(len(p), maxTold)
 		}
 	}
 	return h
@@ -120,6 +124,9 @@ func (h *hashed) insert(hash uint64, id, offset int32) {
 
 func findHashed(h *hashed, text []byte, hits []int32) []int32 {
 	if h.whole {
+		if h.lengths>>min(len(text), maxTold)&1 == 0 {
+			return hits
+		}
 		return findAt(h, text, 0, hashAll(text), hits)
 	}
 	if h.filter == nil {
