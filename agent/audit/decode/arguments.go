@@ -14,16 +14,22 @@ const (
 	keepTail = event.MaxArguments - keepHead
 )
 
-// Arguments returns the argument vector in the EXECVE records among records, and
+// ArgumentReader reads argument vectors, in memory that it uses again. The zero
+// value is ready to use. It is for one goroutine.
+type ArgumentReader struct{ buffer []byte }
+
+// maxBuffer bounds the memory that an ArgumentReader keeps, in bytes.
+const maxBuffer = 4 << 10
+
+// Read returns the argument vector in the EXECVE records among records, and
 // the same as one line with a space between arguments:
 // fields a0, a1 …, long ones in pieces a1[0], a1[1] … (audit_log_execve_info
 // in kernel/auditsc.c). All strings together are bounded to
 // [event.MaxArguments] bytes, of which the first three quarters and the last
 // quarter are kept; an argument that was cut in the middle stays one.
 // truncated says that something is missing, also because a record was lost.
-func Arguments(records []record.Record) (args []string, line string, truncated bool) {
-	var few [512]byte
-	b := argumentBuffer{head: few[:0]}
+func (r *ArgumentReader) Read(records []record.Record) (args []string, line string, truncated bool) {
+	b := argumentBuffer{head: r.buffer[:0]}
 	next, want := 0, -1
 	for i := range records {
 		if records[i].Type != record.Execve {
@@ -50,6 +56,9 @@ func Arguments(records []record.Record) (args []string, line string, truncated b
 		}
 	}
 	args, line, cut := b.split()
+	if cap(b.head) <= maxBuffer {
+		r.buffer = b.head
+	}
 	return args, line, truncated || cut || want > next
 }
 

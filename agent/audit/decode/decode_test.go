@@ -67,7 +67,7 @@ func TestArguments(t *testing.T) {
 		{name: "no arguments at all", records: execve(`argc=0`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			args, line, truncated := decode.Arguments(c.records)
+			args, line, truncated := new(decode.ArgumentReader).Read(c.records)
 			if diff := cmp.Diff(c.want, args); diff != "" || truncated != c.truncated || line != strings.Join(args, " ") {
 				t.Errorf("truncated %v, want %v; %q; arguments (-want +got):\n%s", truncated, c.truncated, line, diff)
 			}
@@ -83,7 +83,7 @@ func TestLongArguments(t *testing.T) {
 	for i := 0; i < len(long); i += 3750 {
 		bodies = append(bodies, fmt.Sprintf("a1[%d]=%X", i/3750, long[i:min(i+3750, len(long))]))
 	}
-	args, _, truncated := decode.Arguments(execve(append(bodies, `a2="end"`)...))
+	args, _, truncated := new(decode.ArgumentReader).Read(execve(append(bodies, `a2="end"`)...))
 	total := len(strings.Join(args, " "))
 	if !truncated || len(args) != 3 || args[2] != "end" || total > event.MaxArguments || total < event.MaxArguments-100 {
 		t.Errorf("one long argument: truncated %v, %d arguments, %d bytes", truncated, len(args), total)
@@ -94,7 +94,7 @@ func TestLongArguments(t *testing.T) {
 	for i := range 100_000 {
 		fmt.Fprintf(&body, ` a%d="v%d"`, i, i)
 	}
-	args, _, truncated = decode.Arguments(execve(body.String()))
+	args, _, truncated = new(decode.ArgumentReader).Read(execve(body.String()))
 	total = len(strings.Join(args, " "))
 	if !truncated || args[0] != "v0" || args[len(args)-1] != "v99999" || total > event.MaxArguments+1 {
 		t.Errorf("many arguments: truncated %v, %d arguments from %s to %s, %d bytes", truncated, len(args), args[0], args[len(args)-1], total)
@@ -197,7 +197,7 @@ func TestAgreesWithLaurel(t *testing.T) {
 		var argv []string
 		if json.Unmarshal(want["EXECVE"]["ARGV"], &argv) == nil {
 			compared++
-			if args, _, _ := decode.Arguments(records); !sameArguments(args, argv) {
+			if args, _, _ := new(decode.ArgumentReader).Read(records); !sameArguments(args, argv) {
 				t.Errorf("%s: %d arguments, want %d", filepath.Base(name), len(args), len(argv))
 			}
 		}
@@ -243,7 +243,7 @@ func FuzzSockaddr(f *testing.F) {
 func FuzzArguments(f *testing.F) {
 	f.Add([]byte(`argc=3 a0="ls" a1_len=3 a1[0]=6162 a1[1]=63 a2=(null)`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		args, line, _ := decode.Arguments([]record.Record{{Type: record.Execve, Body: body}})
+		args, line, _ := new(decode.ArgumentReader).Read([]record.Record{{Type: record.Execve, Body: body}})
 		if line != strings.Join(args, " ") {
 			t.Fatalf("%q is the line of %q", line, args)
 		}
@@ -267,7 +267,8 @@ func FuzzText(f *testing.F) {
 func BenchmarkArguments(b *testing.B) {
 	records := execve(`argc=4 a0="/bin/sh" a1="-c" a2=6563686F2068656C6C6F203E202F6465762F6E756C6C a3="x"`)
 	b.ReportAllocs()
+	var r decode.ArgumentReader
 	for b.Loop() {
-		decode.Arguments(records)
+		r.Read(records)
 	}
 }

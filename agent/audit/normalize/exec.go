@@ -50,7 +50,7 @@ func (n *Normalizer) loneExecve(dst []event.Event) []event.Event {
 // image fills in the new program image.
 func (n *Normalizer) image(p *event.Process, paths []pathItem) {
 	p.Directory = n.cwd
-	p.Arguments, p.CommandLine, p.Truncated = decode.Arguments(n.in.Records)
+	p.Arguments, p.CommandLine, p.Truncated = n.arguments.Read(n.in.Records)
 	if p.Arguments == nil {
 		if title := n.in.Find(record.Proctitle); title != nil {
 			p.Arguments, p.Truncated = decode.Proctitle(field(title, "proctitle"))

@@ -201,6 +201,9 @@ func (n *Normalizer) persistence(dst []event.Event, file *event.Event) []event.E
 		return dst
 	}
 	ev := *file
+	if file.Process != nil {
+		ev.Process = new(*file.Process)
+	}
 	if ev.Class, ev.Activity = event.ClassScheduledJob, job; kind == "service" {
 		ev.Class, ev.Activity = event.ClassDeviceConfigChange, event.ConfigService
 	}

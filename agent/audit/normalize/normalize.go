@@ -33,6 +33,7 @@ package normalize
 import (
 	"time"
 
+	"github.com/holdfast-security/holdfast/agent/audit/decode"
 	"github.com/holdfast-security/holdfast/agent/audit/record"
 	"github.com/holdfast-security/holdfast/event"
 )
@@ -64,13 +65,14 @@ type Normalizer struct {
 	named    inodes // named by NamePath, which events do not push out
 	lastStep step
 
-	in      *record.Event
-	cwd     string
-	merged  bool
-	records []event.Record
-	items   []pathItem
-	sysCall call // of in
-	shared  shared
+	in        *record.Event
+	cwd       string
+	merged    bool
+	records   []event.Record
+	items     []pathItem
+	sysCall   call // of in
+	shared    shared
+	arguments decode.ArgumentReader
 }
 
 // New returns a Normalizer.

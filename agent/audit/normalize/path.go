@@ -73,9 +73,9 @@ func (n *Normalizer) readPath(r *record.Record) pathItem {
 		case "name":
 			p.name = n.shared.text(f.Value)
 		case "nametype":
-			p.nametype = n.shared.plain(f.Value)
+			p.nametype = n.nametype(f.Value)
 		case "objtype": // audit 2.4 to 2.6 called it so
-			p.nametype = n.shared.plain(f.Value)
+			p.nametype = n.nametype(f.Value)
 		case "inode":
 			p.inode, _ = decode.Uint(f.Value)
 		case "dev":
@@ -89,6 +89,22 @@ func (n *Normalizer) readPath(r *record.Record) pathItem {
 		}
 	}
 	return p
+}
+
+// nametype returns the value as a string, without a look at all others where it
+// is one of those that come with every call.
+func (n *Normalizer) nametype(value []byte) string {
+	switch string(value) {
+	case "NORMAL":
+		return "NORMAL"
+	case "PARENT":
+		return "PARENT"
+	case "CREATE":
+		return "CREATE"
+	case "DELETE":
+		return "DELETE"
+	}
+	return n.shared.plain(value)
 }
 
 // ofLayer reports whether an item that is not the first tells of what a stacked

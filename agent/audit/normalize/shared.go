@@ -10,9 +10,10 @@ import (
 // Bounds of what is shared.
 const (
 	maxShared   = 96  // bytes of a text: longer ones are rarely seen twice
-	sharedTexts = 256 // pairs
-	sharedFiles = 64  // pairs
-	sharedUsers = 16
+	sharedTexts = 128 // places
+	sharedFiles = 32  // places
+	sharedUsers = 16  // places, of one each
+	perPlace    = 4
 )
 
 // seed keeps hosts from choosing texts that share a place.
@@ -20,11 +21,11 @@ var seed = maphash.MakeSeed()
 
 // shared hands out one copy of values that come again and again: names and
 // directories of programs, their files, accounts. Each value has one place, which
-// holds the two that came last, so that a host that names ever new ones takes no
+// holds the latest few, so that a host that names ever new ones takes no
 // more memory. What it hands out must not be changed.
 type shared struct {
-	texts   [sharedTexts][2]string
-	files   [sharedFiles][2]*event.File
+	texts   [sharedTexts][perPlace]string
+	files   [sharedFiles][perPlace]*event.File
 	users   [sharedUsers]*event.User
 	decoded []byte
 }
@@ -47,12 +48,13 @@ func (s *shared) of(text []byte) string {
 		return string(text)
 	}
 	place := &s.texts[maphash.Bytes(seed, text)%sharedTexts]
-	for _, known := range place {
-		if known == string(text) {
-			return known
+	for i := range place {
+		if place[i] == string(text) {
+			return place[i]
 		}
 	}
-	place[1], place[0] = place[0], string(text)
+	copy(place[1:], place[:])
+	place[0] = string(text)
 	return place[0]
 }
 
@@ -64,7 +66,8 @@ func (s *shared) file(f event.File) *event.File {
 			return known
 		}
 	}
-	place[1], place[0] = place[0], new(f)
+	copy(place[1:], place[:])
+	place[0] = new(f)
 	return place[0]
 }
 
