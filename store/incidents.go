@@ -133,6 +133,9 @@ type SavedIncident struct {
 	Severity finding.Severity
 	Status   finding.Status
 	New      bool
+	// PartOf is the incident that it became part of and is no more, whose
+	// severity and status the others are; "" for one that is there.
+	PartOf string
 }
 
 // Correlations keeps what joining alerts into incidents needs to go on, after
@@ -149,8 +152,8 @@ type Correlations interface {
 	// but one that was resolved or dismissed opens again when its severity
 	// rises, or when something happens in it more than a day after. What an
 	// incident names as its aliases, and what lost all its alerts to it,
-	// becomes part of it with comments. ErrConflict unless the number is the
-	// next.
+	// becomes part of it with comments, and is told of behind what was stored.
+	// ErrConflict unless the number is the next.
 	SaveCorrelation(ctx context.Context, s CorrelationStep) ([]SavedIncident, error)
 	// CorrelationJournal returns the journals of the steps after one, in their
 	// order, at most limit.

@@ -45,6 +45,9 @@ func (t *Table) SaveCorrelation(ctx context.Context, s store.CorrelationStep) (s
 		for _, r := range v.order {
 			saved = append(saved, store.SavedIncident{ID: r.ID, Severity: r.Severity, Status: finding.Status(r.Status), New: r.isNew})
 		}
+		for _, p := range v.parts {
+			saved = append(saved, store.SavedIncident{ID: p.from, Severity: p.into.Severity, Status: finding.Status(p.into.Status), PartOf: p.into.ID})
+		}
 		return nil
 	})
 	if err != nil {
@@ -88,6 +91,13 @@ type saving struct {
 	order []*savedRow
 	// displaced are the incidents that lost alerts, with one that got some.
 	displaced map[string]string
+	parts     []part
+}
+
+// part is an incident that became part of another.
+type part struct {
+	from string
+	into *savedRow
 }
 
 // take adds an incident or moves a known one forward.
@@ -324,6 +334,7 @@ func (v *saving) absorb(ctx context.Context, from string, into *savedRow) error 
 		if _, err := v.tx.NewDelete().Model(&gone).WherePK().Exec(ctx); err != nil {
 			return err
 		}
+		v.parts = append(v.parts, part{from, into})
 	}
 	alias := aliasRow{Alias: from, Incident: into.ID}
 	_, err = v.tx.NewInsert().Model(&alias).On("CONFLICT (alias) DO UPDATE").Set("incident = EXCLUDED.incident").Exec(ctx)

@@ -269,7 +269,11 @@ func incidentsMerge(t *testing.T, s store.State) {
 	// One says that it took another in; a third just lost its alert to it.
 	merged := incident("i1", "a1", "a2", "a3")
 	merged.Aliases = []string{"i2"}
-	check.Same(t, step(t, s, merged), []store.SavedIncident{{ID: "i1", Severity: finding.Medium, Status: finding.Open}})
+	check.Same(t, step(t, s, merged), []store.SavedIncident{
+		{ID: "i1", Severity: finding.Medium, Status: finding.Open},
+		{ID: "i2", Severity: finding.Medium, Status: finding.Open, PartOf: "i1"},
+		{ID: "i3", Severity: finding.Medium, Status: finding.Open, PartOf: "i1"},
+	})
 	for _, id := range []string{"i1", "i2", "i3"} {
 		got := readIncident(t, s, id)
 		if got.ID != "i1" || got.Status != finding.Open || got.Assignee != "anna" {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Incident, StoryLine } from '../api/model';
-import { causal, hostsText, lineCount, parse, queryString, steps, stretches } from './incidents';
+import { type Following, causal, follow, hostsText, lineCount, parse, queryString, steps, stretches } from './incidents';
 
 const line = (host: string, ...tactics: string[]) => ({ host, host_name: host, tactics }) as StoryLine;
 
@@ -41,4 +41,17 @@ it('says what a story leaves out', () => {
   const story = [line('a')];
   expect(lineCount({ story, count: 1, omitted: 0 })).toBe('1 line from 1 signal');
   expect(lineCount({ story, count: 900, omitted: 30 })).toBe('1 line from 900 signals; 30 signals left out for lack of room');
+});
+
+describe('an incident that becomes part of another', () => {
+  const asked: Following = { uid: 'a', shown: false, moved: 'never' };
+  const after = (...answers: string[]) => answers.reduce(follow, asked);
+  it('is shown as it is until then', () => expect(after('a', 'a')).toEqual({ uid: 'a', shown: true, moved: 'never' }));
+  it('is told as such where it was part of it before', () => expect(after('b', 'b')).toEqual({ uid: 'b', shown: true, moved: 'before' }));
+  it('is followed while it is shown', () => expect(after('a', 'b', 'b')).toEqual({ uid: 'b', shown: true, moved: 'meanwhile' }));
+  it('is followed again', () => expect(after('b', 'c')).toEqual({ uid: 'c', shown: true, moved: 'meanwhile' }));
+  it('changes nothing where nothing changed', () => {
+    const shown = after('a');
+    expect(follow(shown, 'a')).toBe(shown);
+  });
 });

@@ -95,6 +95,21 @@ export function stretches(story: Incident['story']): Stretch[] {
   return out;
 }
 
+/** Following is which incident the page of one shows: the one that was asked for, or the one that it became part of. */
+export interface Following {
+  uid: string;
+  /** It was shown. */
+  shown: boolean;
+  /** When the one that was asked for became part of this one: before it was opened, or while it was shown. */
+  moved: 'never' | 'before' | 'meanwhile';
+}
+
+/** follow says what to show when the server answers for an incident, perhaps with another that it became part of. */
+export function follow(f: Following, answered: string): Following {
+  if (answered === f.uid) return f.shown ? f : { ...f, shown: true };
+  return { uid: answered, shown: true, moved: f.shown ? 'meanwhile' : 'before' };
+}
+
 /** lineCount says how much of a story is there. */
 export function lineCount({ story, count, omitted }: Pick<Incident, 'story' | 'count' | 'omitted'>): string {
   const told = `${plural(story.length, 'line')} from ${plural(count, 'signal')}`;

@@ -1,9 +1,11 @@
 // What the page of an incident asks of the server, and changes there.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { client, must } from '../../api/client';
 import { keys } from '../../api/keys';
 import type { Pages } from '../../api/livelist';
 import type { Incident, IncidentSummary, IncidentUpdate } from '../../api/model';
+import { type Following, follow } from '../../text/incidents';
 
 /** useIncident is one incident with its story. Reading it is written into the audit log, so it is not polled; the server tells of its changes. */
 export function useIncident(uid: string) {
@@ -12,6 +14,23 @@ export function useIncident(uid: string) {
     queryFn: ({ signal }) => must(client.GET('/incidents/{uid}', { params: { path: { uid } }, signal })),
     refetchOnWindowFocus: false,
   });
+}
+
+/**
+ * useFollowed is the incident that was asked for, or the one that it became part of: before, or while it is shown. From
+ * then on it is that one, whose changes the server tells of.
+ */
+export function useFollowed(asked: string) {
+  const queries = useQueryClient();
+  const [following, setFollowing] = useState<Following>({ uid: asked, shown: false, moved: 'never' });
+  const incident = useIncident(following.uid);
+  const answered = incident.data;
+  useEffect(() => {
+    if (!answered) return;
+    if (answered.uid !== following.uid) queries.setQueryData(keys.incident(answered.uid), answered);
+    setFollowing(follow(following, answered.uid));
+  }, [answered, following, queries]);
+  return { incident, moved: following.moved };
 }
 
 /** useIncidentOf is the incident that an alert belongs to; null while it belongs to none. */

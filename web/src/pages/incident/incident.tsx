@@ -11,11 +11,12 @@ import { KeyValue } from '../../components/keyvalue';
 import { Page, Panel } from '../../components/page';
 import { EmptyState, ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
+import type { Following } from '../../text/incidents';
 import { exact, plural } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import { exactTime, span } from '../../text/time';
 import { Remediation } from '../alert/remediation';
-import { useIncident, useIncidentComment, useIncidentComments } from './data';
+import { useFollowed, useIncidentComment, useIncidentComments } from './data';
 import { Entities } from './entities';
 import { Graph } from './graph';
 import css from './incident.module.css';
@@ -26,8 +27,8 @@ import { IncidentTriage } from './triage';
 /** Component is the page of one incident: the story of what belongs together, why it does, and what to do. */
 export function Component() {
   const { uid = '' } = useParams();
-  const incident = useIncident(uid);
-  if (incident.data) return <Loaded key={incident.data.uid} incident={incident.data} asked={uid} />;
+  const { incident, moved } = useFollowed(uid);
+  if (incident.data) return <Loaded incident={incident.data} moved={moved} />;
   return (
     <Page title="Incident">
       {incident.isPending && <Skeleton height={420} />}
@@ -48,7 +49,9 @@ export function Component() {
   );
 }
 
-function Loaded({ incident, asked }: { incident: Incident; asked: string }) {
+// What is typed stays when the incident becomes part of another; what is about
+// its lines begins anew.
+function Loaded({ incident, moved }: { incident: Incident; moved: Following['moved'] }) {
   const comments = useIncidentComments(incident.uid);
   const say = useIncidentComment(incident.uid);
   return (
@@ -57,15 +60,18 @@ function Loaded({ incident, asked }: { incident: Incident; asked: string }) {
       heading={<Heading incident={incident} />}
       actions={<CopyButton text={() => JSON.stringify(incident, null, 2)} label="Copy the whole incident as JSON" words="Copy as JSON" />}
     >
-      {asked !== incident.uid && (
-        <p className={css.alias} role="status">
-          The incident that you asked for became part of this one. <Link to={`/incidents/${incident.uid}`} replace>The address of this one</Link>
-        </p>
-      )}
+      <div role="status">
+        {moved !== 'never' && (
+          <p className={css.alias}>
+            {moved === 'before' ? 'The incident that you asked for became part of this one.' : 'While you looked at it, the incident became part of another. This is that one.'}{' '}
+            <Link to={`/incidents/${incident.uid}`} replace>The address of this one</Link>
+          </p>
+        )}
+      </div>
       <IncidentTriage incident={incident} />
       <Strip incident={incident} />
       <div className={css.grid}>
-        <div className={css.main}>
+        <div className={css.main} key={incident.uid}>
           {incident.story.length > 1 && <Graph incident={incident} />}
           <Story incident={incident} />
           <Entities incident={incident} />
