@@ -190,7 +190,8 @@ func compilePartition(set *Ruleset, rules []*sigma.Rule) *partition {
 	return c.part
 }
 
-// layOutHits writes what follows from each literal.
+// layOutHits writes what follows from each literal, and tells the scanners
+// where there is something.
 func (c *compiler) layOutHits() {
 	follows := func(list []int32) int32 {
 		c.part.follows = append(c.part.follows, list...)
@@ -199,7 +200,21 @@ func (c *compiler) layOutHits() {
 	for i := range c.literals {
 		c.part.hits = append(c.part.hits, hits{int32(len(c.part.follows)), follows(c.rulesOf[i]), follows(c.groupsOf[i])})
 	}
+	for i := range c.part.scanners {
+		s := &c.part.scanners[i]
+		for _, list := range [][]int32{s.literals, s.empty} {
+			for j, lit := range list {
+				if h := c.part.hits[lit]; h.rules != h.end {
+					list[j] |= leads
+				}
+			}
+		}
+	}
 }
+
+// leads marks what a scanner finds if something follows from it. From most
+// literals nothing does: rules ask for them.
+const leads = 1 << 30
 
 // expr builds the tree of a condition.
 func (c *compiler) expr(det *sigma.Detection, x sigma.Expr) *node {

@@ -446,14 +446,18 @@ func (m *Matcher) scanAll(part *partition, i int, v *value, text string, found [
 	return found
 }
 
-// mark notes that a literal is there and what follows from it.
-func (m *Matcher) mark(part *partition, lit int32) {
+// mark notes what a scanner found, and what follows from it.
+func (m *Matcher) mark(part *partition, found int32) {
+	lit := found &^ leads
 	number := int32(part.base.literals) + lit
 	if m.has(number) {
 		return
 	}
 	m.seen[number>>6] |= 1 << (number & 63)
 	m.marked = append(m.marked, number)
+	if found&leads == 0 {
+		return
+	}
 	h := part.hits[lit]
 	for _, group := range part.follows[h.groups:h.end] {
 		m.groups[part.base.groups+int(group)] = m.epoch

@@ -18,7 +18,7 @@ type scanner struct {
 	automaton *ahocorasick.Automaton
 	wide      *ahocorasick.Automaton // of the literals beyond ASCII, or nil
 	narrow    int                    // how many literals are ASCII
-	literals  []int32                // by the automata's pattern numbers, ASCII first
+	literals  []int32                // by the automata's pattern numbers, ASCII first; see leads
 	empty     []int32                // the empty literal where it is a witness: every text has it
 }
 
