@@ -37,6 +37,20 @@ type ExceptionPreview struct {
 	BySeverity map[string]int64  `json:"by_severity" doc:"Of what it would have hidden."`
 	ByHost     []store.Count     `json:"by_host" doc:"The hosts with most of it, at most 10."`
 	Alerts     []finding.Summary `json:"alerts" doc:"The newest of it, at most 100."`
+
+	SamplesTotal  int64             `json:"samples_total" doc:"Recorded attacks with which Holdfast's own rules of its scope are tested."`
+	SamplesHidden int64             `json:"samples_hidden" doc:"How many of these it would hide, if they happened on a host that it is about."`
+	Samples       []ExceptionSample `json:"samples" doc:"Those, in the order of the rules, at most 100."`
+}
+
+// ExceptionSample is a recorded attack that an exception would hide.
+type ExceptionSample struct {
+	Name     string            `json:"name" doc:"Of the sample, as it lies beside the rule."`
+	Rule     string            `json:"rule" doc:"The uid of the rule that detects it."`
+	Type     finding.AlertType `json:"alert_type"`
+	Title    string            `json:"title" doc:"Of the alert."`
+	Severity finding.Severity  `json:"severity"`
+	Story    string            `json:"description" doc:"What happens in it."`
 }
 
 // ExceptionWish asks for the terms of an exception that would hide an alert.

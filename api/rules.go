@@ -42,6 +42,8 @@ type RuleDetail struct {
 	Rule
 	Text string `json:"text" doc:"The file as written; it may hold other rules, too."`
 	Line int    `json:"line" minimum:"1" doc:"Where in the file the rule begins."`
+
+	Samples int `json:"samples" minimum:"0" doc:"Recorded attacks that it is tested with, see the preview of exceptions; 0 for rules that are not Holdfast's own and for those that only feed others."`
 }
 
 // Rules are the detection rules that are evaluated.

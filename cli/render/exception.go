@@ -108,5 +108,25 @@ func Preview(p api.ExceptionPreview, style Style) string {
 	if rest := p.Hidden - int64(len(p.Alerts)); rest > 0 {
 		fmt.Fprintf(&b, "… and %s more\n", Number(uint64(rest)))
 	}
-	return b.String()
+	return b.String() + hiddenSamples(p, style)
+}
+
+// hiddenSamples says which recorded attacks an exception would hide.
+func hiddenSamples(p api.ExceptionPreview, style Style) string {
+	if p.SamplesTotal <= 0 {
+		return ""
+	}
+	text := fmt.Sprintf("\nOf %s that the rules are tested with it would hide %s.\n",
+		Plural(uint64(p.SamplesTotal), "recorded attack"), Number(uint64(max(p.SamplesHidden, 0))))
+	var rows [][]string
+	for _, s := range p.Samples {
+		rows = append(rows, []string{s.Severity.String(), s.Title, s.Story})
+	}
+	if len(rows) > 0 {
+		text += "\n" + Table([]string{"SEVERITY", "ALERT", "WHAT HAPPENS"}, rows, style)
+	}
+	if rest := p.SamplesHidden - int64(len(p.Samples)); rest > 0 {
+		text += fmt.Sprintf("… and %s more\n", Number(uint64(rest)))
+	}
+	return text
 }

@@ -32,6 +32,7 @@ func TestExceptionsLookAsReviewed(t *testing.T) {
 	golden(t, "exception-120", render.Exception(backup, noon, style))
 	golden(t, "exception-hostile-120", render.Exception(whole, noon, style))
 	golden(t, "exception-preview-120", render.Preview(api.ExceptionPreview{
+		SamplesTotal: 5, SamplesHidden: 2, Samples: []api.ExceptionSample{{Name: "match-a.log", Title: evil, Story: evil, Severity: finding.High}},
 		Total: 16, Hidden: 14, Alerts: []finding.Summary{{ID: "a1", Title: evil, HostName: "web-1", Count: 3, LastTime: noon, Triage: finding.Triage{Status: finding.Open}}},
 	}, style))
 	golden(t, "exception-preview-none-120", render.Preview(api.ExceptionPreview{Complete: true}, style))

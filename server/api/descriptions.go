@@ -35,6 +35,7 @@ var descriptions = map[string]string{
 	"api.ExceptionBody":                "ExceptionBody is what people say of an exception.",
 	"api.ExceptionChange":              "ExceptionChange says that people made, changed or removed an exception.",
 	"api.ExceptionPreview":             "ExceptionPreview is what an exception would have hidden, whatever its expiry and whether it is enabled.",
+	"api.ExceptionSample":              "ExceptionSample is a recorded attack that an exception would hide.",
 	"api.ExceptionTrial":               "ExceptionTrial asks what an exception would have hidden.",
 	"api.ExceptionWish":                "ExceptionWish asks for the terms of an exception that would hide an alert.",
 	"api.Fault":                        "Fault is what is wrong with one part of a request. It does not repeat the value, which may be a secret.",

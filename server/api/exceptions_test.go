@@ -76,7 +76,7 @@ func TestExceptionsAreTriedAndSuggested(t *testing.T) {
 	v := &visitor{f: f, bearer: f.token(t, account.Responder)}
 	var p api.ExceptionPreview
 	v.want(t, http.StatusOK, "POST", "/api/v1/exceptions/preview", exceptionBody, &p)
-	if p.Total != 1 || p.Hidden != 1 || !p.Complete || len(p.Alerts) != 1 || p.Alerts[0].ID != testAlert {
+	if p.Total != 1 || p.Hidden != 1 || !p.Complete || len(p.Alerts) != 1 || p.Alerts[0].ID != testAlert || p.Samples == nil {
 		t.Errorf("preview is %+v", p)
 	}
 	v.want(t, http.StatusUnprocessableEntity, "POST", "/api/v1/exceptions/preview", strings.Replace(exceptionBody, "equals", "cidr", 1), nil)

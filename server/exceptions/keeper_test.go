@@ -211,6 +211,41 @@ func TestPreview(t *testing.T) {
 	}
 }
 
+// TestPreviewShowsTheAttacksItWouldHide previews exceptions of one of our own
+// rules, for hosts that no sample is of.
+func TestPreviewShowsTheAttacksItWouldHide(t *testing.T) {
+	r := newRig(t)
+	const kind = "VM_DigitalCurrencyMining"
+	trial := func(m ...finding.Condition) api.ExceptionPreview {
+		t.Helper()
+		p, err := r.Preview(t.Context(), api.ExceptionTrial{ExceptionBody: api.ExceptionBody{ExceptionTerms: finding.ExceptionTerms{
+			Scope: finding.ExceptionScope{Types: []finding.AlertType{kind}, Hosts: []event.HostID{"h1"}, Labels: map[string]string{"group": "web"}},
+			Match: m, WholeRule: len(m) == 0,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	all := trial()
+	if all.SamplesTotal < 2 || all.SamplesHidden != all.SamplesTotal || len(all.Samples) != int(all.SamplesTotal) {
+		t.Fatalf("everything hides %+v", all)
+	}
+	for _, s := range all.Samples {
+		if s.Type != kind || s.Rule == "" || s.Title == "" || s.Story == "" || !strings.HasPrefix(s.Name, "match-") {
+			t.Errorf("not whole: %+v", s)
+		}
+	}
+	none := trial(finding.Condition{Field: finding.FieldCommandLine, Op: finding.OpEquals, Values: []string{"xmrig --known"}})
+	if none.SamplesTotal != all.SamplesTotal || none.SamplesHidden != 0 || none.Samples == nil || len(none.Samples) > 0 {
+		t.Errorf("one command hides %+v", none)
+	}
+	some := trial(finding.Condition{Field: finding.FieldExecutable, Op: finding.OpContains, Values: []string{"xmrig"}})
+	if some.SamplesHidden == 0 || some.SamplesHidden > all.SamplesTotal {
+		t.Errorf("one program hides %+v", some)
+	}
+}
+
 // slowState is a database that fails, or never comes to an end.
 type slowState struct {
 	State

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/exception"
 	"github.com/holdfast-security/holdfast/finding"
+	"github.com/holdfast-security/holdfast/rules/samples"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -19,7 +20,7 @@ import (
 const (
 	previewTime   = 15 * time.Second
 	previewSpan   = 30 * 24 * time.Hour
-	previewAlerts = 100
+	previewAlerts = 100 // and as many samples
 	previewHosts  = 10
 )
 
@@ -41,6 +42,9 @@ func (k *Keeper) Preview(ctx context.Context, q api.ExceptionTrial) (api.Excepti
 	defer cancel()
 	t := tally{hosts: make(map[event.HostID]*store.Count)}
 	t.BySeverity = make(map[string]int64)
+	if err := t.hideSamples(q.ExceptionTerms); err != nil {
+		return api.ExceptionPreview{}, err
+	}
 	err = k.cfg.State.EachAlert(bounded, filter, func(c finding.Case) error {
 		_, hidden := set.Covering(&c.Alert, k.host(c.Host), k.cfg.Now())
 		t.note(&c, hidden)
@@ -56,9 +60,7 @@ func (k *Keeper) Preview(ctx context.Context, q api.ExceptionTrial) (api.Excepti
 // try returns the exception as if it were in force, and the alerts that it may
 // cover. What a person has not filled in yet does not matter.
 func (k *Keeper) try(q api.ExceptionTrial) (*exception.Set, store.AlertFilter, error) {
-	terms := q.ExceptionTerms
-	terms.Name, terms.Reason = cmp.Or(terms.Name, "preview"), cmp.Or(terms.Reason, "preview")
-	terms.Enabled, terms.Expires = true, nil
+	terms := inForce(q.ExceptionTerms)
 	if q.Since.IsZero() {
 		q.Since = k.cfg.Now().Add(-previewSpan)
 	}
@@ -71,6 +73,49 @@ func (k *Keeper) try(q api.ExceptionTrial) (*exception.Set, store.AlertFilter, e
 		return nil, filter, fmt.Errorf("%w: until: it is not after since", account.ErrInvalid)
 	}
 	return set, filter, nil
+}
+
+// inForce returns terms as if they were, whatever a person has not filled in yet.
+func inForce(terms finding.ExceptionTerms) finding.ExceptionTerms {
+	terms.Name, terms.Reason = cmp.Or(terms.Name, "preview"), cmp.Or(terms.Reason, "preview")
+	terms.Enabled, terms.Expires = true, nil
+	return terms
+}
+
+// hideSamples says which of the attacks that the rules are tested with an
+// exception would hide. They happened on no host: what it says of hosts is left
+// out.
+func (t *tally) hideSamples(terms finding.ExceptionTerms) error {
+	terms = inForce(terms)
+	terms.Scope.Hosts, terms.Scope.Labels = nil, nil
+	set, err := exception.Compile([]finding.Exception{{ExceptionTerms: terms}})
+	if err != nil {
+		return err
+	}
+	t.Samples = []api.ExceptionSample{}
+	return samples.Each(func(s samples.Sample) bool {
+		a := &s.Alert
+		if !isAbout(terms.Scope, a) {
+			return true
+		}
+		t.SamplesTotal++
+		if _, hidden := set.Covering(a, exception.Host{}, time.Time{}); !hidden {
+			return true
+		}
+		t.SamplesHidden++
+		if len(t.Samples) < previewAlerts {
+			t.Samples = append(t.Samples, api.ExceptionSample{
+				Name: s.Name, Rule: a.Rule.ID, Type: a.Type, Title: a.Title, Severity: a.Severity, Story: a.Story,
+			})
+		}
+		return true
+	})
+}
+
+// isAbout reports whether an alert is of the rules and types of a scope.
+func isAbout(scope finding.ExceptionScope, a *finding.Alert) bool {
+	return (len(scope.Rules) == 0 || slices.Contains(scope.Rules, a.Rule.ID)) &&
+		(len(scope.Types) == 0 || slices.Contains(scope.Types, a.Type))
 }
 
 // tally is a preview in the making.

@@ -9,6 +9,7 @@ import (
 	"github.com/holdfast-security/holdfast/api"
 	"github.com/holdfast-security/holdfast/detect/alert"
 	"github.com/holdfast-security/holdfast/detect/sigma"
+	"github.com/holdfast-security/holdfast/rules/samples"
 	"github.com/holdfast-security/holdfast/store"
 )
 
@@ -36,7 +37,7 @@ func (b *Book) Rule(id string) (api.RuleDetail, error) {
 	} {
 		for _, n := range e.entries {
 			if id != "" && strings.EqualFold(known(n.rule), id) {
-				return api.RuleDetail{Rule: n.describe(), Text: e.text(n), Line: n.rule.Line}, nil
+				return api.RuleDetail{Rule: n.describe(), Text: e.text(n), Line: n.rule.Line, Samples: samples.Count(n.rule.ID)}, nil
 			}
 		}
 	}

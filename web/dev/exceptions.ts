@@ -43,6 +43,8 @@ function preview(w: World, body: Record<string, unknown>): Reply {
     body: {
       total: all.length, hidden: hidden.length, complete: true, by_severity: Object.fromEntries(tally(hidden, (a) => a.severity, (a) => a.severity).map((c) => [c.key, c.count])),
       by_host: tally(hidden, (a) => a.host ?? '', (a) => a.host_name).slice(0, 10), alerts: hidden.slice(0, 100).map((a) => ({ ...a, rule_uid: a.rule.uid })),
+      samples_total: 3, samples_hidden: Math.min(hidden.length, 2),
+      samples: hidden.slice(0, 2).map((a, i) => ({ name: `match-${i + 1}.log`, rule: a.rule.uid, alert_type: a.alert_type, title: a.title, severity: a.severity, description: a.description })),
     },
   };
 }

@@ -133,7 +133,7 @@ export function ruleRoutes(w: World): Route[] {
     ['POST', /^rules\/dry-run$/, ({ body }) => dryRun(w, body)],
     ['GET', /^rules\/([^/]+)$/, ({ part }) => {
       const r = all().find((one) => one.uid === decodeURIComponent(part));
-      return r ? { body: { ...r, text: current(r.doc)?.text ?? written(r), line: 1 } } : problem(404, 'Not Found', 'rule: not found');
+      return r ? { body: { ...r, text: current(r.doc)?.text ?? written(r), line: 1, samples: r.doc === '' ? 4 : 0 } } : problem(404, 'Not Found', 'rule: not found');
     }],
     ['GET', /^rule-docs$/, () => ({ body: { items: [...docs.values()].flatMap(([d]) => (d && !d.removed ? [{ ...d, text: undefined, samples: [] }] : [])) } })],
     ['GET', /^rule-docs\/history$/, (r) => {

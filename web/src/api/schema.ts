@@ -1888,11 +1888,36 @@ export interface components {
              * @description How many of these it would have hidden.
              */
             hidden: number;
+            /** @description Those, in the order of the rules, at most 100. */
+            samples: components["schemas"]["ExceptionSample"][];
+            /**
+             * Format: int64
+             * @description How many of these it would hide, if they happened on a host that it is about.
+             */
+            samples_hidden: number;
+            /**
+             * Format: int64
+             * @description Recorded attacks with which Holdfast's own rules of its scope are tested.
+             */
+            samples_total: number;
             /**
              * Format: int64
              * @description Alerts of its rules and types in that time, on all hosts.
              */
             total: number;
+        };
+        /** @description ExceptionSample is a recorded attack that an exception would hide. */
+        ExceptionSample: {
+            alert_type: string;
+            /** @description What happens in it. */
+            description: string;
+            /** @description Of the sample, as it lies beside the rule. */
+            name: string;
+            /** @description The uid of the rule that detects it. */
+            rule: string;
+            severity: components["schemas"]["Severity"];
+            /** @description Of the alert. */
+            title: string;
         };
         /** @description ExceptionScope says which alerts an exception is about. What is empty means any, but Rules and Types are never both empty. */
         ExceptionScope: {
@@ -3067,6 +3092,11 @@ export interface components {
              */
             path: string;
             references: string[];
+            /**
+             * Format: int64
+             * @description Recorded attacks that it is tested with, see the preview of exceptions; 0 for rules that are not Holdfast's own and for those that only feed others.
+             */
+            samples: number;
             severity: components["schemas"]["Severity"];
             /**
              * @description Comes with Holdfast, is a file of the configuration, or is part of a rule document.

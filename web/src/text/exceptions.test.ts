@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExceptionBody, ExceptionScope } from '../api/model';
-import { bodyOf, conditionText, coverFault, fault, impactText, matchText, newCondition, scopeText, stateOf, typedOf } from './exceptions';
+import { bodyOf, conditionText, coverFault, fault, impactText, matchText, newCondition, samplesText, scopeText, stateOf, typedOf } from './exceptions';
 
 const now = Date.parse('2026-11-23T12:00:00Z');
 const scope = (over: Partial<ExceptionScope>) => ({ hosts: [], labels: {}, rules: [], alert_types: [], kinds: [], ...over }) as ExceptionScope;
@@ -28,6 +28,14 @@ describe('words', () => {
     expect(impactText({ hidden: 5000, total: 5000, complete: false }, 30)).toContain('at least 5,000');
     expect(impactText({ hidden: 0, total: 1, complete: true }, 7)).toBe('Would have hidden none of the last 7 days’ 1 alert of these rules.');
     expect(impactText({ hidden: 0, total: 0, complete: true }, 7)).toContain('Nothing to hide');
+  });
+
+  it('says which recorded attacks it would hide', () => {
+    expect(samplesText({ samples_hidden: 0, samples_total: 0 })).toBe('');
+    expect(samplesText({ samples_hidden: 0, samples_total: 3 })).toBe('Hides none of the 3 recorded attacks that these rules are tested with.');
+    expect(samplesText({ samples_hidden: 2, samples_total: 3 })).toBe('Hides 2 of the 3 recorded attacks that these rules are tested with.');
+    expect(samplesText({ samples_hidden: 3, samples_total: 3 })).toBe('Hides all 3 recorded attacks that these rules are tested with.');
+    expect(samplesText({ samples_hidden: 1, samples_total: 1 })).toBe('Hides the only recorded attack that these rules are tested with.');
   });
 });
 

@@ -202,3 +202,12 @@ export function impactText({ hidden, total, complete }: Pick<ExceptionPreview, '
   if (hidden === total && complete) return total === 1 ? `Would have hidden the only alert of these rules in ${span}.` : `Would have hidden all ${plural(total, 'alert')} of these rules in ${span}.`;
   return `Would have hidden ${least}${exact(hidden)} of ${span}’ ${plural(total, 'alert')} of these rules.`;
 }
+
+/** samplesText says how many of the attacks that the rules are tested with an exception would hide; "" where there are none. */
+export function samplesText({ samples_hidden: hidden, samples_total: total }: Pick<ExceptionPreview, 'samples_hidden' | 'samples_total'>): string {
+  const all = plural(total, 'recorded attack');
+  if (total === 0) return '';
+  if (hidden === 0) return `Hides none of the ${all} that these rules are tested with.`;
+  if (hidden === total) return total === 1 ? 'Hides the only recorded attack that these rules are tested with.' : `Hides all ${all} that these rules are tested with.`;
+  return `Hides ${exact(hidden)} of the ${all} that these rules are tested with.`;
+}

@@ -5,7 +5,7 @@ import { SeverityBadge, StatusBadge } from '../../components/badges';
 import { Panel } from '../../components/page';
 import { ErrorState } from '../../components/states';
 import { TimeAgo } from '../../components/timeago';
-import { impactText } from '../../text/exceptions';
+import { impactText, samplesText } from '../../text/exceptions';
 import { exact, plural } from '../../text/numbers';
 import { fold, visible } from '../../text/safe';
 import css from './form.module.css';
@@ -44,6 +44,7 @@ export function Impact({ fault, impact, days, onDays }: Props) {
         <>
           {found.hidden > 0 && <Shares found={found} />}
           {found.alerts.length > 0 && <Alerts found={found} />}
+          {found.samples_total > 0 && <Samples found={found} />}
         </>
       )}
     </Panel>
@@ -91,5 +92,36 @@ function Alerts({ found: { alerts, hidden } }: { found: ExceptionPreview }) {
       </ul>
       {hidden > alerts.length && <p className={css.note}>The newest {exact(alerts.length)} of {exact(hidden)}.</p>}
     </>
+  );
+}
+
+/** Samples shows the attacks that the rules are there for, as far as the exception would hide them. */
+function Samples({ found }: { found: ExceptionPreview }) {
+  const { samples, samples_hidden: hidden } = found;
+  return (
+    <div className={css.samples}>
+      <p className={css.note} data-grave={hidden > 0 || undefined}>
+        {samplesText(found)}
+      </p>
+      {samples.length > 0 && (
+        <ul className={css.alerts} tabIndex={0} aria-label="Recorded attacks that it would hide">
+          {samples.map((s, i) => (
+            <li key={i}>
+              {visible(fold(s.title, 160))}
+              <span className={css.facts}>
+                <SeverityBadge severity={s.severity} short />
+                <span>{visible(fold(s.name, 64))}</span>
+              </span>
+              <span className={css.story}>{visible(fold(s.description, 200))}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {hidden > samples.length && (
+        <p className={css.note}>
+          The first {exact(samples.length)} of {exact(hidden)}.
+        </p>
+      )}
+    </div>
   );
 }

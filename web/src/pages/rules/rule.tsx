@@ -140,6 +140,7 @@ function Facts({ rule }: { rule: RuleDetail }) {
           ['Level', rule.level && rule.level !== rule.severity && `${visible(fold(rule.level, 64))}, as the rule says it`],
           ['Source', sourceNames[rule.source] ?? visible(rule.source)],
           ['Read from', rule.path && <code>{visible(fold(rule.path, 300))}</code>],
+          ['Tested with', rule.samples > 0 && plural(rule.samples, 'recorded attack')],
           ['Author', visible(fold(rule.author, 200))],
           ['Id', <span key="id"><code>{visible(fold(rule.uid, 200))}</code> <CopyButton text={rule.uid} label="Copy rule id" /></span>],
         ]}
