@@ -181,10 +181,15 @@ const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
 
 // Stat reads the state of a name in an open directory without following it. It
 // waits for no network and mounts nothing.
-func Stat(dir int, name string, s *fim.Stat) error {
+func Stat(dir int, name string, s *fim.Stat) error { return stat(dir, name, 0, s) }
+
+// StatFile reads the state of an open file.
+func StatFile(fd int, s *fim.Stat) error { return stat(fd, "", unix.AT_EMPTY_PATH, s) }
+
+func stat(dir int, name string, flags int, s *fim.Stat) error {
 	var x unix.Statx_t
 	for {
-		err := unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, statMask, &x)
+		err := unix.Statx(dir, name, flags|unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, statMask, &x)
 		if err == nil {
 			convert(&x, s)
 			return nil

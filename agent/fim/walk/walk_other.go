@@ -30,7 +30,7 @@ func (p *place) openRoot(name string, self *fim.Stat) error {
 		return err
 	}
 	*p = place{name: name}
-	convert(info, self)
+	Convert(info, self)
 	return nil
 }
 
@@ -47,7 +47,8 @@ func (p *place) openBelow(root *place, below string, self *fim.Stat) error {
 
 func vanished(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-func convert(info fs.FileInfo, s *fim.Stat) {
+// Convert reads the state of a path from what package os knows of it.
+func Convert(info fs.FileInfo, s *fim.Stat) {
 	*s = fim.Stat{Kind: kindOf(info.Mode()), Mode: uint16(info.Mode().Perm()), Links: 1, Size: info.Size(), Modified: info.ModTime().UnixNano()}
 	s.Changed = s.Modified
 }
@@ -90,7 +91,7 @@ func (d *Directory) read(_ *scratch, most int) error {
 		item := Item{Name: e.Name()}
 		switch info, err := e.Info(); {
 		case err == nil:
-			convert(info, &item.Stat)
+			Convert(info, &item.Stat)
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		}
