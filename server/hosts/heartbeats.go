@@ -32,6 +32,8 @@ type Heartbeats struct {
 	// Run runs.
 	Every time.Duration
 
+	clocks Clocks
+
 	mu     sync.Mutex // guards what follows
 	due    map[event.HostID]fleet.Heartbeat
 	last   map[event.HostID]fleet.Heartbeat
@@ -51,9 +53,23 @@ func NewHeartbeats(state store.Hosts, log *slog.Logger, told func(event.HostID),
 
 // Add takes the heartbeat of a host.
 func (h *Heartbeats) Add(host event.HostID, beat fleet.Heartbeat) {
+	h.clocks.Note(host, beat.Time, time.Now())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.due[host] = beat
+}
+
+// Ahead returns what [Clocks.Ahead] does of the hosts that were heard.
+func (h *Heartbeats) Ahead(host event.HostID) time.Duration { return h.clocks.Ahead(host) }
+
+// Recall takes what the latest heartbeats in the database say of clocks, for the
+// time until there are others. When they were heard is known to seconds only.
+func (h *Heartbeats) Recall(ctx context.Context) error {
+	return Each(ctx, h.state, func(host fleet.Host) {
+		if host.Heartbeat != nil && host.Heartbeat.Time.Sub(host.LastSeen).Abs() > 2*beatEvery {
+			h.clocks.Note(host.ID, host.Heartbeat.Time, host.LastSeen)
+		}
+	})
 }
 
 // Run writes until ctx ends, and then what is left.
