@@ -15,6 +15,7 @@ import (
 func (s *Server) startCorrelation(context.Context) error {
 	s.correlator = correlate.New(correlate.Config{
 		State: s.state, Log: s.log, Saved: s.incidentsSaved,
+		Clock: s.beats.Ahead,
 		Hosts: func() int { return len(s.registry.All()) },
 		Host: func(id event.HostID) (string, map[string]string, bool) {
 			h, ok := s.registry.Get(id)

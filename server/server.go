@@ -184,6 +184,9 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.beats = hosts.NewHeartbeats(s.state, s.log, s.hub.Host, s.hub.Ledger)
+	if err := s.beats.Recall(ctx); err != nil {
+		return err
+	}
 	s.speaker = statement.New(s.log, s.keys.Signing(), s.state, s.sendSigned)
 	if err := s.speaker.Load(ctx, s.state); err != nil {
 		return err

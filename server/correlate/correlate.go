@@ -32,6 +32,9 @@ type Config struct {
 	// Host returns the present name and labels of a host, false where it is
 	// not known. The label "worth" says what the host is worth beside others.
 	Host func(event.HostID) (name string, labels map[string]string, ok bool)
+	// Clock returns how far a host's clock is ahead of the server's, zero where
+	// that is not known; nil where it is of none.
+	Clock func(event.HostID) time.Duration
 	// Hosts returns how many hosts there are.
 	Hosts func() int
 	// Saved is called with the incidents that a step stored, in the

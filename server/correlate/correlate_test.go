@@ -335,8 +335,7 @@ func TestSeenIsTheServersTime(t *testing.T) {
 		"from the future":  {noon.AddDate(1, 0, 0), noon, noon.Add(time.Hour)},
 		"from another age": {noon.AddDate(-50, 0, 0), noon, noon},
 	} {
-		a := store.ReportedAlert{Alert: finding.Alert{LastTime: test.last}, Received: test.received}
-		if got := seen(&a, noon.Add(time.Hour)); !got.Equal(test.want) {
+		if got := seen(test.received, test.last, noon.Add(time.Hour)); !got.Equal(test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -2,10 +2,12 @@ package correlate
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/holdfast-security/holdfast/event"
 	"github.com/holdfast-security/holdfast/finding"
 	"github.com/holdfast-security/holdfast/incident"
 	"github.com/holdfast-security/holdfast/incident/evidence"
@@ -20,20 +22,43 @@ func (c *Correlator) signal(a *store.ReportedAlert, now time.Time) incident.Sign
 		name, worth = present, Worth(labels)
 	}
 	s := evidence.FromAlert(&a.Alert, name)
-	s.Seen = seen(a, now)
+	c.correct(&s, a)
+	s.Seen = seen(a.Received, s.Last, now)
 	s.Asset = worth
 	s.FalseAlarms = c.rates[a.Rule.ID]
 	s.Suppressed = a.Status == finding.Suppressed
 	return s.Clean()
 }
 
+// clockRecord is in an event whose time is the server's, for that of the host
+// could not be believed.
+const clockRecord = "HOLDFAST_CLOCK"
+
+// correct makes a signal's times those of the server's clock, so that what
+// happened on hosts whose clocks differ is in one order. Nothing comes before it
+// happened: a host whose clock is ahead and not known is held to that.
+func (c *Correlator) correct(s *incident.Signal, a *store.ReportedAlert) {
+	ahead := time.Duration(0)
+	if c.cfg.Clock != nil && !slices.ContainsFunc(a.Evidence, timedByServer) {
+		ahead = c.cfg.Clock(a.Host)
+	}
+	s.Time, s.Last = s.Time.Add(-ahead), s.Last.Add(-ahead)
+	if s.Time.After(a.Received) {
+		s.Time = a.Received
+	}
+}
+
+func timedByServer(ev event.Event) bool {
+	return slices.ContainsFunc(ev.Records, func(r event.Record) bool { return r.Type == clockRecord })
+}
+
 // seen returns when an alert, or its latest repeat, came to the server. Only
-// the first time is noted; the host's clock is believed between then and now, so
+// the first time is noted; the last one is believed between then and now, so
 // that what waited long counts for when it happened.
-func seen(a *store.ReportedAlert, now time.Time) time.Time {
-	at := a.LastTime
-	if at.Before(a.Received) {
-		at = a.Received
+func seen(received, last, now time.Time) time.Time {
+	at := last
+	if at.Before(received) {
+		at = received
 	}
 	if at.After(now) {
 		at = now
