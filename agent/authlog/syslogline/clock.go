@@ -16,6 +16,8 @@ type Clock struct {
 	// Boot is when the kernel started, for ring buffer stamps; when it is
 	// zero such lines have no time.
 	Boot time.Time
+
+	minute *minute // of the latest stamp; nil remembers none
 }
 
 // slack is how far a stamp may lie ahead of Now, for clocks that differ and
@@ -41,8 +43,15 @@ func (c *Clock) zone() *time.Location {
 // date and time, with or without fraction and zone.
 func cutTime(b []byte, c Clock) (time.Time, []byte, bool) {
 	if len(b) >= 15 && b[3] == ' ' {
+		if t, ok := c.minute.cut(b, &c); ok {
+			return t, b[15:], true
+		}
 		if month := monthOf(b[:3]); month != 0 {
-			return cutBSD(b, month, 0, c)
+			t, rest, ok := cutBSD(b, month, 0, c)
+			if ok && len(b)-len(rest) == 15 {
+				c.minute.keep(b, t)
+			}
+			return t, rest, ok
 		}
 	}
 	if len(b) >= 20 && b[4] == ' ' && allDigits(b[:4]) {
@@ -88,6 +97,38 @@ func (c *Clock) inferYear(month time.Month, day int, of time.Duration) (time.Tim
 		}
 	}
 	return time.Time{}, false
+}
+
+// minute remembers what a stamp of RFC 3164 stands for without its seconds: most
+// lines of a log are of the same minute as the line before. nil remembers none.
+type minute struct {
+	text  [len("Jan _2 15:04:")]byte
+	start time.Time
+}
+
+// keep takes a stamp of 15 bytes and what was read from it.
+func (m *minute) keep(b []byte, t time.Time) {
+	if m == nil || !allDigits(b[13:15]) {
+		return
+	}
+	copy(m.text[:], b)
+	m.start = t.Add(-time.Duration(t.Second()) * time.Second)
+}
+
+// cut reads a stamp of the same minute that nothing belongs to but its 15 bytes.
+// The year is still the latest that is not in the future when the clock has come
+// past the minute and not yet near to the same one a year on.
+func (m *minute) cut(b []byte, c *Clock) (time.Time, bool) {
+	const year = 364 * 24 * time.Hour // a day short of one
+	if m == nil || string(b[:len(m.text)]) != string(m.text[:]) || len(b) > 15 && b[15] != ' ' {
+		return time.Time{}, false
+	}
+	tens, ones := b[13]-'0', b[14]-'0'
+	limit := c.now().Add(slack)
+	if tens > 5 || ones > 9 || limit.Before(m.start.Add(time.Minute)) || limit.After(m.start.Add(year)) {
+		return time.Time{}, false
+	}
+	return m.start.Add(time.Duration(tens*10+ones) * time.Second), true
 }
 
 // date refuses days that the month does not have.

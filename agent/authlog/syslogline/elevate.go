@@ -32,20 +32,20 @@ func (c *context) sudo() bool {
 		l.Method = "password"
 		c.repeat *= n
 		e := c.logon(event.StatusFailure, actor, l) // sudo asks for the caller's own password
-		e.Process = c.process(actor)
+		c.as(&e, actor)
 		c.count(a, e)
 	case reason == "a password is required":
 		a.drop() // sudo -n: nothing was tried
 	default: // not in sudoers, command not allowed, …
 		e := c.logon(event.StatusFailure, user, l)
-		e.Process = c.process(actor)
+		c.as(&e, actor)
 		c.count(a, e)
 	}
 	return true
 }
 
 func (c *context) emitAs(actor string, e event.Event) {
-	e.Process = c.process(actor)
+	c.as(&e, actor)
 	c.emit(e)
 }
 
@@ -117,7 +117,7 @@ func (c *context) suResult(failed bool, target, actor, tty string) bool {
 	a := c.attempt()
 	if failed {
 		e := c.logon(event.StatusFailure, target, l)
-		e.Process = c.process(actor)
+		c.as(&e, actor)
 		c.count(a, e)
 		return true
 	}
@@ -137,7 +137,7 @@ func (c *context) doas() bool {
 	if rest, ok := cutEither(c.msg, "failed command for ", "command not permitted for "); ok {
 		actor, command, _ := strings.Cut(rest, ": ")
 		e := c.logon(event.StatusFailure, "", event.Logon{Service: "doas", Command: command})
-		e.Process = c.process(actor)
+		c.as(&e, actor)
 		c.count(c.attempt(), e)
 		return true
 	}
@@ -204,7 +204,7 @@ func (c *context) cron() bool {
 	}
 	e := c.event(event.ClassScheduledJob, event.JobStart, event.StatusSuccess)
 	e.User = account(user)
-	e.Process = c.process(user)
+	c.as(&e, user)
 	if e.Process != nil {
 		e.Process.CommandLine = strings.TrimSpace(strings.TrimSuffix(command, ")"))
 	}

@@ -3,7 +3,7 @@ package syslogline
 import (
 	"bytes"
 	"errors"
-	"strconv"
+	"math"
 	"time"
 )
 
@@ -77,7 +77,7 @@ func isTag(word []byte) bool {
 // tag splits "program[pid]: message", "program(module)[pid]: message" and
 // "program: message". Without any of these everything is message.
 func (l *Line) tag(b []byte) {
-	end := bytes.IndexAny(b, ":[( ")
+	end := tagEnd(b)
 	if end <= 0 {
 		l.Message = b
 		return
@@ -104,6 +104,17 @@ func (l *Line) tag(b []byte) {
 		return
 	}
 	l.Program, l.Message = base(name), bytes.TrimLeft(rest[1:], " ")
+}
+
+// tagEnd returns where the name in a tag ends, or -1.
+func tagEnd(b []byte) int {
+	for i, c := range b {
+		switch c {
+		case ':', '[', '(', ' ':
+			return i
+		}
+	}
+	return -1
 }
 
 // kernelStamp removes the ring buffer's "[   12.345678]" that some daemons
@@ -229,9 +240,14 @@ func allDigits(b []byte) bool {
 
 // number32 reads decimal digits; what does not fit is zero.
 func number32(b []byte) uint32 {
-	n, err := strconv.ParseUint(string(b), 10, 32)
-	if err != nil {
-		return 0
+	var n uint64
+	for _, c := range b {
+		if c -= '0'; c > 9 {
+			return 0
+		}
+		if n = n*10 + uint64(c); n > math.MaxUint32 {
+			return 0
+		}
 	}
 	return uint32(n)
 }

@@ -103,7 +103,7 @@ func (c *context) pamEvent(service, msg string) event.Event {
 	}
 	e := c.logon(event.StatusFailure, v.user, l)
 	if v.ruser != "" && service != "sshd" {
-		e.Process = c.process(v.ruser)
+		c.as(&e, v.ruser)
 	}
 	return e
 }
@@ -159,6 +159,10 @@ func (c *context) pamMore(service, msg string) bool {
 	return true
 }
 
+// terminals are what services without one are said to have, as in their other
+// lines.
+var terminals = map[string]string{"sshd": "ssh", "cron": "cron"}
+
 // pamOpened reads "root(uid=0) by bob(uid=1000)", "root by LOGIN(uid=0)",
 // "root by (uid=0)".
 func (c *context) pamOpened(service, rest string) bool {
@@ -173,14 +177,10 @@ func (c *context) pamOpened(service, rest string) bool {
 	}
 	c.settle(a)
 	user := cutUID(target)
-	l := event.Logon{Service: service}
-	if service == "sshd" || service == "cron" {
-		l.Terminal = map[string]string{"sshd": "ssh", "cron": "cron"}[service]
-	}
-	e := c.logon(event.StatusSuccess, user.Name, l)
-	e.User = &user
+	e := c.logon(event.StatusSuccess, user.Name, event.Logon{Service: service, Terminal: terminals[service]})
+	e.User.UID = user.UID
 	if actor := cutUID(by); actor.Name != "" && actor.Name != "LOGIN" {
-		e.Process = c.process(actor.Name)
+		c.as(&e, actor.Name)
 		e.Process.User.UID = actor.UID
 	}
 	c.emit(e)
@@ -191,15 +191,15 @@ func (c *context) pamClosed(service, rest string) bool {
 	if service == "systemd-user" {
 		return true
 	}
-	a := c.attemptOf(service)
-	a.reported = false
-	user := cutUID(rest)
-	e := c.logon(event.StatusSuccess, user.Name, event.Logon{Service: service})
-	e.Activity, e.User = event.AuthLogoff, &user
-	if a.logon.Service != "" && service == "sshd" {
-		l := a.logon
-		e.Logon = &l
+	l := event.Logon{Service: service}
+	if a := c.p.attempts.find(c.key(service)); a != nil {
+		if a.reported = false; a.logon.Service != "" && service == "sshd" {
+			l = a.logon
+		}
 	}
+	user := cutUID(rest)
+	e := c.logon(event.StatusSuccess, user.Name, l)
+	e.Activity, e.User.UID = event.AuthLogoff, user.UID
 	c.emit(e)
 	return true
 }

@@ -39,6 +39,8 @@ type Parser struct {
 	stats    Stats
 	attempts tracker
 	now      time.Time // of the line at hand
+	line     context   // the same
+	host     string    // of the latest line of interest
 
 	last     []event.Event // what the latest line of interest produced, for "last message repeated"
 	lastHost string
@@ -49,6 +51,7 @@ func New(opts Options) *Parser {
 	if opts.Source == "" {
 		opts.Source = event.SourceSyslog
 	}
+	opts.Clock.minute = new(minute)
 	return &Parser{opts: opts, attempts: newTracker()}
 }
 
@@ -103,7 +106,7 @@ func (p *Parser) AppendLine(dst []event.Event, l Line) []event.Event {
 		return c.out
 	}
 	p.stats.Understood++
-	p.remember(c.out[before:], string(l.Host))
+	p.remember(c.out[before:], c.host)
 	return c.out
 }
 
@@ -120,15 +123,26 @@ func (p *Parser) remember(events []event.Event, host string) {
 	p.lastHost = host
 }
 
+// programs are those whose messages are read, by their names.
+var programs = func() map[string]string {
+	names := make(map[string]string)
+	for _, name := range []string{
+		"sshd", "sshd-session", "sshd-auth", "sudo", "su", "login", "doas",
+		"CRON", "cron", "crond", "useradd", "userdel", "usermod", "groupadd", "groupdel", "groupmod", "gpasswd",
+		"passwd", "chpasswd", "chage", "chsh", "chfn", "newusers",
+	} {
+		names[name] = name
+	}
+	return names
+}()
+
 // OfInterest reports whether the line's program is one whose messages are read.
 // It is the cheap test that most lines of a busy log fail.
 func OfInterest(l Line) bool {
-	switch string(l.Program) {
-	case "sshd", "sshd-session", "sshd-auth", "sudo", "su", "login", "doas",
-		"CRON", "cron", "crond", "useradd", "userdel", "usermod", "groupadd", "groupdel", "groupmod", "gpasswd",
-		"passwd", "chpasswd", "chage", "chsh", "chfn", "newusers":
+	switch {
+	case programs[string(l.Program)] != "":
 		return true
-	case "":
+	case len(l.Program) == 0:
 		return len(l.Message) > 5 && string(l.Message[:5]) == "last "
 	}
 	return len(l.Module) > 4 && string(l.Module[:4]) == "pam_" ||
@@ -171,8 +185,16 @@ type context struct {
 
 func (p *Parser) newContext(dst []event.Event, l Line) *context {
 	msg := string(l.Message)
-	c := &context{
-		p: p, out: dst, host: string(l.Host), program: string(l.Program), pid: l.PID,
+	if p.host != string(l.Host) {
+		p.host = string(l.Host)
+	}
+	program := programs[string(l.Program)]
+	if program == "" {
+		program = string(l.Program)
+	}
+	c := &p.line
+	*c = context{
+		p: p, out: dst, host: p.host, program: program, pid: l.PID,
 		module: string(l.Module), text: msg[:min(len(msg), event.MaxMessage)], repeat: 1,
 	}
 	c.msg, c.repeat = unwrapRepeat(msg)
@@ -263,6 +285,15 @@ func (c *context) process(actor string) *event.Process {
 	}
 	user := event.User{UID: event.UnsetUID, Name: actor}
 	return &event.Process{PID: c.pid, Name: c.program, User: user}
+}
+
+// as names the account that acts in an event of this line.
+func (c *context) as(e *event.Event, actor string) {
+	if e.Process == nil {
+		e.Process = c.process(actor)
+		return
+	}
+	e.Process.User.Name = actor
 }
 
 func account(name string) *event.User { return &event.User{UID: event.UnsetUID, Name: name} }

@@ -1,6 +1,8 @@
 package syslogline
 
 import (
+	"encoding/binary"
+	"hash/maphash"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
@@ -26,6 +28,8 @@ type attemptKey struct {
 // attempt is what is known of the logging process's attempts.
 type attempt struct {
 	key     attemptKey
+	hash    uint64
+	next    *attempt     // in the tracker's list of that hash
 	pending *event.Event // announced, not counted yet
 	modules []string     // PAM modules that reported the pending attempt
 	since   time.Time    // of pending
@@ -41,36 +45,89 @@ type attempt struct {
 // first. It is emptied of nothing else: a process that is remembered too long
 // costs a slot, not a wrong count, because pids return after thousands of
 // others.
+//
+// It is a table of its own because of the oldest that leaves: on a busy log that
+// happens with each process, and a map takes longer to forget one than to find it.
 type tracker struct {
-	byKey map[attemptKey]*attempt
-	order []*attempt // oldest first, from head on
-	head  int
-	next  time.Time // no pending attempt expires before
+	seed   maphash.Seed
+	text   []byte     // of the key that is hashed
+	lists  []*attempt // by hash; as many as a power of two
+	ring   []*attempt // by age, from oldest on
+	oldest int
+	next   time.Time // no pending attempt expires before
 }
 
-func newTracker() tracker { return tracker{byKey: make(map[attemptKey]*attempt)} }
+func newTracker() tracker { return tracker{seed: maphash.MakeSeed(), lists: make([]*attempt, 16)} }
+
+// hash returns a number that a host cannot choose.
+func (t *tracker) hash(key *attemptKey) uint64 {
+	t.text = binary.LittleEndian.AppendUint32(t.text[:0], key.pid)
+	t.text = append(append(append(t.text, key.service...), 0), key.host...)
+	return maphash.Bytes(t.seed, t.text)
+}
+
+// list returns the list of those with a hash.
+func (t *tracker) list(hash uint64) **attempt { return &t.lists[hash%uint64(len(t.lists))] }
+
+// find returns the state of a process, or nil.
+func (t *tracker) find(key attemptKey) *attempt { return t.known(t.hash(&key), &key) }
+
+func (t *tracker) known(hash uint64, key *attemptKey) *attempt {
+	for a := *t.list(hash); a != nil; a = a.next {
+		if a.hash == hash && a.key == *key {
+			return a
+		}
+	}
+	return nil
+}
 
 // get returns the state of a process, made when it is new. A pending attempt
-// that has to leave for it is appended to dst.
+// that has to leave for it is appended to dst; what was returned for it before is
+// used again.
 func (t *tracker) get(dst []event.Event, key attemptKey) (*attempt, []event.Event) {
-	if a := t.byKey[key]; a != nil {
+	hash := t.hash(&key)
+	if a := t.known(hash, &key); a != nil {
 		return a, dst
 	}
-	if len(t.byKey) >= maxAttempts {
-		oldest := t.order[t.head]
-		t.order[t.head] = nil
-		t.head++
-		dst = oldest.settle(dst)
-		delete(t.byKey, oldest.key)
+	var a *attempt
+	if len(t.ring) < maxAttempts {
+		a = new(attempt)
+		t.ring = append(t.ring, a)
+		t.grow()
+	} else {
+		a = t.ring[t.oldest]
+		t.oldest = (t.oldest + 1) % len(t.ring)
+		dst = a.settle(dst)
+		t.remove(a)
 	}
-	if t.head > maxAttempts {
-		t.order = append([]*attempt(nil), t.order[t.head:]...)
-		t.head = 0
-	}
-	a := &attempt{key: key}
-	t.byKey[key] = a
-	t.order = append(t.order, a)
+	*a = attempt{key: key, hash: hash}
+	t.insert(a)
 	return a, dst
+}
+
+func (t *tracker) insert(a *attempt) {
+	list := t.list(a.hash)
+	a.next, *list = *list, a
+}
+
+func (t *tracker) remove(a *attempt) {
+	at := t.list(a.hash)
+	for *at != a {
+		at = &(*at).next
+	}
+	*at = a.next
+}
+
+// grow makes room for as many lists as there are attempts but the newest, which
+// is in none yet.
+func (t *tracker) grow() {
+	if len(t.ring) <= len(t.lists) {
+		return
+	}
+	t.lists = make([]*attempt, 2*len(t.lists))
+	for _, a := range t.ring[:len(t.ring)-1] {
+		t.insert(a)
+	}
 }
 
 // expire settles what was announced longer than [Grace] before now.
@@ -84,15 +141,16 @@ func (t *tracker) expire(dst []event.Event, now time.Time) []event.Event {
 // flush settles what was announced before the given time; zero means all.
 func (t *tracker) flush(dst []event.Event, before time.Time) []event.Event {
 	t.next = time.Time{}
-	for _, a := range t.order[t.head:] {
-		if a.pending == nil {
-			continue
+	for _, half := range [][]*attempt{t.ring[t.oldest:], t.ring[:t.oldest]} {
+		for _, a := range half {
+			switch {
+			case a.pending == nil:
+			case before.IsZero() || a.since.Before(before):
+				dst = a.settle(dst)
+			default:
+				t.wake(a.since.Add(Grace))
+			}
 		}
-		if before.IsZero() || a.since.Before(before) {
-			dst = a.settle(dst)
-			continue
-		}
-		t.wake(a.since.Add(Grace))
 	}
 	return dst
 }
@@ -130,8 +188,12 @@ func (c *context) attempt() *attempt {
 
 func (c *context) attemptOf(service string) *attempt {
 	var a *attempt
-	a, c.out = c.p.attempts.get(c.out, attemptKey{host: c.host, service: service, pid: c.pid})
+	a, c.out = c.p.attempts.get(c.out, c.key(service))
 	return a
+}
+
+func (c *context) key(service string) attemptKey {
+	return attemptKey{host: c.host, service: service, pid: c.pid}
 }
 
 // count appends a failure that replaces whatever was announced.
