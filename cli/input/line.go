@@ -74,11 +74,25 @@ func Detect(line []byte) Format {
 		return JSON
 	}
 	head := line[:min(len(line), searched)]
-	if at := bytes.Index(head, []byte("audit(")); at >= 0 && bytes.Contains(head[:at], []byte("type=")) {
+	if hasRecord(head) {
 		return Audit
 	}
 	if startsLikeSyslog(head) {
 		return Syslog
 	}
 	return Unknown
+}
+
+// hasRecord reports whether the first stamp of an audit record in a text has the
+// record's type before it. Most lines have few parentheses to look at.
+func hasRecord(text []byte) bool {
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(text[at:], '(')
+		if i < 0 {
+			return false
+		}
+		if at += i; bytes.HasSuffix(text[:at], []byte("audit")) {
+			return bytes.Contains(text[:at], []byte("type="))
+		}
+	}
 }
