@@ -24,7 +24,7 @@ var ErrNotSyslog = errors.New("line is in no known syslog format")
 // ParseLine splits a line without its line feed. Stamps without a year or a
 // zone are completed from c.
 func ParseLine(line []byte, c Clock) (Line, error) {
-	rest := bytes.TrimRight(line, "\r\n\x00 \t")
+	rest := trimEnd(line)
 	rest, pri := cutPriority(rest)
 	if pri && len(rest) > 2 && rest[0] == '1' && rest[1] == ' ' {
 		return parse5424(rest[2:], c)
@@ -39,6 +39,18 @@ func ParseLine(line []byte, c Clock) (Line, error) {
 	l := Line{Time: t}
 	l.header(bytes.TrimLeft(rest, " "))
 	return l, nil
+}
+
+// trimEnd removes blanks, zero bytes and ends of lines from the end.
+func trimEnd(line []byte) []byte {
+	for n := len(line); n > 0; n-- {
+		switch line[n-1] {
+		case '\r', '\n', 0, ' ', '\t':
+		default:
+			return line[:n]
+		}
+	}
+	return nil
 }
 
 // cutPriority removes the <PRI> of RFC 3164 section 4.1.1.

@@ -92,14 +92,15 @@ func (p *Parser) AppendLine(dst []event.Event, l Line) []event.Event {
 		}
 		return dst
 	}
-	if !OfInterest(l) {
+	program, ok := programOf(&l)
+	if !ok {
 		p.stats.NotOfInterest++
 		p.last = p.last[:0]
 		return dst
 	}
 	dst = p.attempts.expire(dst, l.Time)
 	before := len(dst)
-	c := p.newContext(dst, l)
+	c := p.newContext(dst, &l, program)
 	if !c.read() {
 		p.stats.NotOfInterest++
 		p.last = p.last[:0]
@@ -139,14 +140,22 @@ var programs = func() map[string]string {
 // OfInterest reports whether the line's program is one whose messages are read.
 // It is the cheap test that most lines of a busy log fail.
 func OfInterest(l Line) bool {
-	switch {
-	case programs[string(l.Program)] != "":
-		return true
+	_, ok := programOf(&l)
+	return ok
+}
+
+// programOf returns the program of a line of interest.
+func programOf(l *Line) (program string, ok bool) {
+	switch program = programs[string(l.Program)]; {
+	case program != "":
+		return program, true
 	case len(l.Program) == 0:
-		return len(l.Message) > 5 && string(l.Message[:5]) == "last "
+		return "", len(l.Message) > 5 && string(l.Message[:5]) == "last "
+	case len(l.Module) > 4 && string(l.Module[:4]) == "pam_",
+		len(l.Message) > 4 && string(l.Message[:4]) == "pam_":
+		return string(l.Program), true
 	}
-	return len(l.Module) > 4 && string(l.Module[:4]) == "pam_" ||
-		len(l.Message) > 4 && string(l.Message[:4]) == "pam_"
+	return "", false
 }
 
 // auditRecord returns the audit record that a kernel or auditd line carries.
@@ -183,14 +192,10 @@ type context struct {
 	repeat  uint32 // how many times; one for most
 }
 
-func (p *Parser) newContext(dst []event.Event, l Line) *context {
+func (p *Parser) newContext(dst []event.Event, l *Line, program string) *context {
 	msg := string(l.Message)
 	if p.host != string(l.Host) {
 		p.host = string(l.Host)
-	}
-	program := programs[string(l.Program)]
-	if program == "" {
-		program = string(l.Program)
 	}
 	c := &p.line
 	*c = context{
@@ -283,8 +288,7 @@ func (c *context) process(actor string) *event.Process {
 	if c.pid == 0 && actor == "" {
 		return nil
 	}
-	user := event.User{UID: event.UnsetUID, Name: actor}
-	return &event.Process{PID: c.pid, Name: c.program, User: user}
+	return &event.Process{PID: c.pid, Name: c.program, User: event.User{UID: event.UnsetUID, Name: actor}}
 }
 
 // as names the account that acts in an event of this line.
@@ -300,9 +304,15 @@ func account(name string) *event.User { return &event.User{UID: event.UnsetUID, 
 
 // event returns what all events of this line share.
 func (c *context) event(class event.Class, activity event.Activity, status event.Status) event.Event {
+	e := c.bare(class, activity, status)
+	e.Process = c.process("")
+	return e
+}
+
+// bare is event without the process.
+func (c *context) bare(class event.Class, activity event.Activity, status event.Status) event.Event {
 	e := event.Event{
-		Time: c.p.now, Class: class, Activity: activity, Status: status, Source: c.p.opts.Source,
-		Process: c.process(""), Message: c.text,
+		Time: c.p.now, Class: class, Activity: activity, Status: status, Source: c.p.opts.Source, Message: c.text,
 	}
 	if c.repeat > 1 {
 		e.Count = c.repeat
@@ -310,9 +320,23 @@ func (c *context) event(class event.Class, activity event.Activity, status event
 	return e
 }
 
+// logon returns an event with its parts in one piece of memory: most of what a
+// log tells is logons.
 func (c *context) logon(status event.Status, user string, l event.Logon) event.Event {
-	e := c.event(event.ClassAuthentication, event.AuthLogon, status)
-	e.User, e.Logon = account(user), &l
+	e := c.bare(event.ClassAuthentication, event.AuthLogon, status)
+	parts := &struct {
+		process event.Process
+		user    event.User
+		logon   event.Logon
+	}{
+		process: event.Process{PID: c.pid, Name: c.program, User: event.User{UID: event.UnsetUID}},
+		user:    event.User{UID: event.UnsetUID, Name: user},
+		logon:   l,
+	}
+	e.User, e.Logon = &parts.user, &parts.logon
+	if c.pid != 0 {
+		e.Process = &parts.process
+	}
 	return e
 }
 

@@ -118,10 +118,10 @@ func (t *tracker) remove(a *attempt) {
 	*at = a.next
 }
 
-// grow makes room for as many lists as there are attempts but the newest, which
-// is in none yet.
+// grow makes twice as many lists as there are attempts. The newest is in none
+// yet.
 func (t *tracker) grow() {
-	if len(t.ring) <= len(t.lists) {
+	if 2*len(t.ring) <= len(t.lists) {
 		return
 	}
 	t.lists = make([]*attempt, 2*len(t.lists))
