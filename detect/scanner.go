@@ -138,7 +138,7 @@ func (c *compiler) build(s *scanner) {
 }
 
 // everyday is what literals are told from.
-var everyday = ahocorasick.NewEveryday(literals.Everyday)
+var everyday = ahocorasick.NewEveryday(literals.Ordinary)
 
 // automaton returns one that finds the literals, or nil if there are none.
 func (c *compiler) automaton(place sigma.Place, lits []int32) *ahocorasick.Automaton {

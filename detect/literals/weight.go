@@ -95,3 +95,16 @@ var everyday = []string{
 	`microsoft corporation`, `microsoft windows operating system`, `nt authority\system`, `corp\`, `host process`,
 	`execve`, `syscall`, `path`, `success`, `failure`, `root`, `true`, `false`,
 }
+
+// Ordinary is [Everyday] with command lines that hosts run all the time. What
+// rules look for is in some of these, too, but is best told from them by the
+// rest of it.
+var Ordinary = Everyday + strings.Join([]string{
+	``,
+	`c:\program files\google\chrome\application\chrome.exe" --type=renderer --lang=en-us --field-trial-handle= --enable-features= --renderer-client-id= --mojo-platform-channel-handle=`,
+	`\mozilla firefox\firefox.exe" -contentproc -childid `, `\microsoft\edge\application\msedge.exe`, `\microsoft office\root\office16\winword.exe" /n "`, `\documents\`,
+	`\system32\conhost.exe 0xffffffff -forcev1`, `\backgroundtaskhost.exe" -servername:app.`, `\runtimebroker.exe -embedding`, `\taskhostw.exe`, `\services.exe`,
+	`\nodejs\node.exe`, `java.exe -jar -xmx`, `git.exe status --porcelain --short head`, `%systemroot%`,
+	`/usr/lib/gcc/x86_64-linux-gnu/cc1 -quiet -dumpbase main.c -mtune=generic -march=x86-64 -o2 -wall -iinclude -o `, `make -j all`, `--color=auto -la`,
+	`dpkg --status-fd --unpack /var/cache/apt/archives/ _amd64.deb`, `apt-get -y upgrade`, `node_modules`, `git rev-parse`,
+}, "\x01")
