@@ -24,8 +24,8 @@ func parseGlob(pattern string) (glob, error) {
 		return glob{}, fmt.Errorf("the pattern %.20q… has %d bytes, more than %d", pattern, len(pattern), maxGlob)
 	case pattern[0] == '/':
 		return glob{}, fmt.Errorf("the pattern %q begins with a slash: patterns are relative to the root", pattern)
-	case strings.IndexByte(pattern, 0) >= 0:
-		return glob{}, fmt.Errorf("the pattern %q holds a zero byte", pattern)
+	case !plainText(pattern):
+		return glob{}, fmt.Errorf("the pattern %q is no UTF-8 or holds a zero byte", pattern)
 	}
 	return glob{pattern: pattern, name: strings.IndexByte(pattern, '/') < 0}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/holdfast-security/holdfast/finding"
 )
@@ -79,7 +80,7 @@ func (w Watch) validate() error {
 		return errors.New("it has no root")
 	case len(w.Root) > MaxRoot:
 		return fmt.Errorf("its root has %d bytes, more than %d", len(w.Root), MaxRoot)
-	case !path.IsAbs(w.Root) || path.Clean(w.Root) != w.Root || strings.IndexByte(w.Root, 0) >= 0:
+	case !path.IsAbs(w.Root) || path.Clean(w.Root) != w.Root || !plainText(w.Root):
 		return fmt.Errorf("its root %.80q is no clean absolute path", w.Root)
 	case w.Attributes&^AllAttributes != 0:
 		return fmt.Errorf("it has unknown attributes %#x", uint32(w.Attributes&^AllAttributes))
@@ -90,3 +91,8 @@ func (w Watch) validate() error {
 	}
 	return nil
 }
+
+// plainText reports whether a root or pattern can be written down in a policy.
+// Names that are not UTF-8 are watched all the same, and "*" and "?" match
+// their bytes.
+func plainText(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

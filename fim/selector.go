@@ -10,6 +10,7 @@ import (
 // Selector answers which watch a path belongs to. It is made by [Compile], does
 // not change, and is safe for concurrent use.
 type Selector struct {
+	selection   Selection
 	scopes      map[string]*Scope
 	filesystems map[string]bool
 }
@@ -35,7 +36,7 @@ func Compile(s Selection) (*Selector, error) {
 	if len(types) == 0 {
 		types = LocalFilesystems()
 	}
-	c := &Selector{scopes: make(map[string]*Scope), filesystems: make(map[string]bool)}
+	c := &Selector{selection: s, scopes: make(map[string]*Scope), filesystems: make(map[string]bool)}
 	for _, t := range types {
 		if t == "" || len(t) > 64 || len(types) > 200 {
 			return nil, errors.New("the selection names file systems that cannot be: at most 200, of at most 64 bytes each")
@@ -82,6 +83,9 @@ func parseGlobs(patterns []string) ([]glob, error) {
 	}
 	return globs, nil
 }
+
+// Selection returns what the selector was made of, which must not be changed.
+func (c *Selector) Selection() Selection { return c.selection }
 
 // Roots returns the roots in ascending order, each once.
 func (c *Selector) Roots() []string {

@@ -100,6 +100,9 @@ type Item struct {
 	// Own says that it is a directory that is handed out by itself, its state
 	// included, unless the walk is shallow or it cannot be read.
 	Own bool
+	// Watch is the one that the name belongs to. Only where Own is set it may
+	// be nil: the directory is entered on the way to others.
+	Watch *fim.Watch
 }
 
 // Join returns the path of a name in the directory.
@@ -471,7 +474,7 @@ func (w *walker) choose(d *Directory, below string) (names []string) {
 		} else if w.Selector.IsRoot(d.Join(item.Name)) {
 			continue
 		}
-		if item.Own || d.Scope.Owner(path) != nil {
+		if item.Watch = d.Scope.Owner(path); item.Own || item.Watch != nil {
 			kept = append(kept, item)
 		}
 	}
