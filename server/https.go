@@ -100,7 +100,7 @@ func (s *Server) newAPI() (http.Handler, error) {
 	return api.New(api.Config{
 		Log: s.log, Version: version.Get().Version, State: state, Events: s.evidence, People: s.accounts, Enroller: enroller,
 		Fleet: s, Simulator: simulator{s.simulator}, Rules: s.rules, Policies: policies{s}, Excepted: s.excepted,
-		Hunts: hunting.New(hunting.Config{Events: s.telemetry, Hosts: s.state}), Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
+		Hunts: hunting.New(hunting.Config{Events: s.evidence, Hosts: s.state}), Changes: s.hub, Backup: s.Backup, Ready: s.Ready,
 		Metrics: metrics.Handler(s.measure), SettingsChanged: s.settingsChanged, Console: console(), NoConsole: web.NotBuilt, Downloads: downloads,
 		PublicURL: s.URL(), Pin: s.certificatePin, TLS: true,
 		Statuses: []api.ErrorStatus{

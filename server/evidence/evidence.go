@@ -19,9 +19,16 @@ import (
 // removes what nobody mends.
 const remembered = 24 * time.Hour
 
+// Telemetry is what is read. Lists and scans may come with an error that wraps
+// [store.ErrPartial].
+type Telemetry interface {
+	store.Events
+	store.EventScanner
+}
+
 // Reader reads telemetry. Make it with [New]; it may be used from any goroutine.
 type Reader struct {
-	events store.Events
+	events Telemetry
 	log    *slog.Logger
 
 	mu   sync.Mutex // guards what follows
@@ -29,11 +36,10 @@ type Reader struct {
 	met  time.Time
 }
 
-var _ store.Events = (*Reader)(nil)
+var _ Telemetry = (*Reader)(nil)
 
-// New returns a reader of events, whose lists may come with an error that wraps
-// [store.ErrPartial].
-func New(events store.Events, log *slog.Logger) *Reader { return &Reader{events: events, log: log} }
+// New returns a reader of events.
+func New(events Telemetry, log *slog.Logger) *Reader { return &Reader{events: events, log: log} }
 
 // Events implements [store.Events]. It never returns [store.ErrPartial].
 func (r *Reader) Events(ctx context.Context, f store.EventFilter) (store.List[event.Event], error) {
@@ -43,6 +49,16 @@ func (r *Reader) Events(ctx context.Context, f store.EventFilter) (store.List[ev
 	}
 	r.note(ctx, err)
 	return list, nil
+}
+
+// ScanEvents implements [store.EventScanner]. An error that wraps
+// [store.ErrPartial] is remembered and returned.
+func (r *Reader) ScanEvents(ctx context.Context, scan store.EventScan) (store.Scanned, error) {
+	done, err := r.events.ScanEvents(ctx, scan)
+	if errors.Is(err, store.ErrPartial) {
+		r.note(ctx, err)
+	}
+	return done, err
 }
 
 func (r *Reader) note(ctx context.Context, err error) {
@@ -64,6 +80,6 @@ func (r *Reader) Conditions() []fleet.Warning {
 	}
 	return []fleet.Warning{{
 		Code: "telemetry_damaged",
-		Text: "Lists of events are not whole: " + r.text + ". Bring the files back from a backup, into the segments folder of the data directory.",
+		Text: "Lists of events and hunts are not whole: " + r.text + ". Bring the files back from a backup, into the segments folder of the data directory.",
 	}}
 }
