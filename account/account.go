@@ -71,6 +71,7 @@ type Entry struct {
 	ID      int64     `json:"uid"` // ascending
 	Time    time.Time `json:"time"`
 	Actor   string    `json:"actor"`  // user name, "token:<uid>", "host:<uid>" or "server"
+	Owner   string    `json:"owner"`  // user whose token the actor is; "" for every other actor
 	Action  string    `json:"action"` // "alert.update", "evidence.read", "session.refused" …
 	Object  string    `json:"object"` // uid of what it was done to
 	Address string    `json:"address"`

@@ -47,3 +47,12 @@ func (i Identity) Actor() string {
 	}
 	return i.User.Name
 }
+
+// Owner returns the name of the user whose token the identity is, "" for a
+// person in a session.
+func (i Identity) Owner() string {
+	if i.Token == "" {
+		return ""
+	}
+	return i.User.Name
+}

@@ -230,7 +230,7 @@ type Accounts interface {
 
 // AuditFilter chooses entries of the audit log.
 type AuditFilter struct {
-	Actor, Action, Object string // exact; Action may end with ".*"
+	Actor, Action, Object string // exact; Actor may also be the owner of a token, Action may end with ".*"
 	Since, Until          time.Time
 }
 

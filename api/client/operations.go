@@ -192,7 +192,7 @@ type ListAuditLogQuery struct {
 	After  string    // The next of the part before.
 	Since  time.Time // At or after.
 	Until  time.Time // Before.
-	Actor  string    // Only what this user, token:uid or host:uid did.
+	Actor  string    // Only what this user, by their tokens too, token:uid or host:uid did.
 	Action string    // Only this action; .* at the end means all that begin so.
 	Object string    // Only what was done to this uid.
 }

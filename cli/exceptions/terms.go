@@ -27,7 +27,7 @@ import (
 type termFlags struct {
 	file, name, reason, expires        string
 	rules, types, hosts, match, except []string
-	labels                             map[string]string
+	labels                             []string
 	whole, confirm                     bool
 }
 
@@ -40,7 +40,7 @@ func (f *termFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.rules, "rule", nil, "uids of rules")
 	flags.StringSliceVar(&f.types, "type", nil, "alert types")
 	flags.StringSliceVar(&f.hosts, "host", nil, "names or uids of hosts; all without")
-	flags.StringToStringVar(&f.labels, "label", nil, "labels of hosts, as key=value; all must be there")
+	flags.StringArrayVar(&f.labels, "label", nil, "KEY=VALUE that the hosts must have; several mean all of them")
 	flags.StringArrayVar(&f.match, "match", nil, `what an alert must have: a field, how to compare, and a value, such as "user.name equals backup"`)
 	flags.StringArrayVar(&f.except, "match-not", nil, "what an alert must not have, in the same form")
 	flags.BoolVar(&f.whole, "whole-rule", false, "hide everything of the rules or types")
@@ -79,7 +79,16 @@ func (f *termFlags) body(ctx context.Context, e *Commands, c *client.Client) (ap
 
 // conditions adds what is said of labels, conditions and expiry.
 func (f *termFlags) conditions(t *finding.ExceptionTerms) error {
-	t.Scope.Labels = f.labels
+	for _, pair := range f.labels {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return usage.Errorf("--label: %q is not KEY=VALUE", pair)
+		}
+		if t.Scope.Labels == nil {
+			t.Scope.Labels = make(map[string]string)
+		}
+		t.Scope.Labels[key] = value
+	}
 	for i, text := range append(f.match[:len(f.match):len(f.match)], f.except...) {
 		m, err := parseCondition(text)
 		if err != nil {

@@ -49,7 +49,7 @@ match:
 }
 
 func TestConditionsAsFlags(t *testing.T) {
-	f := termFlags{match: []string{"user.name equals backup"}, except: []string{" process.command_line contains a  b "}, labels: map[string]string{"group": "web"}}
+	f := termFlags{match: []string{"user.name equals backup"}, except: []string{" process.command_line contains a  b "}, labels: []string{"group=web", "zone=a=b"}}
 	terms := finding.ExceptionTerms{}
 	if err := f.conditions(&terms); err != nil {
 		t.Fatal(err)
@@ -58,10 +58,10 @@ func TestConditionsAsFlags(t *testing.T) {
 		{Field: finding.FieldUser, Op: finding.OpEquals, Values: []string{"backup"}},
 		{Field: finding.FieldCommandLine, Op: finding.OpContains, Values: []string{"a  b"}, Not: true},
 	}
-	if diff := cmp.Diff(want, terms.Match); diff != "" || terms.Scope.Labels["group"] != "web" {
+	if diff := cmp.Diff(want, terms.Match); diff != "" || terms.Scope.Labels["group"] != "web" || terms.Scope.Labels["zone"] != "a=b" {
 		t.Errorf("%+v\n%s", terms.Scope, diff)
 	}
-	for _, wrong := range []termFlags{{match: []string{"user.name backup"}}, {match: []string{""}}, {expires: "yesterday"}} {
+	for _, wrong := range []termFlags{{match: []string{"user.name backup"}}, {match: []string{""}}, {labels: []string{"web"}}, {labels: []string{"=web"}}, {expires: "yesterday"}} {
 		if err := wrong.conditions(&finding.ExceptionTerms{}); err == nil {
 			t.Errorf("%+v is taken", wrong)
 		}

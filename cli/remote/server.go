@@ -36,20 +36,28 @@ func (e *Env) auditLogCommand() *cobra.Command {
 			return e.show(list, func(style render.Style) string {
 				rows := [][]string{}
 				for _, entry := range list {
-					rows = append(rows, []string{stamp(entry.Time), entry.Actor, entry.Action, entry.Object, entry.Outcome, entry.Address})
+					rows = append(rows, []string{stamp(entry.Time), actorText(entry), entry.Action, entry.Object, entry.Outcome, entry.Address})
 				}
 				return render.Table([]string{"TIME", "ACTOR", "ACTION", "OBJECT", "OUTCOME", "ADDRESS"}, rows, style)
 			})
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&q.Actor, "actor", "", "who: a user, token:UID or host:UID")
+	flags.StringVar(&q.Actor, "actor", "", "who: a user, by their tokens too, token:UID or host:UID")
 	flags.StringVar(&q.Action, "action", "", "what, such as alert.update or user.*")
 	flags.StringVar(&q.Object, "object", "", "uid of what it was done to")
 	flags.Var(&since, "since", "at or after: a time, or how long ago")
 	flags.Var(&until, "until", "before: a time, or how long ago")
 	flags.IntVar(&limit, "limit", limit, "how many at most; 0 for all")
 	return cmd
+}
+
+// actorText names who did something, and whose token it was.
+func actorText(e account.Entry) string {
+	if e.Owner == "" {
+		return e.Actor
+	}
+	return e.Owner + " by " + e.Actor
 }
 
 const backupHelp = `Write a consistent copy of everything that a server keeps to a file, while the

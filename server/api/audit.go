@@ -29,9 +29,9 @@ func (s *Server) note(ctx context.Context, action, object string, detail any) er
 
 func (s *Server) record(ctx context.Context, action, object string, detail any, outcome string) error {
 	q := front.Of(ctx)
-	entry := account.Entry{Time: s.now(), Actor: q.Identity.Actor(), Action: action, Object: object, Outcome: outcome}
+	entry := account.Entry{Time: s.now(), Actor: q.Identity.Actor(), Owner: q.Identity.Owner(), Action: action, Object: object, Outcome: outcome}
 	if !q.Known {
-		entry.Actor = "anonymous"
+		entry.Actor, entry.Owner = "anonymous", ""
 	}
 	if q.From.IsValid() {
 		entry.Address = q.From.String()

@@ -11,6 +11,7 @@ var descriptions = map[string]string{
 	"account.Entry.ID":                 "Ascending.",
 	"account.Entry.Object":             "Uid of what it was done to.",
 	"account.Entry.Outcome":            "\"done\", \"refused\" or \"failed\".",
+	"account.Entry.Owner":              "User whose token the actor is; \"\" for every other actor.",
 	"account.Identity":                 "Identity is who sends a request: a person in a session, or a program with a token.",
 	"account.ThrottledError":           "ThrottledError says when to try again. It is an ErrThrottled.",
 	"account.Token":                    "Token is a credential for programs. The secret is shown once.",

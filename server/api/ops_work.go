@@ -256,7 +256,7 @@ type (
 	auditQuery struct {
 		input.Page
 		input.Between
-		Actor  string `query:"actor" maxLength:"128" doc:"Only what this user, token:uid or host:uid did."`
+		Actor  string `query:"actor" maxLength:"128" doc:"Only what this user, by their tokens too, token:uid or host:uid did."`
 		Action string `query:"action" maxLength:"128" example:"alert.*" doc:"Only this action; .* at the end means all that begin so."`
 		Object string `query:"object" maxLength:"128" doc:"Only what was done to this uid."`
 	}

@@ -21,6 +21,7 @@ type entryRow struct {
 	ID      int64 `bun:",pk,autoincrement"`
 	Time    int64
 	Actor   string
+	Owner   string
 	Action  string
 	Object  string
 	Address string
@@ -32,7 +33,7 @@ var entriesByID = page{kind: "audit-log", columns: []string{"e.id"}, numbers: []
 
 func (r entryRow) entry() (account.Entry, error) {
 	return account.Entry{
-		ID: r.ID, Time: column.Moment(r.Time), Actor: r.Actor, Action: r.Action, Object: r.Object,
+		ID: r.ID, Time: column.Moment(r.Time), Actor: r.Actor, Owner: r.Owner, Action: r.Action, Object: r.Object,
 		Address: r.Address, Detail: r.Detail, Outcome: r.Outcome,
 	}, nil
 }
@@ -40,8 +41,8 @@ func (r entryRow) entry() (account.Entry, error) {
 // Record implements [store.AuditLog].
 func (s *Store) Record(ctx context.Context, e account.Entry) error {
 	row := entryRow{
-		Time: column.Nanos(e.Time), Actor: column.Clean(e.Actor), Action: column.Clean(e.Action), Object: column.Clean(e.Object),
-		Address: column.Clean(e.Address), Detail: column.Clean(e.Detail), Outcome: column.Clean(e.Outcome),
+		Time: column.Nanos(e.Time), Actor: column.Clean(e.Actor), Owner: column.Clean(e.Owner), Action: column.Clean(e.Action),
+		Object: column.Clean(e.Object), Address: column.Clean(e.Address), Detail: column.Clean(e.Detail), Outcome: column.Clean(e.Outcome),
 	}
 	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
 	return problem(err, "record %s by %s in the audit log", e.Action, e.Actor)
@@ -62,7 +63,8 @@ func (s *Store) Entries(ctx context.Context, f store.AuditFilter, p store.Page) 
 
 func filterEntries(q *bun.SelectQuery, f store.AuditFilter) *bun.SelectQuery {
 	if f.Actor != "" {
-		q = q.Where("e.actor = ?", column.Clean(f.Actor))
+		actor := column.Clean(f.Actor)
+		q = q.Where("(e.actor = ? OR e.owner = ?)", actor, actor)
 	}
 	if group, ok := strings.CutSuffix(f.Action, ".*"); ok {
 		q = q.Where("e.action LIKE ? ESCAPE '!'", column.EscapeLike(group)+".%")

@@ -126,8 +126,12 @@ func tokens(t *testing.T, s store.State) {
 func auditLog(t *testing.T, s store.State) {
 	ctx := t.Context()
 	for i := range 6 {
+		actor, owner := []string{"anna", "bert"}[i%2], ""
+		if i == 4 { // through a token of hers
+			actor, owner = "token:t1", "anna"
+		}
 		ok(t, s.Record(ctx, account.Entry{
-			Time: start.Add(time.Duration(i) * time.Minute), Actor: []string{"anna", "bert"}[i%2],
+			Time: start.Add(time.Duration(i) * time.Minute), Actor: actor, Owner: owner,
 			Action: []string{"alert.update", "alert_read", "alert.x.y"}[i%3], Object: fmt.Sprint("o", i), Address: "192.0.2.1", Detail: `{"a":1}`, Outcome: "done",
 		}))
 	}
@@ -138,6 +142,7 @@ func auditLog(t *testing.T, s store.State) {
 	}{
 		{"all", store.AuditFilter{}, []string{"o5", "o4", "o3", "o2", "o1", "o0"}},
 		{"actor", store.AuditFilter{Actor: "anna"}, []string{"o4", "o2", "o0"}},
+		{"token", store.AuditFilter{Actor: "token:t1"}, []string{"o4"}},
 		{"action", store.AuditFilter{Action: "alert.update"}, []string{"o3", "o0"}},
 		{"actions", store.AuditFilter{Action: "alert.*"}, []string{"o5", "o3", "o2", "o0"}},
 		{"object", store.AuditFilter{Object: "o2"}, []string{"o2"}},
@@ -150,7 +155,7 @@ func auditLog(t *testing.T, s store.State) {
 				return s.Entries(ctx, test.filter, p)
 			}) {
 				got = append(got, e.Object)
-				if e.ID == 0 || e.Outcome != "done" || e.Time.IsZero() {
+				if e.ID == 0 || e.Outcome != "done" || e.Time.IsZero() || (e.Owner == "anna") != (e.Actor == "token:t1") {
 					t.Errorf("got %+v", e)
 				}
 			}

@@ -220,7 +220,7 @@ function serverRoutes(w: World): Route[] {
   const audit = Array.from({ length: 900 }, (_, i): S['AuditEntry'] => {
     const action = actions[i % actions.length] ?? '';
     return {
-      uid: 900 - i, time: new Date(Date.now() - i * 371_000).toISOString(), actor: action === 'session.refused' ? 'root\u202e' : ['alice', 'bob', 'token:t1'][i % 3] ?? '', address: '10.20.0.7', action,
+      uid: 900 - i, time: new Date(Date.now() - i * 371_000).toISOString(), actor: action === 'session.refused' ? 'root\u202e' : ['alice', 'bob', 'token:t1'][i % 3] ?? '', owner: action !== 'session.refused' && i % 3 === 2 ? 'alice' : '', address: '10.20.0.7', action,
       object: action.startsWith('session') ? '' : (w.alerts[i]?.uid ?? ''), outcome: action === 'session.refused' ? 'refused' : 'done', detail: action === 'alert.update' ? '{"status":"acknowledged"}' : '',
     };
   });
@@ -228,7 +228,7 @@ function serverRoutes(w: World): Route[] {
   return [
     ['GET', /^settings$/, () => ({ body: settings })],
     ['PATCH', /^settings$/, ({ body }) => ({ body: Object.assign(settings, body) })],
-    ['GET', /^audit-log$/, ({ query: q }) => page(audit.filter((e) => matches(q.get('actor') ?? '', e.actor) && matches(q.get('action') ?? '', e.action) && matches(q.get('object') ?? '', e.object)), q)],
+    ['GET', /^audit-log$/, ({ query: q }) => page(audit.filter((e) => (matches(q.get('actor') ?? '', e.actor) || matches(q.get('actor') ?? '', e.owner)) && matches(q.get('action') ?? '', e.action) && matches(q.get('object') ?? '', e.object)), q)],
     ['POST', /^backup$/, () => ({ body: 'a tar file' })],
   ];
 }

@@ -1466,6 +1466,8 @@ export interface components {
             object: string;
             /** @description "done", "refused" or "failed". */
             outcome: string;
+            /** @description User whose token the actor is; "" for every other actor. */
+            owner: string;
             /** Format: date-time */
             time: string;
             /**
@@ -3986,7 +3988,7 @@ export interface operations {
                 since?: string;
                 /** @description Before. */
                 until?: string;
-                /** @description Only what this user, token:uid or host:uid did. */
+                /** @description Only what this user, by their tokens too, token:uid or host:uid did. */
                 actor?: string;
                 /** @description Only this action; .* at the end means all that begin so. */
                 action?: string;

@@ -36,7 +36,7 @@ const columns = (open: (e: AuditEntry) => void): Column<AuditEntry>[] => [
       </time>
     ),
   },
-  { key: 'actor', title: 'Who', width: 'minmax(90px, 150px)', narrow: '76px', render: (e) => short(e.actor) },
+  { key: 'actor', title: 'Who', width: 'minmax(90px, 150px)', narrow: '76px', render: (e) => short(e.owner || e.actor) },
   {
     key: 'action',
     title: 'What',
@@ -124,7 +124,7 @@ export function AuditLog() {
 
 function Entry({ entry }: { entry: AuditEntry }) {
   const text = (value: string) => value && <HostText text={value} mono />;
-  return <KeyValue items={[['Time', exactTime(entry.time)], ['Who', text(entry.actor)], ['From', text(entry.address)], ['Outcome', text(entry.outcome)], ['To what', text(entry.object)], ['Detail', text(entry.detail)], ['Number', entry.uid]]} />;
+  return <KeyValue items={[['Time', exactTime(entry.time)], ['Who', text(entry.owner ? `${entry.owner} by ${entry.actor}` : entry.actor)], ['From', text(entry.address)], ['Outcome', text(entry.outcome)], ['To what', text(entry.object)], ['Detail', text(entry.detail)], ['Number', entry.uid]]} />;
 }
 
 const pause = 350; // milliseconds after the last key before the list follows
