@@ -93,3 +93,23 @@ func TestManyRules(t *testing.T) {
 		t.Errorf("matched %v after evaluating %d rules", got, m.Counters().Evaluated)
 	}
 }
+
+// TestTooManyValues compiles rules that look for too much in one field. The
+// others work, and correlations of what is refused say so.
+func TestTooManyValues(t *testing.T) {
+	var rules []*sigma.Rule
+	for i := range 10 {
+		text := fmt.Sprintf("title: t\nname: r%d\nlogsource: {product: linux}\ndetection: {s: {a|contains: '%d%s'}, condition: s}\n", i, i, strings.Repeat("x", 900<<10))
+		parsed, err := sigma.Parse("test.yml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, parsed...)
+	}
+	rules = append(rules, chain(1, "r9")...)
+	set, errs := detect.Compile(rules)
+	text := fmt.Sprintf("%.2000v", errs)
+	if len(set.Rules()) != 9 || len(errs) != 2 || !strings.Contains(text, `look for in the field "a" take more than 8 MB`) || !strings.Contains(text, `"r9"`) {
+		t.Errorf("kept %d rules with the errors %s", len(set.Rules()), text)
+	}
+}

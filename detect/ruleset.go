@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-security/holdfast/detect/burden"
 	"github.com/holdfast-security/holdfast/detect/correlation"
 	"github.com/holdfast-security/holdfast/detect/sigma"
 	"github.com/holdfast-security/holdfast/detect/wording"
@@ -41,8 +42,9 @@ func Compile(rules []*sigma.Rule) (*Ruleset, []error) {
 	}
 	kept, errs := uniqueRules(rules)
 	kept, filters, refused := sigma.Narrow(kept)
+	kept, heavy := burden.Within(kept)
 	kept, unresolved := correlation.Resolve(kept)
-	errs = slices.Concat(errs, refused, unresolved)
+	errs = slices.Concat(errs, refused, heavy, unresolved)
 	r.filters = len(filters)
 	bySource := make(map[sigma.LogSource][]*sigma.Rule)
 	for _, rule := range kept {
