@@ -298,19 +298,20 @@ func (t *Table) refresh(n *node, img *image, ev *event.Event) *image {
 	if sameDir && sameUsers(old, p) && (old.Executable != nil || p.Executable == nil) {
 		return img
 	}
-	proc := *old
-	if !sameUsers(old, p) {
-		t.credentials(&proc, p)
+	seen, proc := *p, p // in the place of what the sensor reported
+	*proc = *old
+	if !sameUsers(old, &seen) {
+		t.credentials(proc, &seen)
 	}
 	if !sameDir {
-		proc.Directory = p.Directory
+		proc.Directory = seen.Directory
 	}
-	if proc.Executable == nil && p.Executable != nil {
-		proc.Name, proc.Executable = p.Name, p.Executable
-		t.enrich(n, &proc, n.exit == 0)
+	if proc.Executable == nil && seen.Executable != nil {
+		proc.Name, proc.Executable = seen.Name, seen.Executable
+		t.enrich(n, proc, n.exit == 0)
 	}
 	// A change is a new image: the old one may be a child's parent.
-	fresh := &image{proc: &proc, parent: img.parent, depth: img.depth}
+	fresh := &image{proc: proc, parent: img.parent, lessons: t.lessons, depth: img.depth}
 	n.replace(img, fresh)
 	return fresh
 }

@@ -22,10 +22,12 @@ var (
 // re-executes itself from memory or from /proc/self/exe, so that the name
 // counts where the path is no path.
 func starts(p *event.Process, programs []string) bool {
-	if p == nil {
-		return false
-	}
-	if slices.Contains(programs, p.Base()) {
+	return p != nil && called(p, p.Base(), programs)
+}
+
+// called is starts for an image whose base name is known.
+func called(p *event.Process, base string, programs []string) bool {
+	if slices.Contains(programs, base) {
 		return true
 	}
 	return p.Executable != nil && p.Executable.Kind == event.FileMemory &&
@@ -96,21 +98,22 @@ func (t *Table) entered(n *node, img *image) *image {
 // entry derives through what the session of a process came into the host. It
 // keeps what was inherited unless the process is the first of a session.
 func (t *Table) entry(proc, parent *event.Process, unit string) {
+	base := parent.Base()
 	switch {
 	case proc.PID == 1:
 		proc.Entry = event.EntryPoint{Kind: event.EntryInit}
 	case parent == nil:
 	case entersContainer(proc, parent):
 		proc.Entry = event.EntryPoint{Kind: event.EntryContainer}
-	case starts(parent, sshServers) && !starts(proc, sshServers):
+	case called(parent, base, sshServers) && !starts(proc, sshServers):
 		t.sshEntry(proc, parent)
-	case starts(parent, jobServers) && !starts(proc, jobServers):
+	case called(parent, base, jobServers) && !starts(proc, jobServers):
 		proc.Entry = event.EntryPoint{Kind: event.EntryCron, User: proc.User.Name}
-	case parent.Base() == "login" && proc.Base() != "login":
+	case base == "login" && proc.Base() != "login":
 		proc.Entry = event.EntryPoint{Kind: event.EntryConsole, User: proc.User.Name}
-	case starts(parent, displays) && !starts(proc, displays):
+	case called(parent, base, displays) && !starts(proc, displays):
 		proc.Entry = event.EntryPoint{Kind: event.EntryGraphical, User: proc.User.Name}
-	case parent.PID == 1 || starts(parent, supervisors):
+	case parent.PID == 1 || called(parent, base, supervisors):
 		if unit != "" || proc.Entry.Kind == event.EntryUnknown || proc.Entry.Kind == event.EntryInit {
 			proc.Entry = event.EntryPoint{Kind: event.EntryService, Unit: unit}
 		}
