@@ -44,7 +44,9 @@ func (r *Record) Get(name string) (value []byte, ok bool) {
 func (f *Fields) Next() bool {
 	text := f.rest
 	for {
-		text = text[skip(text):]
+		for len(text) > 0 && beforeName[text[0]] {
+			text = text[1:]
+		}
 		end := 0
 		for end < len(text) && text[end] != '=' && text[end] != ' ' {
 			end++
@@ -76,7 +78,9 @@ func (f *Fields) value(text []byte) {
 	}
 	end := wordEnd(text)
 	f.Value, f.rest = text[:end], text[end:]
-	f.trim()
+	if end > 0 && text[end-1] <= ',' { // the marks that trim knows are no later
+		f.trim()
+	}
 }
 
 // wordEnd returns where the first space is, or the end. Most words are too short
@@ -109,13 +113,5 @@ func (f *Fields) trim() {
 	}
 }
 
-// skip returns how many bytes to pass over before a name begins.
-func skip(text []byte) int {
-	i := 0
-	for i < len(text) && (isSpace(text[i]) || text[i] == '(' || text[i] == '\'' || text[i] == ',') {
-		i++
-	}
-	return i
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+// beforeName are the bytes to pass over before a name begins.
+var beforeName = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '(': true, '\'': true, ',': true}
