@@ -47,7 +47,6 @@ type Reader struct {
 	normalizer *normalize.Normalizer
 	syslog     *syslogline.Parser
 	tables     map[event.HostID]*process.Table
-	buffer     []event.Event  // of the line at hand
 	ready      []*event.Event // completed
 	all        counts
 	files      []*counts // in the order of Open
@@ -143,8 +142,7 @@ func (r *Reader) Line(l input.Line) {
 // of files.
 func (r *Reader) Flush() {
 	r.audit.Flush()
-	r.buffer = r.syslog.Flush(r.buffer[:0], time.Time{})
-	r.publish("")
+	r.publish("", r.syslog.Flush(nil, time.Time{}))
 }
 
 // Lines returns how many lines were read so far.
@@ -184,18 +182,16 @@ func (r *Reader) auditLine(text []byte) {
 }
 
 func (r *Reader) auditEvent(e *record.Event) {
-	host := event.HostID(e.Node)
-	r.buffer = r.normalizer.Append(r.buffer[:0], e)
-	r.publish(host)
+	r.publish(event.HostID(e.Node), r.normalizer.Append(nil, e))
 }
 
 func (r *Reader) syslogLine(text []byte) {
 	unreadable := r.syslog.Stats().Unreadable
-	r.buffer = r.syslog.Append(r.buffer[:0], text)
+	events := r.syslog.Append(nil, text)
 	if r.syslog.Stats().Unreadable > unreadable {
 		r.skip("malformed syslog line", text)
 	}
-	r.publish("")
+	r.publish("", events)
 }
 
 // ours are the names of the members that tell our own objects, and entries of
@@ -248,24 +244,25 @@ func (r *Reader) ownEvent(text []byte) {
 		r.skip("malformed Holdfast event", text)
 		return
 	}
-	r.buffer = append(r.buffer[:0], e)
-	r.publish(e.Host)
+	r.publish(e.Host, []event.Event{e})
 }
 
-// publish completes the buffered events and hands them on.
-func (r *Reader) publish(host event.HostID) {
+// publish completes the events of a line and hands them on. They stay where they
+// are: a line has one, seldom more.
+func (r *Reader) publish(host event.HostID, events []event.Event) {
+	if len(events) == 0 {
+		return
+	}
 	table := r.table(host)
-	for i := range r.buffer {
-		e := r.buffer[i]
+	for i := range events {
+		e := &events[i]
 		if e.Host == "" {
 			e.Host = host
 		}
-		if table.Apply(&e) {
-			r.ready = append(r.ready, &e)
+		if table.Apply(e) {
+			r.ready = append(r.ready, e)
 		}
 	}
-	clear(r.buffer)
-	r.buffer = r.buffer[:0]
 	if len(r.ready) > 0 {
 		r.count(len(r.ready))
 		r.opts.Events(r.ready)
@@ -295,6 +292,5 @@ func (r *Reader) journalEntry(text []byte) {
 		r.skip("journal entry without text", text)
 		return
 	}
-	r.buffer = r.syslog.AppendLine(r.buffer[:0], line)
-	r.publish("")
+	r.publish("", r.syslog.AppendLine(nil, line))
 }
