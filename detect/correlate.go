@@ -82,9 +82,10 @@ func (r *Ruleset) newState(limits Limits) *correlation.State[Evidence] {
 // proof is a match of a rule, or of a correlation, as correlations see it. The
 // evidence is put together only where it is kept.
 type proof struct {
-	d    *Document
-	rule *sigma.Rule
-	of   []Evidence // in place of the rule's: of a correlation
+	d       *Document
+	rule    *sigma.Rule
+	of      []Evidence // in place of the rule's: of a correlation
+	reasons []Reason   // of the rule, once they were asked for
 }
 
 var _ correlation.Match[Evidence] = (*proof)(nil)
@@ -97,7 +98,10 @@ func (p *proof) Evidence() []Evidence {
 	if p.of != nil {
 		return p.of
 	}
-	return []Evidence{{Ref: p.d.ref, Time: p.d.time, Rule: p.rule, Reasons: p.d.Reasons(p.rule)}}
+	if p.reasons == nil { // a rule often feeds several correlations
+		p.reasons = slices.Clip(p.d.Reasons(p.rule))
+	}
+	return []Evidence{{Ref: p.d.ref, Time: p.d.time, Rule: p.rule, Reasons: p.reasons}}
 }
 
 func (p *proof) Brief(dst []Evidence) []Evidence {
