@@ -103,6 +103,7 @@ func (b *bench) signals() ([]row, error) {
 		{Name: "incidents: signals joined", Value: c.PerSecond, Unit: "signals/s", Note: "by CPU time, making them included"},
 		{Name: "incidents: 1,000,000 signals a day", Value: 100 * c.DayShare, Unit: "% of a core", Bar: atMost(5)},
 		{Name: "incidents: memory", Value: c.Bytes, Unit: "bytes/signal", Note: fmt.Sprintf("%d distinct signals, all else included", c.Distinct)},
+		{Name: "incidents: held up by a snapshot", Value: c.Held.Seconds() * 1000, Unit: "ms of CPU", Note: fmt.Sprintf("%.0f ms more while signals are joined on", c.Written.Seconds()*1000)},
 		{Name: "incidents: one told", Value: c.Telling.Seconds() * 1000, Unit: "ms", Bar: atMost(50)},
 	}, err
 }

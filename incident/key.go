@@ -44,6 +44,7 @@ type key struct {
 	first      int64          // unix nanoseconds
 	last       int64
 	posting    []*node // latest, oldest first
+	place      int     // in the snapshot that is being taken
 	prev, next *key    // in the order of last use
 }
 
@@ -119,7 +120,7 @@ func (k *key) crowded() bool {
 func (k *key) binds() bool { return !k.hub && !k.generic }
 
 func (k *key) size() int64 {
-	return 320 + int64(len(k.id.value)+len(k.name)) + 16*maxPosting/2
+	return 328 + int64(len(k.id.value)+len(k.name)) + 16*maxPosting/2
 }
 
 // forget removes k from what new signals are compared with.

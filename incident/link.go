@@ -32,9 +32,10 @@ type edge struct {
 	a, b     *node
 	strength float64
 	reasons  []reason // strongest first
+	place    int      // in the snapshot that is being taken
 }
 
-const edgeSize = 240
+const edgeSize = 248
 
 // cause reports whether an attacker cannot have made up the edge: shared
 // evidence can be planted, cause can not.

@@ -28,6 +28,7 @@ type node struct {
 	edges     []*edge // kept ones
 	repeat    digest
 	action    digest // zero for none
+	place     int    // in the snapshot that is being taken
 }
 
 // report is one alert that a node stands for.
@@ -44,7 +45,7 @@ type ref struct {
 }
 
 const (
-	nodeSize = 528
+	nodeSize = 536
 	refSize  = 24
 )
 

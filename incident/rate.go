@@ -35,6 +35,7 @@ type host struct {
 	last  int64
 	nodes int     // that refer to it
 	rare  []*node // latest ones of rules that are rare here, oldest first
+	place int     // in the snapshot that is being taken
 }
 
 // rule is what is known of a rule over the whole fleet.
@@ -48,6 +49,8 @@ type rule struct {
 	last   int64
 	// What people said of incidents with it: Beta counts without the prior.
 	right, wrong float64
+
+	place int // in the snapshot that is being taken
 }
 
 type pair struct {

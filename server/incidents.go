@@ -65,6 +65,7 @@ func (s *Server) measureCorrelation(emit metrics.Measure) {
 		{"incident_memory_bytes", "Estimate of the memory of what ties alerts together.", false, float64(st.Bytes)},
 		{"incident_snapshot_bytes", "Size of the last snapshot of that in the database.", false, float64(st.Snapshot)},
 		{"incident_snapshot_seconds", "What the last snapshot took.", false, st.Took.Seconds()},
+		{"incident_snapshot_held_seconds", "For how long alerts waited for the last snapshot.", false, st.Held.Seconds()},
 	} {
 		emit(c.name, c.help, c.counter, c.value)
 	}

@@ -3,8 +3,10 @@ package saved
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/holdfast-security/holdfast/event"
@@ -137,8 +139,9 @@ type (
 )
 
 // Write writes the state as JSON, piece by piece: a large one takes little
-// memory besides itself.
+// memory besides itself. Tallies are put in order.
 func (s *State) Write(out io.Writer) error {
+	slices.SortFunc(s.Tallies, func(a, b Tally) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Host, b.Host)) })
 	w := writer{out: bufio.NewWriter(out)}
 	w.field("version", s.Version, '{')
 	w.field("now", s.Now, ',')

@@ -77,6 +77,7 @@ type Correlator struct {
 	rates    map[string]float64
 	rated    time.Time
 	skip     map[string]bool // alerts that the engine cannot take
+	writing  *writing        // the snapshot on its way; nil for none
 
 	minJournal int64 // before a snapshot is taken
 }
@@ -159,7 +160,8 @@ func (c *Correlator) failed(err error) {
 func (c *Correlator) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	if c.engine == nil || c.pending != nil || c.journal == 0 {
+	err := c.endSnapshot(true)
+	if c.engine == nil || c.pending != nil || err == nil && c.journal == 0 {
 		return
 	}
 	if err := c.takeSnapshot(ctx); err != nil {
@@ -170,6 +172,9 @@ func (c *Correlator) stop(ctx context.Context) {
 // once takes a step, if there is anything to do, and reports whether there may
 // be more.
 func (c *Correlator) once(ctx context.Context) (more bool, err error) {
+	if err := c.endSnapshot(false); err != nil {
+		return false, err
+	}
 	if c.engine == nil {
 		if err := c.load(ctx); err != nil {
 			return false, err
@@ -193,8 +198,8 @@ func (c *Correlator) once(ctx context.Context) (more bool, err error) {
 	if len(saved) > 0 {
 		c.cfg.Saved(saved)
 	}
-	if c.journal >= max(c.minJournal, c.snapshot) {
-		return more, c.takeSnapshot(ctx)
+	if c.writing == nil && c.journal >= max(c.minJournal, c.snapshot) {
+		c.beginSnapshot(ctx)
 	}
 	return more, nil
 }

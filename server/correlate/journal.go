@@ -108,6 +108,9 @@ const maxSnapshot = 2 << 30
 // ids that they had, for these come of their first alerts.
 func (c *Correlator) load(ctx context.Context) error {
 	began := time.Now()
+	if err := c.endSnapshot(true); err != nil {
+		c.cfg.Log.Warn("a snapshot of incidents was not stored", "error", err)
+	}
 	err := c.restore(ctx)
 	if err == nil {
 		c.cfg.Log.Debug("incidents are where they were", "step", c.at.Step, "took", time.Since(began))
@@ -183,19 +186,4 @@ func (c *Correlator) repeat(data []byte) error {
 	}
 	c.journal += int64(len(data))
 	return err
-}
-
-// takeSnapshot stores the engine's state.
-func (c *Correlator) takeSnapshot(ctx context.Context) error {
-	began := time.Now()
-	data, err := squeeze(c.engine.WriteSnapshot)
-	if err != nil {
-		return err
-	}
-	if err := c.cfg.State.SaveSnapshot(ctx, c.at.Step, data); err != nil {
-		return err
-	}
-	c.at.Snapshot, c.snapshot, c.journal = c.at.Step, int64(len(data)), 0
-	c.stats.snapshotTaken(len(data), time.Since(began))
-	return nil
 }

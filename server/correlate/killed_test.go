@@ -83,8 +83,8 @@ func killJoiner(t *testing.T, path string, after int) {
 	_ = child.Wait() // killed
 }
 
-// joinUntilKilled joins alerts, says after each step that it is done, and takes
-// a snapshot after each second.
+// joinUntilKilled joins alerts, says after each step that it is done, takes a
+// snapshot after each second, and begins one after the others.
 func joinUntilKilled(t *testing.T, path string) {
 	s := openState(t, path)
 	c := newCorrelator(s)
@@ -92,10 +92,14 @@ func joinUntilKilled(t *testing.T, path string) {
 		if _, err := c.once(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if c.at.Step%2 == 0 && c.journal > 0 {
+		switch {
+		case c.journal == 0:
+		case c.at.Step%2 == 0:
 			if err := c.takeSnapshot(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+		case c.writing == nil:
+			c.beginSnapshot(t.Context())
 		}
 		fmt.Println("a step")
 	}

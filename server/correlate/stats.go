@@ -16,7 +16,8 @@ type Stats struct {
 	Behind    time.Duration     // how long the alert that waited longest in the last step had been stored
 	Snapshots uint64            // since the start
 	Snapshot  int64             // bytes of the last
-	Took      time.Duration     // … and what it took
+	Took      time.Duration     // … what it took
+	Held      time.Duration     // … and for how long alerts waited for it
 }
 
 // stats are the figures of a run.
@@ -33,11 +34,11 @@ func (s *stats) stepped(c *Correlator) {
 	s.figures.Engine, s.figures.Bytes, s.figures.Behind = c.engine.Counters(), c.engine.Bytes(), c.behind
 }
 
-func (s *stats) snapshotTaken(bytes int, took time.Duration) {
+func (s *stats) snapshotTaken(w *writing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.figures.Snapshots++
-	s.figures.Snapshot, s.figures.Took = int64(bytes), took
+	s.figures.Snapshot, s.figures.Took, s.figures.Held = w.size, time.Since(w.began), w.held
 }
 
 func (s *stats) failed(err error) {
