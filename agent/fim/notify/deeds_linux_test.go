@@ -232,7 +232,7 @@ func byHandle(a []string) error {
 func many(a []string) error {
 	n, err := strconv.Atoi(a[1])
 	for i := 0; i < n && err == nil; i++ {
-		err = os.WriteFile(filepath.Join(a[0], "f"+strconv.Itoa(i)), []byte("x"), 0o644)
+		err = os.WriteFile(filepath.Join(a[0], "f"+strconv.Itoa(i)), nil, 0o644)
 	}
 	return err
 }

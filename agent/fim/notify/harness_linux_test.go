@@ -55,11 +55,18 @@ const patience = time.Minute
 // collector is a Handler that keeps everything.
 type collector struct {
 	gate chan struct{} // unless nil, Changes waits until it is closed
+	open func()
 
 	mu      sync.Mutex // guards the rest
 	changes []Change
 	dirt    []Dirty
 	parts   []Coverage
+}
+
+// blocked returns a handler that holds the listener up until open is called.
+func blocked() *collector {
+	gate := make(chan struct{})
+	return &collector{gate: gate, open: sync.OnceFunc(func() { close(gate) })}
 }
 
 func (c *collector) Changes(changes []Change) {
@@ -126,7 +133,8 @@ func (c *collector) awaitOps(t testing.TB, path string, want Op) {
 	t.Helper()
 	defer func() {
 		if t.Failed() {
-			for _, change := range c.all() {
+			all := c.all()
+			for _, change := range all[max(0, len(all)-30):] {
 				t.Logf("%v %q from %q by %+v", change.Op, change.Path, change.From, change.Who)
 			}
 		}
@@ -160,6 +168,9 @@ func listen(t testing.TB, opts Options, change ...func(*Listener)) (*collector, 
 		}
 	})
 	t.Cleanup(stop)
+	if c.open != nil {
+		t.Cleanup(c.open)
+	}
 	await(t, "the listener", func() bool { return len(c.covered()) > 0 })
 	return c, l, stop
 }
@@ -179,7 +190,7 @@ func tmpfs(t testing.TB) string {
 	t.Helper()
 	hosttest.Root(t)
 	dir := place(t)
-	if err := unix.Mount("holdfast-test", dir, "tmpfs", 0, "size=64m,nr_inodes=400k"); err != nil {
+	if err := unix.Mount("holdfast-test", dir, "tmpfs", 0, "size=1g,nr_inodes=1m"); err != nil {
 		t.Fatal(err)
 	}
 	unmountLater(t, dir)
@@ -204,6 +215,9 @@ func unmountLater(t testing.TB, dir string) {
 func ext4(t testing.TB) string {
 	t.Helper()
 	hosttest.Root(t)
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		hosttest.Missing(t, "needs loop devices")
+	}
 	mkfs, mount := hosttest.Program(t, "mkfs.ext4"), hosttest.Program(t, "mount")
 	image, dir := filepath.Join(t.TempDir(), "image"), place(t)
 	if err := os.WriteFile(image, nil, 0o600); err != nil {

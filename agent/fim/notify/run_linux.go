@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"sync"
 	"time"
 
@@ -28,6 +27,7 @@ type Listener struct {
 	opts    Options
 	without fanotify.Abilities // taken away by tests, to be as older kernels are
 	refuse  error              // of fanotify, by tests
+	retry   time.Duration      // of absent roots
 
 	mu    sync.Mutex // guards stats
 	stats Stats
@@ -38,7 +38,7 @@ func New(opts Options) (*Listener, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return &Listener{opts: opts}, nil
+	return &Listener{opts: opts, retry: absentEvery}, nil
 }
 
 // Stats returns what was counted up to the last pass. It is safe for concurrent
@@ -75,8 +75,8 @@ func (l *Listener) Run(ctx context.Context) error {
 type session struct {
 	*output
 	l       *Listener
-	stop    int      // eventfd
-	mounts  *os.File // mountinfo: the kernel says when it changes
+	stop    int // eventfd
+	mounts  int // mountinfo, which says when it changes
 	volumes map[string]*volume
 	tree    *inotify.Tree
 	inotify map[string]string // roots of the tree, with the root that was given
@@ -95,17 +95,18 @@ type gap struct {
 }
 
 func (l *Listener) open() (*session, error) {
-	file, err := os.Open("/proc/self/mountinfo")
+	// Not an os.File: the runtime's poller would take the news for itself.
+	list, err := unix.Open("/proc/self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("watch the list of mounts: %w", err)
 	}
 	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		file.Close()
+		unix.Close(list)
 		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}
 	return &session{
-		output: newOutput(&l.opts), l: l, stop: stop, mounts: file, volumes: make(map[string]*volume),
+		output: newOutput(&l.opts), l: l, stop: stop, mounts: list, volumes: make(map[string]*volume),
 		inotify: make(map[string]string), gaps: make(map[string]gap),
 	}, nil
 }
@@ -117,7 +118,7 @@ func (s *session) close() {
 	if s.tree != nil {
 		s.tree.Close()
 	}
-	s.mounts.Close()
+	unix.Close(s.mounts)
 	unix.Close(s.stop)
 }
 
@@ -204,7 +205,7 @@ func (s *session) patience() time.Duration {
 	case s.resync:
 		return 0
 	case s.absent:
-		return max(absentEvery-time.Since(s.synced), 0)
+		return max(s.l.retry-time.Since(s.synced), 0)
 	}
 	return math.MaxInt64
 }
@@ -213,7 +214,7 @@ func (s *session) patience() time.Duration {
 // to end, or the time is over.
 func (s *session) wait(d time.Duration) (mounts bool, err error) {
 	s.poll = append(s.poll[:0],
-		unix.PollFd{Fd: int32(s.stop), Events: unix.POLLIN}, unix.PollFd{Fd: int32(s.mounts.Fd()), Events: unix.POLLPRI})
+		unix.PollFd{Fd: int32(s.stop), Events: unix.POLLIN}, unix.PollFd{Fd: int32(s.mounts), Events: unix.POLLPRI})
 	for _, v := range s.volumes {
 		s.poll = append(s.poll, unix.PollFd{Fd: int32(v.group.FD()), Events: unix.POLLIN})
 	}

@@ -3,17 +3,23 @@ package notify
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-security/holdfast/agent/fim/notify/fanotify"
 	"github.com/holdfast-security/holdfast/agent/fim/notify/mounts"
 )
 
-// maxMountinfo bounds the text of the list of mounts.
-const maxMountinfo = 64 << 20
+const (
+	// maxMountinfo bounds the text of the list of mounts.
+	maxMountinfo = 64 << 20
+	// maxWindows bounds how many parts of a file system, mounted apart from
+	// each other, are looked through. What lies in none has no name.
+	maxWindows = 64
+)
 
 // part is a view below a root while it is decided how to watch it.
 type part struct {
@@ -47,10 +53,21 @@ func (s *session) sync() error {
 }
 
 func (s *session) readMounts() (*mounts.Table, error) {
-	// Reading from the start again makes the kernel write the list anew.
-	text, err := io.ReadAll(io.NewSectionReader(s.mounts, 0, maxMountinfo))
-	if err != nil {
-		return nil, fmt.Errorf("read the list of mounts: %w", err)
+	text := make([]byte, 0, 32<<10)
+	for len(text) < maxMountinfo {
+		text = slices.Grow(text, 8<<10)
+		// Reading from the start again makes the kernel write the list anew.
+		n, err := unix.Pread(s.mounts, text[len(text):cap(text)], int64(len(text)))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the list of mounts: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		text = text[:len(text)+n]
 	}
 	table, _, err := mounts.Parse(text)
 	return table, err
@@ -153,11 +170,13 @@ func (s *session) openGroup(table *mounts.Table, device string) (*fanotify.Group
 	if s.l.refuse != nil {
 		return nil, s.l.refuse
 	}
-	anchor := table.Anchor(device)
-	if anchor == nil {
-		return nil, fanotify.ErrElsewhere
+	var list []fanotify.Mount
+	for _, m := range table.Windows(device) {
+		if len(list) < maxWindows {
+			list = append(list, fanotify.Mount{ID: m.ID, Point: m.Point, Root: m.Root})
+		}
 	}
-	return fanotify.Open(anchor.Point, anchor.Root, anchor.ID, fanotify.Options{Bounded: s.opts.Bounded, Without: s.l.without})
+	return fanotify.Open(list, fanotify.Options{Bounded: s.opts.Bounded, Without: s.l.without})
 }
 
 // covered makes the statement for each of the parts.

@@ -32,8 +32,8 @@ func (s *session) watchTrees(wanted []Coverage) []Coverage {
 		clear(s.inotify)
 		clear(s.gaps)
 	}
-	s.overrun = false
 	if len(wanted) == 0 {
+		s.overrun = false
 		return nil
 	}
 	if s.tree == nil {
@@ -52,6 +52,13 @@ func (s *session) watchTrees(wanted []Coverage) []Coverage {
 			continue
 		}
 		s.inotify[c.Path] = c.Root
+	}
+	if s.overrun {
+		// Told only now, so that whoever looks again misses nothing after.
+		s.overrun = false
+		for path := range s.inotify {
+			s.dirty(Dirty{Path: path, Cause: CauseOverflow})
+		}
 	}
 	return append(wanted, s.gapsOf(wanted)...)
 }
@@ -147,9 +154,6 @@ func (s *session) drainTree() error {
 		// another name: everything is watched anew.
 		s.stats.Overflows++
 		s.resync = true
-		for path := range s.inotify {
-			s.dirty(Dirty{Path: path, Cause: CauseOverflow})
-		}
 	}
 	return err
 }

@@ -256,9 +256,11 @@ func (v *volume) nameless(e *fanotify.Event, now time.Time) {
 	v.stats.Resolved++
 	place, removed, err := v.group.Place(e.Object)
 	switch {
+	case (removed || errors.Is(err, fanotify.ErrGone)) && e.Mask == fanotify.Attrib:
+		// The number of links fell to none: the removal of the name is told.
 	case removed, errors.Is(err, fanotify.ErrGone):
 		v.stats.Vanished++
-	case err != nil || place == "/":
+	case err != nil:
 		v.stats.Unnamed++
 		v.dirty(CauseUnnamed)
 	default:

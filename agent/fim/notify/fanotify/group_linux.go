@@ -41,48 +41,62 @@ type Options struct {
 // Group listens to the changes of one file system. It belongs to one
 // goroutine.
 type Group struct {
-	fd    int
-	mount int // a mount of its own, to open handles under
-	root  string
-	able  Abilities
+	fd      int
+	windows []window
+	able    Abilities
 }
 
-// Open marks the whole file system that is mounted at point, where the mount
-// with the id mount must be on top. root is the part of the file system that
-// is mounted there.
+// Mount is where a file system is mounted.
+type Mount struct {
+	ID    int    // of the mount that must be on top there
+	Point string // the path
+	Root  string // the part of the file system that is mounted
+}
+
+// window is a mount of our own through which a part of the file system is
+// seen, to open handles under.
+type window struct {
+	fd         int
+	root       string
+	dev, inode uint64 // of the root
+}
+
+// Open marks the whole file system of which the mounts, one at least, show the
+// parts to look at.
 //
-// The group looks at the file system through a copy of the mount that nobody
-// else sees: a plain descriptor would keep the mount from being unmounted.
-func Open(point, root string, mount int, opts Options) (*Group, error) {
-	g := &Group{fd: -1, mount: -1, root: root}
-	err := g.clone(point, mount)
-	if err == nil {
-		err = g.probe()
+// The group looks at the file system through copies of the mounts that nobody
+// else sees: plain descriptors would keep the mounts from being unmounted.
+func Open(mounts []Mount, opts Options) (*Group, error) {
+	g := &Group{fd: -1}
+	err := ErrElsewhere
+	for _, m := range mounts {
+		if err = g.clone(m); err != nil {
+			break
+		}
 	}
-	if err == nil {
-		err = g.init(opts)
-	}
-	if err == nil {
-		err = g.mark(opts)
+	for _, step := range []func(Options) error{g.probe, g.init, g.mark} {
+		if err == nil {
+			err = step(opts)
+		}
 	}
 	if err != nil {
 		g.Close()
-		return nil, fmt.Errorf("watch the file system at %q: %w", point, err)
+		return nil, fmt.Errorf("watch a file system: %w", err)
 	}
 	return g, nil
 }
 
-// clone makes the copy of the mount, and opens its root for
-// open_by_handle_at, which takes no O_PATH descriptor.
-func (g *Group) clone(point string, mount int) error {
-	path, err := openPath(unix.AT_FDCWD, point)
+// clone makes the copy of a mount, and opens its root for open_by_handle_at,
+// which takes no O_PATH descriptor.
+func (g *Group) clone(m Mount) error {
+	path, err := unix.Open(m.Point, unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("open %q: %w", m.Point, err)
 	}
 	defer unix.Close(path)
 	var stat unix.Statx_t
 	err = unix.Statx(path, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &stat)
-	if err != nil || stat.Mask&unix.STATX_MNT_ID != 0 && int(stat.Mnt_id) != mount {
+	if err != nil || stat.Mask&unix.STATX_MNT_ID != 0 && int(stat.Mnt_id) != m.ID {
 		return fmt.Errorf("another mount is there: %w", errors.Join(ErrElsewhere, err))
 	}
 	tree, err := unix.OpenTree(path, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
@@ -90,21 +104,29 @@ func (g *Group) clone(point string, mount int) error {
 		return explain(fmt.Errorf("copy the mount: %w", err))
 	}
 	defer unix.Close(tree)
-	g.mount, err = unix.Open("/proc/self/fd/"+strconv.Itoa(tree), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(tree), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return fmt.Errorf("open the copy of the mount: %w", err)
 	}
+	w := window{fd: fd, root: m.Root}
+	g.windows = append(g.windows, w)
+	var root unix.Stat_t
+	if err := unix.Fstat(fd, &root); err != nil {
+		return fmt.Errorf("stat the copy of the mount: %w", err)
+	}
+	w.dev, w.inode = uint64(root.Dev), root.Ino
+	g.windows[len(g.windows)-1] = w
 	return nil
 }
 
 // probe finds out whether handles can be opened again. Overlays can make
 // handles that they cannot open.
-func (g *Group) probe() error {
-	h, _, err := unix.NameToHandleAt(g.mount, "", unix.AT_EMPTY_PATH)
+func (g *Group) probe(Options) error {
+	h, _, err := unix.NameToHandleAt(g.windows[0].fd, "", unix.AT_EMPTY_PATH)
 	if err != nil {
 		return explain(fmt.Errorf("make a file handle: %w", err))
 	}
-	fd, err := unix.OpenByHandleAt(g.mount, h, unix.O_PATH|unix.O_CLOEXEC)
+	fd, err := unix.OpenByHandleAt(g.windows[0].fd, h, unix.O_PATH|unix.O_CLOEXEC)
 	if err != nil {
 		return explain(fmt.Errorf("open a file handle: %w", err))
 	}
@@ -148,7 +170,7 @@ func (g *Group) init(opts Options) (err error) {
 func (g *Group) mark(opts Options) error {
 	const mask = uint64(Create | Delete | Modify | CloseWrite | Attrib | OnDir)
 	const add = unix.FAN_MARK_ADD | unix.FAN_MARK_FILESYSTEM
-	path := "/proc/self/fd/" + strconv.Itoa(g.mount)
+	path := "/proc/self/fd/" + strconv.Itoa(g.windows[0].fd)
 	err := error(unix.EINVAL)
 	if !opts.Without.Rename {
 		err = unix.FanotifyMark(g.fd, add, mask|uint64(Rename), unix.AT_FDCWD, path)
@@ -206,7 +228,18 @@ func (g *Group) Read(buf []byte) (int, error) {
 // while somebody still holds it open that is where it last was, and removed is
 // true. The error is [ErrGone], [ErrElsewhere], or the kernel's.
 func (g *Group) Place(h Handle) (place string, removed bool, err error) {
-	fd, err := unix.OpenByHandleAt(g.mount, unix.NewFileHandle(h.Type(), h.Bytes()), unix.O_PATH|unix.O_CLOEXEC)
+	err = ErrElsewhere
+	for i := range g.windows {
+		place, removed, err = g.windows[i].place(h)
+		if !errors.Is(err, ErrElsewhere) {
+			break
+		}
+	}
+	return place, removed, err
+}
+
+func (w *window) place(h Handle) (place string, removed bool, err error) {
+	fd, err := unix.OpenByHandleAt(w.fd, unix.NewFileHandle(h.Type(), h.Bytes()), unix.O_PATH|unix.O_CLOEXEC)
 	if err != nil {
 		if errors.Is(err, unix.ESTALE) || errors.Is(err, unix.ENOENT) {
 			err = ErrGone
@@ -218,43 +251,22 @@ func (g *Group) Place(h Handle) (place string, removed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if !strings.HasPrefix(place, "/") {
-		return "", false, ErrElsewhere
-	}
-	const mark = " (deleted)" // d_path in fs/d_path.c; a file may also be called so
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return "", false, err
 	}
+	const mark = " (deleted)" // d_path in fs/d_path.c; a file may also be called so
 	if rest, ok := strings.CutSuffix(place, mark); ok && stat.Nlink == 0 {
 		place, removed = rest, true
 	}
-	if g.root == "/" {
-		return place, removed, nil
+	// What is not below the window's root is shown as "/" (prepend_path there).
+	if !strings.HasPrefix(place, "/") || place == "/" && (stat.Ino != w.inode || uint64(stat.Dev) != w.dev) {
+		return "", false, ErrElsewhere
 	}
-	place, err = g.absolute(place, &stat, removed)
-	return place, removed, err
-}
-
-// absolute turns a link of a mount that shows a part of the file system into a
-// path of the file system. Links of what lies outside of that part are paths of
-// the file system already (prepend_path in fs/d_path.c): which it is shows the
-// look at the path.
-func (g *Group) absolute(link string, of *unix.Stat_t, removed bool) (string, error) {
-	if removed {
-		return "", ErrGone
+	if w.root != "/" {
+		place = w.root + strings.TrimSuffix(place, "/")
 	}
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
-	fd, err := unix.Openat2(g.mount, "."+link, &how)
-	if err != nil {
-		return link, nil
-	}
-	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if unix.Fstat(fd, &stat) == nil && stat.Ino == of.Ino && stat.Dev == of.Dev {
-		return strings.TrimSuffix(g.root, "/") + strings.TrimSuffix(link, "/"), nil
-	}
-	return link, nil
+	return place, removed, nil
 }
 
 // Close ends the listening. What waited is dropped.
@@ -262,16 +274,8 @@ func (g *Group) Close() {
 	if g.fd >= 0 {
 		unix.Close(g.fd)
 	}
-	if g.mount >= 0 {
-		unix.Close(g.mount)
+	for _, w := range g.windows {
+		unix.Close(w.fd)
 	}
-	g.fd, g.mount = -1, -1
-}
-
-func openPath(dir int, path string) (int, error) {
-	fd, err := unix.Openat(dir, path, unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return -1, fmt.Errorf("open %q: %w", path, err)
-	}
-	return fd, nil
+	g.fd, g.windows = -1, nil
 }

@@ -181,16 +181,22 @@ func (t *Table) Anywhere(device, place string) string {
 	return ""
 }
 
-// Anchor returns the mount of a file system that shows most of it.
-func (t *Table) Anchor(device string) *Mount {
-	var best *Mount
+// Windows returns mounts that together show all that can be seen of a file
+// system, the widest first.
+func (t *Table) Windows(device string) []*Mount {
+	var visible, windows []*Mount
 	for i := range t.mounts {
-		m := &t.mounts[i]
-		if m.Device == device && t.At(m.Point) == m && (best == nil || len(m.Root) < len(best.Root)) {
-			best = m
+		if m := &t.mounts[i]; m.Device == device && t.At(m.Point) == m {
+			visible = append(visible, m)
 		}
 	}
-	return best
+	slices.SortStableFunc(visible, func(a, b *Mount) int { return len(a.Root) - len(b.Root) })
+	for _, m := range visible {
+		if !slices.ContainsFunc(windows, func(w *Mount) bool { return Below(m.Root, w.Root) }) {
+			windows = append(windows, m)
+		}
+	}
+	return windows
 }
 
 // Below reports whether path is dir or lies below it.
