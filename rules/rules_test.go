@@ -135,6 +135,13 @@ var own = []finding.AlertType{
 	"HF_ServerPersistence", "HF_KernelProtectionDisabled", "HF_CredentialSweep", "HF_RootGained",
 }
 
+// milder are our rules whose severity is below that of their type in the
+// catalogue, with the reason. Each stands beside one that has it.
+var milder = map[string]string{
+	"7a0c2f54-6f3e-4a58-9d0b-5e1d6c8b2a17": "a well-known installer, run by somebody at a terminal",
+	"e84d5b06-2c9f-4f63-b7a1-3d5a90c6f128": "the same, seen as two programs",
+}
+
 func TestAlertTypesAreInTheCatalogue(t *testing.T) {
 	file, err := os.Open(filepath.Join(filepath.Dir(hosttest.Data(t)), "catalog", "alerts.csv"))
 	if err != nil {
@@ -156,7 +163,7 @@ func TestAlertTypesAreInTheCatalogue(t *testing.T) {
 	}
 	for _, r := range ruleset(t).Rules() {
 		alert := r.Holdfast.AlertType
-		if alert == "" || slices.Contains(own, alert) {
+		if alert == "" || slices.Contains(own, alert) || milder[r.ID] != "" {
 			continue
 		}
 		want, ok := severities[string(alert)]
