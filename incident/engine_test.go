@@ -284,7 +284,7 @@ func TestTheAgentIsNotToBeEnded(t *testing.T) {
 	e := incident.New(incident.Limits{})
 	agent := &event.Process{
 		UID: event.ProcessUID{PID: 700, Start: 2}, PID: 700, CommandLine: "/usr/local/bin/holdfast-agent run",
-		Executable: &event.File{Path: "/usr/local/bin/holdfast-agent"},
+		Executable: &event.File{Path: "/usr/local/bin/holdfast-agent", SHA256: "ab", Owned: event.OwnedNo},
 		Parent:     &event.Process{UID: event.ProcessUID{PID: 1, Start: 1}, PID: 1, CommandLine: "/sbin/manager", Executable: &event.File{Path: "/opt/manager"}},
 	}
 	for i, tactic := range []finding.Tactic{"execution", "persistence", "credential-access"} {
@@ -305,7 +305,7 @@ func TestTheAgentIsNotToBeEnded(t *testing.T) {
 			t.Errorf("what to do is:\n%s", steps)
 		}
 		for _, ent := range inc.Entities {
-			if strings.Contains(ent.Name, "holdfast-agent") || strings.Contains(ent.Name, "manager") {
+			if text := ent.Name + " " + ent.Value; strings.Contains(text, "holdfast-agent") || strings.Contains(text, "manager") || ent.Value == "ab" {
 				t.Errorf("it has to do with %+v", ent)
 			}
 		}

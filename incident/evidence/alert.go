@@ -76,10 +76,10 @@ func (c collector) process(p *event.Process) {
 	c.program(p.Executable)
 }
 
-// program adds what a process runs, unless it belongs to the distribution:
-// that every host has the same shell says nothing.
+// program adds what a process runs, unless it belongs to the distribution or
+// to Holdfast: that every host has the same shell says nothing.
 func (c collector) program(f *event.File) {
-	if f == nil || f.Owned == event.OwnedYes || f.Package != "" {
+	if f == nil || f.Owned == event.OwnedYes || f.Package != "" || ours(f.Path) {
 		return
 	}
 	if f.Owned == event.OwnedNo {

@@ -276,6 +276,13 @@ func Hub(lineage []Process, i int) bool {
 	return true
 }
 
+// ours reports whether a path is that of a program of Holdfast, in a folder
+// that belongs to root.
+func ours(path string) bool {
+	base, ok := systemProgram(path)
+	return ok && (base == "holdfast" || base == "holdfast-agent" || base == "holdfast-server")
+}
+
 // systemProgram returns the last element of a path in a folder of the system.
 func systemProgram(path string) (string, bool) {
 	i := strings.LastIndexAny(path, `/\`)
