@@ -42,8 +42,6 @@ type encoder struct {
 	self  fim.State
 	parts [][]byte
 	part  []byte
-	items int // in part
-	total int
 }
 
 // reset begins a unit. It keeps the room of the last one.
@@ -72,7 +70,6 @@ func (e *encoder) add(item Item) {
 		e.part = nil
 		e.begin()
 	}
-	e.total++
 	e.part = appendText(e.part, item.Name)
 	if item.Own {
 		e.part = append(e.part, ownBit)

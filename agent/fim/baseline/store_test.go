@@ -2,8 +2,10 @@ package baseline_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
@@ -139,17 +141,34 @@ func TestTheFileIsWrittenAnew(t *testing.T) {
 	h.expect()
 }
 
-// FuzzOpen gives Open and all that reads the store anything.
+// FuzzOpen gives Open, and all that reads the store, frames that may hold
+// anything but have the right checksum, which no random change of a file finds.
 func FuzzOpen(f *testing.F) {
 	h := newHost(f, "a", "d/b")
 	h.verify()
 	data, err := os.ReadFile(h.file)
 	h.must(err)
-	f.Add(data)
-	f.Add(data[:len(data)/2])
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file := filepath.Join(t.TempDir(), "baseline")
-		if err := os.WriteFile(file, data, 0o600); err != nil {
+	const magic = 16
+	var frames []byte // each after its length in three bytes
+	for rest := data[magic:]; len(rest) > 0; {
+		n := binary.LittleEndian.Uint32(rest)
+		frames = append(append(frames, byte(n), byte(n>>8), byte(n>>16)), rest[8:8+n]...)
+		rest = rest[8+n:]
+	}
+	f.Add(frames)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, frames []byte) {
+		content := bytes.Clone(data[:magic])
+		for len(frames) > 3 {
+			n := min(int(frames[0])|int(frames[1])<<8|int(frames[2])<<16, len(frames)-3)
+			payload := frames[3 : 3+n]
+			content = binary.LittleEndian.AppendUint32(content, uint32(n))
+			content = binary.LittleEndian.AppendUint32(content, crc32.Checksum(payload, crc32.MakeTable(crc32.Castagnoli)))
+			content = append(content, payload...)
+			frames = frames[3+n:]
+		}
+		file := filepath.Join(dir, "fuzzed")
+		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s, err := baseline.Open(file)

@@ -62,7 +62,7 @@ type Config struct {
 	// Workers is how many directories are looked at once; none means a few.
 	Workers int
 	// Due, unless nil, says which files are read although their metadata did
-	// not move.
+	// not move. [Turn] makes one.
 	Due func(path string) bool
 	// Report takes the changes, one at a time, in no order. They are reported
 	// before the new state is kept, so that a crash makes some be reported

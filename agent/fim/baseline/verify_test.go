@@ -31,7 +31,6 @@ type host struct {
 	selector *fim.Selector
 	reader   baseline.Reader
 	due      func(string) bool
-	problems []string
 }
 
 func newHost(t testing.TB, names ...string) *host {

@@ -161,13 +161,19 @@ func Walk(ctx context.Context, c Config) error {
 	w := &walker{Config: c, mounts: newMounts()}
 	w.wake.L = &w.mu
 	w.begin()
-	stop := context.AfterFunc(ctx, func() { w.fail(context.Cause(ctx)) })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		w.fail(context.Cause(ctx))
+	})
 	var workers sync.WaitGroup
 	for range c.Workers {
 		workers.Go(w.work)
 	}
 	workers.Wait()
+	if !stop() {
+		<-ended
+	}
 	return w.err
 }
 
