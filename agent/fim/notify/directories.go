@@ -10,11 +10,13 @@ import (
 
 // directory is what is known of a directory that a notification named.
 type directory struct {
-	place string   // in its file system
+	place string   // in its file system; empty for one that is not visible
 	paths []string // by which it is seen below the roots; none for one elsewhere
 	// inside are names in it that are roots or mounted by themselves, with the
 	// paths by which they are seen.
 	inside map[string][]string
+	// above are names in it that lead to roots or mounted parts further below.
+	above map[string][]string
 
 	key          string
 	generation   uint64
@@ -52,21 +54,29 @@ func join(dir string, name []byte) string {
 func newDirectory(place string, views []mounts.View, table *mounts.Table) *directory {
 	d := &directory{place: place}
 	for _, v := range views {
-		if mounts.Below(place, v.Place) {
+		switch {
+		case mounts.Below(place, v.Place):
 			rest := strings.TrimPrefix(place, v.Place)
 			seen := mounts.Join(v.Path, rest)
 			if !slices.Contains(d.paths, seen) && table.At(mounts.Join(v.Real, rest)) == v.Mount {
 				d.paths = append(d.paths, seen)
 			}
-		} else if path.Dir(v.Place) == place {
-			if d.inside == nil {
-				d.inside = make(map[string][]string)
-			}
-			base := path.Base(v.Place)
-			d.inside[base] = append(d.inside[base], v.Path)
+		case path.Dir(v.Place) == place:
+			d.inside = lead(d.inside, path.Base(v.Place), v.Path)
+		case place != "" && mounts.Below(v.Place, place):
+			next, _, _ := strings.Cut(strings.TrimPrefix(v.Place[len(place):], "/"), "/")
+			d.above = lead(d.above, next, v.Path)
 		}
 	}
 	return d
+}
+
+func lead(names map[string][]string, name, path string) map[string][]string {
+	if names == nil {
+		names = make(map[string][]string)
+	}
+	names[name] = append(names[name], path)
+	return names
 }
 
 // directories remembers the directories of one file system by handle, the

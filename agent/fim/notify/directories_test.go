@@ -79,6 +79,20 @@ func TestDirectoriesAreSeenThroughViews(t *testing.T) {
 	}
 }
 
+func TestDirectoriesKnowWhatTheyLeadTo(t *testing.T) {
+	table, _, err := mounts.Parse([]byte("1 0 8:1 / / rw - ext4 a rw\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := table.Views("/srv/a/b", "/srv/a/b", nil)
+	for place, want := range map[string]string{"/": "srv", "/srv": "a", "/srv/a": "", "/srv/a/b": "", "/srvx": "", "": ""} {
+		d := newDirectory(place, views, table)
+		if got := d.above[want]; (want != "" || len(d.above) > 0) && !slices.Equal(got, []string{"/srv/a/b"}) {
+			t.Errorf("%q leads to %q by %q", place, d.above, want)
+		}
+	}
+}
+
 func TestWritesJoinButNamesDoNot(t *testing.T) {
 	c := &keeper{}
 	o := newOutput(&Options{Handler: c})

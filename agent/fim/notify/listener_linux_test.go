@@ -362,6 +362,43 @@ func TestWhatIsSeenThroughPartOfAFileSystem(t *testing.T) {
 	}
 }
 
+// TestAFileThatIsMountedByItself is what containers have in /etc.
+func TestAFileThatIsMountedByItself(t *testing.T) {
+	whole, point := tmpfs(t), place(t)+"/hosts"
+	write(t, whole+"/hosts", 10)
+	write(t, whole+"/other", 10)
+	write(t, point, 0)
+	mountOn(t, whole+"/hosts", point, "", unix.MS_BIND, "")
+	c, l, _ := listen(t, Options{Roots: []string{point}})
+	c.wantMethod(t, Fanotify)
+	if err := unix.Unmount(whole, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	pid := deed(t, "append", point)
+	c.awaitOps(t, point, Modified)
+	deed(t, "chmod", point)
+	c.awaitOps(t, point, Attributes)
+	if who := c.all()[0].Who; who.PID != pid {
+		t.Errorf("written by %d, want %d", who.PID, pid)
+	}
+	if s := l.Stats(); s.Unnamed != 0 || len(c.dirty()) != 0 {
+		t.Errorf("%+v, %v", s, c.dirty())
+	}
+}
+
+func TestARootThatIsMovedFromAboveIsToldOf(t *testing.T) {
+	base := tmpfs(t)
+	root := mkdir(t, base+"/a/b/root")
+	c, _, _ := listen(t, Options{Roots: []string{root}})
+	deed(t, "rename", base+"/a", base+"/x")
+	await(t, "the renaming above", func() bool { return slices.Contains(c.dirty(), Dirty{root, CauseMoved}) })
+	before := len(c.dirty())
+	deed(t, "rename", base+"/x", base+"/a")
+	await(t, "the renaming back", func() bool { return len(c.dirty()) > before })
+	deed(t, "create", root+"/here")
+	c.awaitOps(t, root+"/here", Created)
+}
+
 func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 	for _, opts := range []Options{
 		{Roots: []string{"/etc"}},

@@ -92,7 +92,7 @@ type Change struct {
 	Op   Op
 	Path string // absolute, below a root as it was given; raw bytes
 	From string // with Renamed: the old path, which may lie outside of all roots
-	Dir  bool   // Path is a directory; false when that is not known
+	Dir  bool   // Path is a directory, and what is below came with it; false when that is not known
 	Who  Who
 	// Read is when the event was read, on the host's clock: the change is no
 	// younger, and no older than the read before it.
@@ -109,6 +109,7 @@ const (
 	CauseMalformed Cause = "malformed" // the kernel's bytes were not as documented
 	CauseMounted   Cause = "mounted"   // something was mounted there
 	CauseUnmounted Cause = "unmounted" // something was unmounted there
+	CauseMoved     Cause = "moved"     // a directory on the way to the root was made, renamed or removed
 	CauseRenewed   Cause = "renewed"   // the watching began again, or in another way
 )
 
@@ -139,7 +140,7 @@ const (
 	ReasonNotPermitted Reason = "not-permitted" // CAP_SYS_ADMIN or the system call is missing
 	ReasonFileSystem   Reason = "file-system"   // it gives no handles, no id, or is a part of another (overlayfs, btrfs subvolumes)
 	ReasonHidden       Reason = "hidden"        // no mount shows its place
-	ReasonRemote       Reason = "remote"        // other hosts change it without this kernel's knowing
+	ReasonRemote       Reason = "remote"        // others change it without this kernel's knowing: network file systems, FUSE
 	ReasonPseudo       Reason = "pseudo"        // kernel state, not files
 	ReasonLimit        Reason = "limit"         // of the kernel or of [Options]
 	ReasonAbsent       Reason = "absent"        // the root is not there; looked for again now and then
@@ -159,6 +160,8 @@ type Coverage struct {
 	// halves of renames are joined by process and order.
 	WhoCertain   bool
 	WholeRenames bool
+
+	gap bool // a directory that is too much for inotify
 }
 
 // Handler takes what a listener finds. Its methods are called one at a time

@@ -10,6 +10,8 @@ type output struct {
 	changes []Change
 	// latest is the last change of a path by a process in changes.
 	latest map[target]int
+	// resync asks for another look at what there is to watch.
+	resync bool
 }
 
 // target is a path that a process changes.

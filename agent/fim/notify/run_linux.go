@@ -84,7 +84,6 @@ type session struct {
 	overrun bool              // the tree lost changes
 	parts   []Coverage
 	absent  bool // a root under inotify
-	resync  bool
 	synced  time.Time
 	poll    []unix.PollFd
 }

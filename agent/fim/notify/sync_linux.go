@@ -147,16 +147,18 @@ func (s *session) cover(table *mounts.Table, device string, of parts) []Coverage
 	case mount.Pseudo():
 		return of.covered(Coverage{Method: Poll, Reason: ReasonPseudo})
 	}
-	v := s.volumes[device]
+	v, windows := s.volumes[device], windowsOf(table, device)
 	if v == nil {
-		group, err := s.openGroup(table, device)
+		group, err := s.openGroup(windows)
 		if err != nil {
 			reason := reasonOf(err)
 			return of.covered(Coverage{Method: Inotify, Reason: reason, Detail: err.Error()})
 		}
 		v = newVolume(s.output, device, group)
+		v.windows = windows
 		s.volumes[device] = v
 	}
+	v.look(windows)
 	views := make([]mounts.View, len(of))
 	for i := range of {
 		views[i] = of[i].view
@@ -166,17 +168,22 @@ func (s *session) cover(table *mounts.Table, device string, of parts) []Coverage
 	return of.covered(Coverage{Method: Fanotify, WhoCertain: able.PIDFD, WholeRenames: able.Rename})
 }
 
-func (s *session) openGroup(table *mounts.Table, device string) (*fanotify.Group, error) {
+func (s *session) openGroup(windows []fanotify.Mount) (*fanotify.Group, error) {
 	if s.l.refuse != nil {
 		return nil, s.l.refuse
 	}
+	return fanotify.Open(windows, fanotify.Options{Bounded: s.opts.Bounded, Without: s.l.without})
+}
+
+// windowsOf returns the mounts that show what can be seen of a file system.
+func windowsOf(table *mounts.Table, device string) []fanotify.Mount {
 	var list []fanotify.Mount
 	for _, m := range table.Windows(device) {
 		if len(list) < maxWindows {
 			list = append(list, fanotify.Mount{ID: m.ID, Point: m.Point, Root: m.Root})
 		}
 	}
-	return fanotify.Open(list, fanotify.Options{Bounded: s.opts.Bounded, Without: s.l.without})
+	return list
 }
 
 // covered makes the statement for each of the parts.
@@ -224,14 +231,14 @@ func (s *session) publish(now []Coverage) {
 	for _, c := range now {
 		i := slices.IndexFunc(before, c.same)
 		switch {
-		case i < 0 && c.Reason != ReasonLimit:
+		case i < 0 && !c.gap:
 			s.dirty(Dirty{Path: c.Path, Cause: CauseMounted})
-		case i >= 0 && before[i].Method != c.Method || i < 0:
+		case i < 0, before[i].Method != c.Method:
 			s.dirty(Dirty{Path: c.Path, Cause: CauseRenewed})
 		}
 	}
 	for _, c := range before {
-		if !slices.ContainsFunc(now, c.same) && c.Reason != ReasonLimit {
+		if !slices.ContainsFunc(now, c.same) && !c.gap {
 			s.dirty(Dirty{Path: c.Path, Cause: CauseUnmounted})
 		}
 	}

@@ -96,7 +96,7 @@ func (s *session) gapsOf(wanted []Coverage) []Coverage {
 			if !mounts.Below(dir, c.Path) {
 				continue
 			}
-			list = append(list, Coverage{Root: c.Root, Path: dir, Type: c.Type, Method: Poll, Reason: g.reason, Detail: g.detail})
+			list = append(list, Coverage{Root: c.Root, Path: dir, Type: c.Type, Method: Poll, Reason: g.reason, Detail: g.detail, gap: true})
 		}
 		if len(s.gaps) > maxGaps && len(list) > n {
 			list = list[:n]

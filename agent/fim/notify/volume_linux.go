@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,8 @@ type volume struct {
 	known  *directories
 	table  *mounts.Table
 	views  []mounts.View
+	// windows are the mounts that the group looks through.
+	windows []fanotify.Mount
 
 	buf     []byte
 	events  []fanotify.Event // of one read
@@ -68,6 +71,14 @@ func newVolume(out *output, device string, group *fanotify.Group) *volume {
 func (v *volume) see(table *mounts.Table, views []mounts.View) {
 	v.table, v.views = table, views
 	v.known.stale()
+}
+
+// look makes the group look through the mounts that there are now.
+func (v *volume) look(windows []fanotify.Mount) {
+	if slices.Equal(windows, v.windows) || v.group.Look(windows) != nil {
+		return // the mounts have changed again, which will be told
+	}
+	v.windows = windows
 }
 
 // drain takes in what waits and reports whether that was all.
@@ -162,14 +173,19 @@ func (v *volume) event(e *fanotify.Event, now time.Time, first bool) {
 		v.output.moved()
 	}
 	at, err := v.directory(e.At.Dir, 0)
-	if err == nil && dir && e.Mask&fanotify.Create != 0 && len(e.Object) > 0 {
+	if err == nil && dir && e.Mask&fanotify.Create != 0 && len(e.Object) > 0 && at.place != "" {
 		v.known.put(e.Object, newDirectory(join(at.place, e.At.Name), v.views, v.table))
+	}
+	if err == nil && e.Mask&named != 0 {
+		v.shaken(e, at)
 	}
 	switch {
 	case int(e.PID) == os.Getpid():
 		v.stats.Own++
 	case err != nil && len(e.At.Dir) == 0:
 		v.nameless(e, now)
+	case err == nil && at.place == "" && v.group.SeesFiles() && e.Mask&named == 0:
+		v.nameless(e, now) // a file that is mounted by itself has no directory here
 	case errors.Is(err, fanotify.ErrGone) && first:
 		v.orphan(e, Who{PID: e.PID})
 	case errors.Is(err, fanotify.ErrGone):
@@ -181,6 +197,24 @@ func (v *volume) event(e *fanotify.Event, now time.Time, first bool) {
 		v.rename(e, at, now)
 	default:
 		v.change(e, at, now)
+	}
+}
+
+// named are the events about a name rather than what it stands for.
+const named = fanotify.Create | fanotify.Delete | fanotify.Rename | fanotify.MovedFrom | fanotify.MovedTo
+
+// shaken tells when a directory on the way to a root got or lost its name: what
+// is below the root is another tree now.
+func (v *volume) shaken(e *fanotify.Event, at *directory) {
+	paths := at.above[string(e.At.Name)]
+	if e.Mask&fanotify.Rename != 0 {
+		if from, err := v.directory(e.From.Dir, 0); err == nil {
+			paths = append(slices.Clip(paths), from.above[string(e.From.Name)]...)
+		}
+	}
+	for _, path := range paths {
+		v.output.dirty(Dirty{Path: path, Cause: CauseMoved})
+		v.output.resync = true
 	}
 }
 
@@ -202,7 +236,7 @@ func (v *volume) directory(h fanotify.Handle, depth int) (*directory, error) {
 			}
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fanotify.ErrElsewhere) {
 		return nil, err
 	}
 	d := newDirectory(place, v.views, v.table)
@@ -260,6 +294,8 @@ func (v *volume) nameless(e *fanotify.Event, now time.Time) {
 		// The number of links fell to none: the removal of the name is told.
 	case removed, errors.Is(err, fanotify.ErrGone):
 		v.stats.Vanished++
+	case errors.Is(err, fanotify.ErrElsewhere) && len(e.At.Dir) > 0:
+		v.stats.Elsewhere++
 	case err != nil:
 		v.stats.Unnamed++
 		v.dirty(CauseUnnamed)
@@ -307,6 +343,9 @@ func (v *volume) rename(e *fanotify.Event, at *directory, now time.Time) {
 func (v *volume) somewhere(d *directory, name []byte, seen []string) string {
 	if len(seen) > 0 {
 		return seen[0]
+	}
+	if d.place == "" {
+		return ""
 	}
 	return v.table.Anywhere(v.device, join(d.place, name))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,7 @@ type Mount struct {
 type window struct {
 	fd         int
 	root       string
+	file       bool   // the root is a file
 	dev, inode uint64 // of the root
 }
 
@@ -68,12 +70,7 @@ type window struct {
 // else sees: plain descriptors would keep the mounts from being unmounted.
 func Open(mounts []Mount, opts Options) (*Group, error) {
 	g := &Group{fd: -1}
-	err := ErrElsewhere
-	for _, m := range mounts {
-		if err = g.clone(m); err != nil {
-			break
-		}
-	}
+	err := g.Look(mounts)
 	for _, step := range []func(Options) error{g.probe, g.init, g.mark} {
 		if err == nil {
 			err = step(opts)
@@ -86,37 +83,64 @@ func Open(mounts []Mount, opts Options) (*Group, error) {
 	return g, nil
 }
 
+// Look makes the group look through these mounts from now on, those of them
+// that can be looked through. Where none can it returns why, and goes on as
+// before.
+func (g *Group) Look(mounts []Mount) error {
+	var windows []window
+	err := ErrElsewhere
+	for _, m := range mounts {
+		w, why := clone(m)
+		if why != nil {
+			err = why
+			continue
+		}
+		windows = append(windows, w)
+	}
+	if len(windows) == 0 {
+		return err
+	}
+	closeAll(g.windows)
+	g.windows = windows
+	return nil
+}
+
+// SeesFiles reports whether a window shows a single file and not its directory.
+func (g *Group) SeesFiles() bool {
+	return slices.ContainsFunc(g.windows, func(w window) bool { return w.file })
+}
+
 // clone makes the copy of a mount, and opens its root for open_by_handle_at,
 // which takes no O_PATH descriptor.
-func (g *Group) clone(m Mount) error {
+func clone(m Mount) (window, error) {
 	path, err := unix.Open(m.Point, unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return fmt.Errorf("open %q: %w", m.Point, err)
+		return window{}, fmt.Errorf("open %q: %w", m.Point, err)
 	}
 	defer unix.Close(path)
+	var root unix.Stat_t
+	if err := unix.Fstat(path, &root); err != nil {
+		return window{}, fmt.Errorf("stat %q: %w", m.Point, err)
+	}
+	kind := root.Mode & unix.S_IFMT
+	if kind != unix.S_IFDIR && kind != unix.S_IFREG { // opening a device can do anything
+		return window{}, fmt.Errorf("%q is neither directory nor file: %w", m.Point, ErrNoHandles)
+	}
 	var stat unix.Statx_t
 	err = unix.Statx(path, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &stat)
 	if err != nil || stat.Mask&unix.STATX_MNT_ID != 0 && int(stat.Mnt_id) != m.ID {
-		return fmt.Errorf("another mount is there: %w", errors.Join(ErrElsewhere, err))
+		return window{}, fmt.Errorf("another mount is at %q: %w", m.Point, errors.Join(ErrElsewhere, err))
 	}
 	tree, err := unix.OpenTree(path, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
-		return explain(fmt.Errorf("copy the mount: %w", err))
+		return window{}, explain(fmt.Errorf("copy the mount at %q: %w", m.Point, err))
 	}
 	defer unix.Close(tree)
 	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(tree), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return fmt.Errorf("open the copy of the mount: %w", err)
+		return window{}, fmt.Errorf("open the copy of the mount at %q: %w", m.Point, err)
 	}
-	w := window{fd: fd, root: m.Root}
-	g.windows = append(g.windows, w)
-	var root unix.Stat_t
-	if err := unix.Fstat(fd, &root); err != nil {
-		return fmt.Errorf("stat the copy of the mount: %w", err)
-	}
-	w.dev, w.inode = uint64(root.Dev), root.Ino
-	g.windows[len(g.windows)-1] = w
-	return nil
+	return window{fd: fd, root: m.Root, file: kind == unix.S_IFREG, dev: uint64(root.Dev), inode: root.Ino}, nil
 }
 
 // probe finds out whether handles can be opened again. Overlays can make
@@ -274,8 +298,12 @@ func (g *Group) Close() {
 	if g.fd >= 0 {
 		unix.Close(g.fd)
 	}
-	for _, w := range g.windows {
+	closeAll(g.windows)
+	g.fd, g.windows = -1, nil
+}
+
+func closeAll(windows []window) {
+	for _, w := range windows {
 		unix.Close(w.fd)
 	}
-	g.fd, g.windows = -1, nil
 }

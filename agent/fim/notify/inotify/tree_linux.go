@@ -65,7 +65,7 @@ type node struct {
 	parent   *node // nil for a root
 	name     string
 	only     string // the one name that matters in it; empty for all
-	device   uint64
+	mount    uint64
 	children map[string]*node
 }
 
@@ -127,7 +127,7 @@ func (t *Tree) Add(root string) error {
 	if err := unix.Lstat(root, &stat); err != nil {
 		return &fs.PathError{Op: "watch", Path: root, Err: err}
 	}
-	n := &node{name: root, device: uint64(stat.Dev)}
+	n := &node{name: root, mount: mountOf(root)}
 	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
 		n.name, n.only = filepath.Dir(root), filepath.Base(root)
 	}
@@ -218,11 +218,10 @@ func (t *Tree) child(n *node, name, path string) *node {
 	if n.children[name] != nil || t.opts.Enter != nil && !t.opts.Enter(path) {
 		return nil
 	}
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) == nil && uint64(stat.Dev) != n.device {
-		return nil // another file system, which is somebody else's part
+	if mountOf(path) != n.mount {
+		return nil // mounted by itself, which is somebody else's part, or gone
 	}
-	child := &node{parent: n, name: name, device: n.device}
+	child := &node{parent: n, name: name, mount: n.mount}
 	err := t.watch(child, path)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil
@@ -236,6 +235,20 @@ func (t *Tree) child(n *node, name, path string) *node {
 	}
 	n.children[name] = child
 	return child
+}
+
+// mountOf returns what tells a mount from others: its id, or the device before
+// Linux 5.8. The device alone would take a subvolume for a mount.
+func mountOf(path string) uint64 {
+	var stat unix.Statx_t
+	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	if unix.Statx(unix.AT_FDCWD, path, flags, unix.STATX_MNT_ID, &stat) != nil {
+		return 0
+	}
+	if stat.Mask&unix.STATX_MNT_ID != 0 {
+		return stat.Mnt_id
+	}
+	return unix.Mkdev(stat.Dev_major, stat.Dev_minor)
 }
 
 // Remove forgets a root and takes its watches away.

@@ -217,13 +217,11 @@ func Join(dir, rest string) string {
 	return strings.TrimSuffix(dir, "/") + "/" + rest
 }
 
-// Remote reports whether other hosts can change the file system without this
-// kernel's knowing: notifications of it would be a promise not kept.
+// Remote reports whether the files can change without this kernel's knowing,
+// by other hosts or by a program that serves them: notifications would be a
+// promise not kept, and merely asking can take for ever.
 func (m *Mount) Remote() bool {
-	kind, sub, _ := strings.Cut(m.Type, ".")
-	if kind == "fuse" && slices.Contains(remoteFUSE, sub) {
-		return true
-	}
+	kind, _, _ := strings.Cut(m.Type, ".")
 	return slices.Contains(remote, kind)
 }
 
@@ -233,11 +231,8 @@ func (m *Mount) Pseudo() bool { return slices.Contains(pseudo, m.Type) }
 
 var (
 	remote = []string{
-		"9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
+		"9p", "afs", "beegfs", "ceph", "cifs", "coda", "fuse", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
 		"ocfs2", "orangefs", "smb3", "smbfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs",
-	}
-	remoteFUSE = []string{
-		"ceph", "gcsfuse", "glusterfs", "goofys", "mount_s3", "moosefs", "rclone", "s3fs", "sshfs", "vmhgfs-fuse",
 	}
 	pseudo = []string{
 		"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "fusectl",

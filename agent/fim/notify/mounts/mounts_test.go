@@ -108,7 +108,7 @@ func TestWindows(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	for kind, want := range map[string]string{
-		"ext4": "", "fuse": "", "fuse.sshfs": "remote", "fuse.ntfs-3g": "", "nfs4": "remote", "cifs": "remote", "proc": "pseudo", "cgroup2": "pseudo",
+		"ext4": "", "fuse": "remote", "fuse.sshfs": "remote", "fuseblk": "", "nfs4": "remote", "cifs": "remote", "proc": "pseudo", "cgroup2": "pseudo",
 	} {
 		m := mounts.Mount{Type: kind}
 		got := ""
