@@ -13,7 +13,6 @@ import (
 // merger merges one directory as it is with what was kept of it.
 type merger struct {
 	*verifier
-	ctx   context.Context // of the walk that the merger lives in
 	d     *walk.Directory
 	old   *Unit // nil for none
 	out   encoder
@@ -23,13 +22,13 @@ type merger struct {
 	isKept bool
 }
 
-func (m *merger) begin(ctx context.Context, v *verifier, d *walk.Directory, old *Unit) {
-	m.verifier, m.ctx, m.d, m.old = v, ctx, d, old
+func (m *merger) begin(v *verifier, d *walk.Directory, old *Unit) {
+	m.verifier, m.d, m.old = v, d, old
 	m.dirty, m.isKept = old == nil, false
 }
 
-func (m *merger) run() error {
-	self, err := m.self()
+func (m *merger) run(ctx context.Context) error {
+	self, err := m.self(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ func (m *merger) run() error {
 		if err := m.dropBefore(item.Name); err != nil {
 			return err
 		}
-		if err := m.item(item); err != nil {
+		if err := m.item(ctx, item); err != nil {
 			return err
 		}
 	}
@@ -84,7 +83,7 @@ func (m *merger) drop(item Item) error {
 }
 
 // self returns the state of the directory itself.
-func (m *merger) self() (fim.State, error) {
+func (m *merger) self(ctx context.Context) (fim.State, error) {
 	var before *fim.State
 	if m.old != nil && m.old.Self.Kind != fim.KindUnknown {
 		before = &m.old.Self
@@ -93,11 +92,11 @@ func (m *merger) self() (fim.State, error) {
 		m.dirty = m.dirty || before != nil
 		return fim.State{}, nil
 	}
-	return m.state("", m.d.Self, *m.d.Watch, before)
+	return m.state(ctx, "", m.d.Self, *m.d.Watch, before)
 }
 
 // item writes the state of one name that is there.
-func (m *merger) item(item *walk.Item) error {
+func (m *merger) item(ctx context.Context, item *walk.Item) error {
 	was := m.isKept && m.kept.Name == item.Name
 	kept := m.kept
 	if was {
@@ -121,11 +120,11 @@ func (m *merger) item(item *walk.Item) error {
 		}
 		was = false
 	}
-	return m.file(item, kept, was)
+	return m.file(ctx, item, kept, was)
 }
 
 // file writes the state of a name that has no unit of its own.
-func (m *merger) file(item *walk.Item, kept Item, was bool) error {
+func (m *merger) file(ctx context.Context, item *walk.Item, kept Item, was bool) error {
 	if item.Stat.Kind == fim.KindUnknown {
 		if was {
 			m.out.add(kept)
@@ -136,7 +135,7 @@ func (m *merger) file(item *walk.Item, kept Item, was bool) error {
 	if was {
 		before = &kept.State
 	}
-	after, err := m.state(item.Name, item.Stat, *item.Watch, before)
+	after, err := m.state(ctx, item.Name, item.Stat, *item.Watch, before)
 	if err != nil || after.Kind == fim.KindUnknown {
 		return err
 	}
@@ -146,7 +145,7 @@ func (m *merger) file(item *walk.Item, kept Item, was bool) error {
 
 // state returns what is to be kept of a path, and reports how it differs from
 // what was kept before. Its kind is KindUnknown when nothing is to be kept.
-func (m *merger) state(name string, stat fim.Stat, watch fim.Watch, before *fim.State) (fim.State, error) {
+func (m *merger) state(ctx context.Context, name string, stat fim.Stat, watch fim.Watch, before *fim.State) (fim.State, error) {
 	path := m.d.Path
 	if name != "" {
 		path = m.d.Join(name)
@@ -156,10 +155,10 @@ func (m *merger) state(name string, stat fim.Stat, watch fim.Watch, before *fim.
 		return *before, nil
 	}
 	m.read.Add(1)
-	result, err := m.Reader.Read(m.ctx, m.d, name, hash.Request{Stat: stat, Known: before, Growing: watch.Growing, NoContent: !wants})
+	result, err := m.Reader.Read(ctx, m.d, name, hash.Request{Stat: stat, Known: before, Growing: watch.Growing, NoContent: !wants})
 	switch {
-	case m.ctx.Err() != nil:
-		return fim.State{}, m.ctx.Err()
+	case ctx.Err() != nil:
+		return fim.State{}, ctx.Err()
 	case errors.Is(err, hash.ErrGone): // the next walk tells what became of it
 		if before != nil {
 			return *before, nil

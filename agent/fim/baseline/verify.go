@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-security/holdfast/agent/fim/hash"
 	"github.com/holdfast-security/holdfast/agent/fim/walk"
+	"github.com/holdfast-security/holdfast/agent/hostfs"
 	"github.com/holdfast-security/holdfast/fim"
 )
 
@@ -57,6 +58,8 @@ type Config struct {
 	Store    *Store
 	Selector *fim.Selector
 	Reader   Reader
+	// FS is where the paths are found; the zero value is the running system.
+	FS hostfs.FS
 	// Starts are the parts to look at; none means everything.
 	Starts []walk.Start
 	// Workers is how many directories are looked at once; none means a few.
@@ -108,7 +111,7 @@ func Verify(ctx context.Context, c Config) (Summary, error) {
 	v.update = update
 	v.mergers.New = func() any { return new(merger) }
 	err = walk.Walk(ctx, walk.Config{
-		Selector: c.Selector, Starts: c.Starts, Workers: c.Workers, Progress: c.Progress, Problem: c.Problem,
+		Selector: c.Selector, FS: c.FS, Starts: c.Starts, Workers: c.Workers, Progress: c.Progress, Problem: c.Problem,
 		Visit: func(d *walk.Directory) error { return v.visit(ctx, d) },
 	})
 	if err == nil && len(c.Starts) == 0 {
@@ -212,13 +215,13 @@ func (v *verifier) visit(ctx context.Context, d *walk.Directory) error {
 	defer v.mergers.Put(m)
 	old, err := v.Store.Unit(d.Path)
 	if err == nil {
-		m.begin(ctx, v, d, old)
-		err = m.run()
+		m.begin(v, d, old)
+		err = m.run(ctx)
 	}
 	if errors.Is(err, ErrDamaged) { // what is there is then reported as new
 		v.problem(d.Path, err)
-		m.begin(ctx, v, d, nil)
-		err = m.run()
+		m.begin(v, d, nil)
+		err = m.run(ctx)
 	}
 	if err != nil || !m.dirty {
 		return err

@@ -140,6 +140,9 @@ func (h *Hasher) other(at location, stat fim.Stat) (Result, error) {
 
 // unreadable is the result for what cannot be read.
 func unreadable(stat fim.Stat, err error) (Result, error) {
+	if errors.Is(err, ErrGone) {
+		return Result{}, err
+	}
 	if gone(err) {
 		return Result{}, fmt.Errorf("%w: %w", ErrGone, err)
 	}

@@ -3,8 +3,10 @@ package hash
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +37,7 @@ func (l location) failed(op string, err error) error {
 
 // gone reports whether an error says that there is nothing of this kind.
 func gone(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ESTALE) || errors.Is(err, unix.EINVAL)
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ESTALE)
 }
 
 // file is an open file.
@@ -122,7 +124,7 @@ func (f *file) readAt(p []byte, offset int64) (int, error) {
 		case err == nil:
 			return n, nil
 		case !errors.Is(err, unix.EINTR):
-			return 0, &fs.PathError{Op: "read", Path: "file", Err: err}
+			return 0, os.NewSyscallError("read", err)
 		}
 	}
 }
@@ -167,6 +169,9 @@ const maxTarget = unix.PathMax
 func (l location) target() (string, error) {
 	buf := make([]byte, maxTarget)
 	n, err := unix.Readlinkat(l.dir, l.name, buf)
+	if errors.Is(err, unix.EINVAL) {
+		return "", fmt.Errorf("%w: it is no link now", ErrGone)
+	}
 	if err != nil {
 		return "", l.failed("readlink", err)
 	}

@@ -181,6 +181,22 @@ func TestWhatTurnsIntoSomethingElse(t *testing.T) {
 	}
 }
 
+func TestLinksThatTurnIntoFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("x", path); err != nil {
+		t.Fatal(err)
+	}
+	inside(t, filepath.Dir(path), func(d *walk.Directory, stats map[string]fim.Stat) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, nil)
+		if _, err := hash.New(hash.Config{}).Read(t.Context(), d, "link", hash.Request{Stat: stats["link"]}); !errors.Is(err, hash.ErrGone) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestUnreadableFiles(t *testing.T) {
 	if !hosttest.Unprivileged(t) {
 		return

@@ -16,7 +16,7 @@ import (
 type location string
 
 func locate(d *walk.Directory, name string) location {
-	return location(filepath.Join(filepath.FromSlash(d.Path), name))
+	return location(filepath.Join(d.Name(), name))
 }
 
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -27,6 +27,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-security/holdfast/agent/hostfs"
 	"github.com/holdfast-security/holdfast/fim"
 )
 
@@ -58,6 +59,8 @@ type Start struct {
 // Config says what to walk.
 type Config struct {
 	Selector *fim.Selector
+	// FS is where the paths are found; the zero value is the running system.
+	FS hostfs.FS
 	// Starts are where to begin; none means every root.
 	Starts []Start
 	// Workers is how many directories are read at once; none means a few.
@@ -434,7 +437,7 @@ func (w *walker) openStart(t *tree, d *Directory) error {
 	root := t.scope.Root()
 	var p place
 	var self fim.Stat
-	err := p.openRoot(root, &self)
+	err := p.openRoot(w.FS.Path(root), &self)
 	below := t.scope.Below(t.start.Path)
 	if err == nil && below != "" {
 		up := p

@@ -20,6 +20,9 @@ type place struct {
 	name string
 }
 
+// Name returns where the directory, or the root that is none, is found.
+func (p *place) Name() string { return p.name }
+
 func (p *place) close()          {}
 func (p *place) borrowed() place { return *p }
 

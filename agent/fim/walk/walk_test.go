@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/holdfast-security/holdfast/agent/fim/walk"
+	"github.com/holdfast-security/holdfast/agent/hostfs"
 	"github.com/holdfast-security/holdfast/fim"
 )
 
@@ -147,6 +148,14 @@ func TestSelectionIsFollowed(t *testing.T) {
 	if s := r.self[root+"/one"]; s.Kind != fim.KindFile || s.Size != 3 {
 		t.Errorf("a root that is a file: %+v", s)
 	}
+}
+
+func TestPathsFromAnotherRoot(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, "etc/ssh/sshd_config", "etc/one")
+	s := selector(t, fim.Watch{Root: "/etc/ssh", Recursive: true}, fim.Watch{Root: "/etc/one"})
+	r := run(t, walk.Config{Selector: s, FS: hostfs.New(root)})
+	equal(t, r.seen(""), []string{"/etc/one", "/etc/ssh", "/etc/ssh/sshd_config"})
 }
 
 func TestStarts(t *testing.T) {
