@@ -34,10 +34,25 @@ func Covers(p sigma.Pattern, text string) bool {
 	if p.Cased {
 		return Match(p.Tokens, text)
 	}
-	if len(p.Tokens) == 1 && p.Tokens[0].Wild == sigma.Literal && len(p.Tokens[0].Text) != len(text) && literals.IsASCII(p.Tokens[0].Text) && literals.IsASCII(text) {
-		return false // most of the names in a list
+	if part, place, ok := p.Shape(); ok && literals.IsASCII(part) && literals.IsASCII(text) {
+		return coversASCII(place, part, text)
 	}
 	return Match(Fold(p.Tokens), literals.Fold(text))
+}
+
+// coversASCII reports whether a text has a part at a place, in any case. Both
+// are ASCII, of which only ASCII is another case, byte by byte.
+func coversASCII(place sigma.Place, part, text string) bool {
+	rest := len(text) - len(part)
+	switch {
+	case rest < 0 || place == sigma.PlaceWhole && rest > 0:
+		return false // most of the names in a list
+	case place == sigma.PlaceAnywhere:
+		return strings.Contains(literals.Fold(text), literals.Fold(part))
+	case place == sigma.PlaceEnd:
+		return literals.EqualFold(text[rest:], part)
+	}
+	return literals.EqualFold(text[:len(part)], part)
 }
 
 // Fold returns the tokens with folded literals.

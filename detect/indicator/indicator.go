@@ -48,6 +48,7 @@ type Set struct {
 	addresses map[netip.Addr]struct{}
 	networks  []netip.Prefix
 	domains   map[string]struct{}
+	tops      map[string]struct{} // the last labels of these: command lines are full of names of files
 }
 
 // Len returns the number of entries.
@@ -98,7 +99,7 @@ type Builder struct {
 
 // NewBuilder returns a builder that holds the entries for tests.
 func NewBuilder() *Builder {
-	b := &Builder{limit: MaxEntries, set: &Set{addresses: make(map[netip.Addr]struct{}), domains: make(map[string]struct{})}}
+	b := &Builder{limit: MaxEntries, set: &Set{addresses: make(map[netip.Addr]struct{}), domains: make(map[string]struct{}), tops: make(map[string]struct{})}}
 	b.add(TestDomain)
 	b.add(TestAddress)
 	return b
@@ -190,8 +191,12 @@ func (b *Builder) add(entry string) bool {
 		return false
 	}
 	b.set.domains[name] = struct{}{}
+	b.set.tops[topOf(name)] = struct{}{}
 	return true
 }
+
+// topOf returns the last label of a name.
+func topOf(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // parseAddress reads an address that may have a port.
 func parseAddress(text string) (netip.Addr, bool) {

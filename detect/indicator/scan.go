@@ -63,6 +63,9 @@ func (s *Set) run(hits []string, run string) []string {
 			}
 			continue
 		}
+		if _, listed := s.tops[strings.ToLower(topOf(part))]; !listed {
+			continue
+		}
 		name := strings.ToLower(part)
 		hits = s.hit(hits, name, s.Domain(name))
 	}
