@@ -32,6 +32,9 @@ type shared struct {
 
 // text is [decode.Text].
 func (s *shared) text(value []byte) string {
+	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+		return s.of(value[1 : n-1])
+	}
 	s.decoded = decode.AppendText(s.decoded[:0], value)
 	return s.of(s.decoded)
 }

@@ -501,12 +501,19 @@ func (e *Event) whole() bool { return e.syscall && e.title && e.paths >= e.items
 
 // itemsOf reads items=N of a SYSCALL record.
 func itemsOf(body []byte) int {
-	i := bytes.Index(body, []byte(" items="))
-	if i < 0 {
-		return 0
+	const name = "items=" // without the space before it, which the search would stop at again and again
+	for {
+		i := bytes.Index(body, []byte(name))
+		if i < 0 {
+			return 0
+		}
+		rest := body[i+len(name):]
+		if i > 0 && body[i-1] == ' ' {
+			n, _, _ := digits(rest)
+			return int(min(n, 1<<16))
+		}
+		body = rest
 	}
-	n, _, _ := digits(body[i+len(" items="):])
-	return int(min(n, 1<<16))
 }
 
 // assemble makes Records from the parts.
