@@ -101,6 +101,15 @@ func TestLongArguments(t *testing.T) {
 	}
 }
 
+func TestArgumentsOutliveTheNextOnes(t *testing.T) {
+	var r decode.ArgumentReader
+	args, line, _ := r.Read(execve(`argc=2 a0="ls" a1="-l"`))
+	r.Read(execve(`argc=2 a0="rm" a1="-r"`))
+	if diff := cmp.Diff([]string{"ls", "-l"}, args); diff != "" || line != "ls -l" {
+		t.Errorf("%q, arguments (-want +got):\n%s", line, diff)
+	}
+}
+
 func TestProctitle(t *testing.T) {
 	got, _ := decode.Proctitle([]byte("76696D002F6574632F686F737473"))
 	if diff := cmp.Diff([]string{"vim", "/etc/hosts"}, got); diff != "" {

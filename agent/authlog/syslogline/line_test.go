@@ -87,3 +87,27 @@ func TestYearRollsOver(t *testing.T) {
 		t.Errorf("a late line after midnight: %d", y)
 	}
 }
+
+// TestStampsAreReadAlikeInAnyOrder gives one parser stamps that share their
+// minute with the one before, or nearly, while its clock goes on for years.
+func TestStampsAreReadAlikeInAnyOrder(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC)
+	clock := syslogline.Clock{Now: func() time.Time { return at }, Zone: time.UTC}
+	p := syslogline.New(syslogline.Options{Clock: clock})
+	for _, now := range []time.Duration{
+		0, time.Second, -25 * time.Hour, -27 * time.Hour, 0, 363 * 24 * time.Hour, 364 * 24 * time.Hour, 365 * 24 * time.Hour, 0, 900 * 24 * time.Hour,
+	} {
+		at = time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC).Add(now)
+		for _, stamp := range []string{
+			"Mar  1 12:00:00", "Mar  1 12:00:59", "Mar  1 12:00:60", "Mar  1 12:00:07.25", "Mar  1 12:00:08:", "Mar  1 12:00:09", "Mar  1 12:01:00",
+			"Mar 01 12:01:00", "Mar  1 12:01:61", "Mar  1 12:01:1x", "Mar  2 14:00:31", "Mar  2 14:00:29", "Feb 29 00:00:00", "Feb 29 00:00:01",
+		} {
+			line := []byte(stamp + " host sshd[7]: Failed password for root from 192.0.2.1 port 22 ssh2")
+			want, err := syslogline.ParseLine(line, clock)
+			events := p.Append(nil, line)
+			if (err == nil) != (len(events) == 1) || err == nil && !events[0].Time.Equal(want.Time) {
+				t.Errorf("%s, read at %s: got %v, want %s, %v", stamp, at, events, want.Time, err)
+			}
+		}
+	}
+}
