@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,28 @@ func TestUnknownMountsAreNotEntered(t *testing.T) {
 	self.Mount = 0
 	if kind, _ := m.enters(selector, self); kind == "" {
 		t.Error("no type by device")
+	}
+}
+
+// TestNamesThatAreRefused gives the system a name that no file can have.
+func TestNamesThatAreRefused(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(root+"/there", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var d Directory
+	if err := d.openRoot(root, &d.Self); err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	names := strings.Repeat("n", 300) + "\x00gone\x00there\x00"
+	d.Items = []Item{{Name: names[:300]}, {Name: names[301:305]}, {Name: names[306:311]}}
+	d.statItems()
+	if len(d.Items) != 2 || d.Items[0].Stat.Kind != fim.KindUnknown || d.Items[1].Stat.Kind != fim.KindFile {
+		t.Errorf("got %+v", d.Items)
+	}
+	if len(d.refused) != 1 || !errors.Is(d.refused[0].err, unix.ENAMETOOLONG) {
+		t.Errorf("refused %v", d.refused)
 	}
 }
 

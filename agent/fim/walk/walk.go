@@ -92,7 +92,15 @@ type Directory struct {
 	Scope *fim.Scope
 	// Items are what is watched in the directory, by name as bytes, ascending.
 	Items []Item
+
 	place
+	refused []refusal
+}
+
+// refusal is why the system did not tell the state of a name.
+type refusal struct {
+	name string
+	err  error
 }
 
 // Item is one name in a directory.
@@ -415,6 +423,9 @@ func (w *walker) directory(s *scratch, t *tree, dir, name string) error {
 			}
 			return nil
 		}
+	}
+	for _, r := range d.refused {
+		w.problem(d.Join(r.name), r.err)
 	}
 	names := w.choose(d, below)
 	w.Progress.entries.Add(int64(len(d.Items) - len(names)))

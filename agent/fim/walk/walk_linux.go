@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -279,11 +280,12 @@ func (d *Directory) read(s *scratch, most int) error {
 		d.Items = append(d.Items, Item{Name: names[start : end-1]})
 	}
 	slices.SortFunc(d.Items, func(a, b Item) int { return strings.Compare(a.Name, b.Name) })
-	return d.statItems()
+	d.statItems()
+	return nil
 }
 
 // statItems reads the state of each item and drops those that are gone.
-func (d *Directory) statItems() error {
+func (d *Directory) statItems() {
 	var x unix.Statx_t
 	kept := d.Items[:0]
 	for _, item := range d.Items {
@@ -295,14 +297,12 @@ func (d *Directory) statItems() error {
 			}
 		case unix.ENOENT:
 			continue
-		case unix.EACCES, unix.EIO, unix.EOVERFLOW, unix.ESTALE:
 		default:
-			return &fs.PathError{Op: "statx", Path: d.Join(item.Name), Err: e}
+			d.refused = append(d.refused, refusal{item.Name, os.NewSyscallError("statx", e)})
 		}
 		kept = append(kept, item)
 	}
 	d.Items = kept
-	return nil
 }
 
 // list reads all names of a directory.

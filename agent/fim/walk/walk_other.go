@@ -97,6 +97,8 @@ func (d *Directory) read(_ *scratch, most int) error {
 			Convert(info, &item.Stat)
 		case errors.Is(err, fs.ErrNotExist):
 			continue
+		default:
+			d.refused = append(d.refused, refusal{item.Name, err})
 		}
 		d.Items = append(d.Items, item)
 	}
