@@ -249,7 +249,7 @@ func deed(t testing.TB, name string, args ...string) int32 {
 func deedIn(t testing.TB, attr *syscall.SysProcAttr, name string, args ...string) int32 {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), deedEnv+"="+name)
+	cmd.Env = append(os.Environ(), deedEnv+"="+name, "GORACE=atexit_sleep_ms=0") // or it sleeps for a second
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == exitUnsupported {

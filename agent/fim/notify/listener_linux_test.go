@@ -277,6 +277,28 @@ func TestFileSystemsComeAndGo(t *testing.T) {
 	c.awaitOps(t, inner+"/below", Created)
 }
 
+// TestOneMountInPlaceOfAnother replaces a file system by one of the same type
+// while the listener does not look.
+func TestOneMountInPlaceOfAnother(t *testing.T) {
+	for name, change := range map[string]func(*Listener){"fanotify": func(*Listener) {}, "inotify": refused} {
+		t.Run(name, func(t *testing.T) {
+			root := tmpfs(t)
+			inner := mkdir(t, root+"/inner")
+			mountOn(t, "holdfast-inner", inner, "tmpfs", 0, "")
+			c, _, _ := listen(t, Options{Roots: []string{root}, Handler: blocked()}, change)
+			deed(t, "create", root+"/first")
+			await(t, "the first to be let go", func() bool { return unix.Unmount(inner, 0) == nil })
+			mountOn(t, "holdfast-other", inner, "tmpfs", 0, "")
+			c.open()
+			await(t, "the other mount", func() bool {
+				return slices.ContainsFunc(c.dirty(), func(d Dirty) bool { return d.Path == inner })
+			})
+			deed(t, "create", inner+"/new")
+			c.awaitOps(t, inner+"/new", Created)
+		})
+	}
+}
+
 // TestTheDeviceIsFreeAfterUnmounting finds out that nothing of the listener
 // keeps a file system alive that was unmounted.
 func TestTheDeviceIsFreeAfterUnmounting(t *testing.T) {

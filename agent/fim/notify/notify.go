@@ -22,9 +22,10 @@
 // directory.
 //
 // What no listener sees: stores through a shared mapping before the file is
-// closed for writing, writes to the block device below a file system, and
-// changes made by other hosts on network file systems. A walk over the
-// metadata finds these.
+// closed for writing, writes to the block device below a file system, changes
+// made by other hosts on network file systems, and changes of attributes
+// through a handle of a file whose name the kernel does not hold. A walk over
+// the metadata finds these.
 package notify
 
 import (
@@ -161,7 +162,8 @@ type Coverage struct {
 	WhoCertain   bool
 	WholeRenames bool
 
-	gap bool // a directory that is too much for inotify
+	device, place string // what is mounted there
+	gap           bool   // a directory that is too much for inotify
 }
 
 // Handler takes what a listener finds. Its methods are called one at a time

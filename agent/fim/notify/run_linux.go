@@ -79,7 +79,8 @@ type session struct {
 	mounts  int // mountinfo, which says when it changes
 	volumes map[string]*volume
 	tree    *inotify.Tree
-	inotify map[string]string // roots of the tree, with the root that was given
+	inotify map[string]string // roots of the tree, with what is mounted there
+	ended   map[string]bool   // roots that the tree lost since the last sync
 	gaps    map[string]gap    // what the tree could not watch
 	overrun bool              // the tree lost changes
 	parts   []Coverage
@@ -106,7 +107,7 @@ func (l *Listener) open() (*session, error) {
 	}
 	return &session{
 		output: newOutput(&l.opts), l: l, stop: stop, mounts: list, volumes: make(map[string]*volume),
-		inotify: make(map[string]string), gaps: make(map[string]gap),
+		inotify: make(map[string]string), gaps: make(map[string]gap), ended: make(map[string]bool),
 	}, nil
 }
 

@@ -126,9 +126,8 @@ func (s *session) leave(all parts) {
 		if slices.ContainsFunc(all, func(p part) bool { return p.view.Mount.Device == device }) {
 			continue
 		}
-		for done := false; !done; {
-			var err error
-			if done, err = v.drain(); err != nil {
+		for range lastPasses {
+			if done, err := v.drain(); done || err != nil {
 				break
 			}
 		}
@@ -192,6 +191,7 @@ func (p parts) covered(as Coverage) []Coverage {
 	for _, one := range p {
 		c := as
 		c.Root, c.Path, c.Type = one.root, one.view.Path, one.view.Mount.Type
+		c.device, c.place = one.view.Mount.Device, one.view.Place
 		list = append(list, c)
 	}
 	return list
@@ -246,5 +246,5 @@ func (s *session) publish(now []Coverage) {
 
 // same reports whether other is about the same part.
 func (c Coverage) same(other Coverage) bool {
-	return c.Root == other.Root && c.Path == other.Path && c.Type == other.Type
+	return c.Root == other.Root && c.Path == other.Path && c.device == other.device && c.place == other.place
 }

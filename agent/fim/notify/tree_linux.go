@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,13 +47,20 @@ func (s *session) watchTrees(wanted []Coverage) []Coverage {
 	s.removeTrees(wanted)
 	for i := range wanted {
 		c := &wanted[i]
+		if s.opts.Enter == nil && slices.ContainsFunc(wanted, c.inside) {
+			continue
+		}
 		if err := s.tree.Add(c.Path); err != nil {
 			s.absent = s.absent || errors.Is(err, fs.ErrNotExist)
 			c.Method, c.Reason, c.Detail = Poll, reasonOfTree(err), err.Error()
 			continue
 		}
-		s.inotify[c.Path] = c.Root
+		if s.ended[c.Path] {
+			s.dirty(Dirty{Path: c.Path, Cause: CauseRenewed})
+		}
+		s.inotify[c.Path] = c.device + c.place
 	}
+	clear(s.ended)
 	if s.overrun {
 		// Told only now, so that whoever looks again misses nothing after.
 		s.overrun = false
@@ -63,14 +71,21 @@ func (s *session) watchTrees(wanted []Coverage) []Coverage {
 	return append(wanted, s.gapsOf(wanted)...)
 }
 
-// removeTrees takes out roots that are no longer to be watched with inotify.
+// inside reports whether watching other, a directory above on the same file
+// system, watches c too.
+func (c Coverage) inside(other Coverage) bool {
+	return c.device == other.device && c.Path != other.Path && mounts.Below(c.Path, other.Path) && mounts.Below(c.place, other.place)
+}
+
+// removeTrees takes out roots that are no longer to be watched with inotify, or
+// where something else is mounted.
 func (s *session) removeTrees(wanted []Coverage) {
-	keep := make(map[string]bool, len(wanted))
+	keep := make(map[string]string, len(wanted))
 	for _, c := range wanted {
-		keep[c.Path] = true
+		keep[c.Path] = c.device + c.place
 	}
-	for path := range s.inotify {
-		if !keep[path] {
+	for path, of := range s.inotify {
+		if keep[path] != of {
 			s.tree.Remove(path)
 			delete(s.inotify, path)
 			for dir := range s.gaps {
@@ -166,7 +181,7 @@ func (s *session) treeEvent(e inotify.Event) {
 		s.overrun = true
 	case e.Gone:
 		delete(s.inotify, e.Path)
-		s.resync = true
+		s.ended[e.Path], s.resync = true, true
 		s.add(Change{Op: MovedOut, Path: e.Path, Read: time.Now()})
 	case e.Unwatched != nil:
 		if len(s.gaps) <= maxGaps {

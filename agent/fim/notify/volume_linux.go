@@ -44,6 +44,8 @@ type volume struct {
 	orphans []fanotify.Event   // of directories that are gone, since the same
 	leaving map[int32]leaving  // by process: the first half of a rename
 	scratch [2][]string        // paths
+	soiled  []Cause            // why changes may have been missed in this pass
+	self    int32              // the listener's process
 }
 
 // removal is the last place of a directory.
@@ -64,6 +66,7 @@ func newVolume(out *output, device string, group *fanotify.Group) *volume {
 	return &volume{
 		output: out, device: device, group: group, known: newDirectories(out.opts.Directories), buf: make([]byte, readLen),
 		writers: writers{known: make(map[int32]Who)}, removed: make(map[string]removal), leaving: make(map[int32]leaving),
+		self: int32(os.Getpid()),
 	}
 }
 
@@ -83,6 +86,7 @@ func (v *volume) look(windows []fanotify.Mount) {
 
 // drain takes in what waits and reports whether that was all.
 func (v *volume) drain() (done bool, err error) {
+	defer v.clean()
 	for range maxReads {
 		n, err := v.group.Read(v.buf)
 		if err != nil {
@@ -152,11 +156,22 @@ func (v *volume) orphan(e *fanotify.Event, who Who) {
 	v.orphans = append(v.orphans, kept)
 }
 
-// dirty says that everything of this file system may have changed.
+// dirty notes that everything of this file system may have changed.
 func (v *volume) dirty(cause Cause) {
-	for _, view := range v.views {
-		v.output.dirty(Dirty{Path: view.Path, Cause: cause})
+	if !slices.Contains(v.soiled, cause) {
+		v.soiled = append(v.soiled, cause)
 	}
+}
+
+// clean tells what was noted: after the reading, so that whoever looks then
+// misses none of it, and once for all of a pass.
+func (v *volume) clean() {
+	for _, cause := range v.soiled {
+		for _, view := range v.views {
+			v.output.dirty(Dirty{Path: view.Path, Cause: cause})
+		}
+	}
+	v.soiled = v.soiled[:0]
 }
 
 // event handles one event. first is false for one that waited.
@@ -180,7 +195,7 @@ func (v *volume) event(e *fanotify.Event, now time.Time, first bool) {
 		v.shaken(e, at)
 	}
 	switch {
-	case int(e.PID) == os.Getpid():
+	case e.PID == v.self:
 		v.stats.Own++
 	case err != nil && len(e.At.Dir) == 0:
 		v.nameless(e, now)
@@ -189,7 +204,7 @@ func (v *volume) event(e *fanotify.Event, now time.Time, first bool) {
 	case errors.Is(err, fanotify.ErrGone) && first:
 		v.orphan(e, Who{PID: e.PID})
 	case errors.Is(err, fanotify.ErrGone):
-		v.stats.Vanished++
+		v.vanished(e, now)
 	case err != nil:
 		v.stats.Unnamed++
 		v.dirty(CauseUnnamed)
@@ -197,6 +212,19 @@ func (v *volume) event(e *fanotify.Event, now time.Time, first bool) {
 		v.rename(e, at, now)
 	default:
 		v.change(e, at, now)
+	}
+}
+
+// vanished handles an event of a directory that is gone without a trace. What
+// was moved there left where it was.
+func (v *volume) vanished(e *fanotify.Event, now time.Time) {
+	v.stats.Vanished++
+	if e.Mask&fanotify.Rename == 0 {
+		return
+	}
+	if from, err := v.directory(e.From.Dir, 0); err == nil {
+		v.scratch[1] = from.seen(v.scratch[1][:0], e.From.Name)
+		v.left(leaving{paths: v.scratch[1], who: v.who(e), dir: e.Mask&fanotify.OnDir != 0}, now)
 	}
 }
 
@@ -290,8 +318,8 @@ func (v *volume) nameless(e *fanotify.Event, now time.Time) {
 	v.stats.Resolved++
 	place, removed, err := v.group.Place(e.Object)
 	switch {
-	case (removed || errors.Is(err, fanotify.ErrGone)) && e.Mask == fanotify.Attrib:
-		// The number of links fell to none: the removal of the name is told.
+	case (removed || err != nil) && e.Mask == fanotify.Attrib:
+		// The number of links changed: the name that came or went is told.
 	case removed, errors.Is(err, fanotify.ErrGone):
 		v.stats.Vanished++
 	case errors.Is(err, fanotify.ErrElsewhere) && len(e.At.Dir) > 0:
