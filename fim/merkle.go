@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Prefixes of what is hashed, so that the bytes of a leaf can never be taken
@@ -177,7 +176,7 @@ func Prove(t Tree, root, path string) (Entry, Proof, error) {
 	if err != nil {
 		return Entry{}, Proof{}, err
 	}
-	if e.Kind == KindAbsent || !within(root, path) {
+	if e.Kind == KindAbsent || !Holds(root, path) {
 		return Entry{}, Proof{}, fmt.Errorf("prove %.200q: the tree of %.200q does not hold it", path, root)
 	}
 	var p Proof
@@ -186,8 +185,8 @@ func Prove(t Tree, root, path string) (Entry, Proof, error) {
 			return Entry{}, Proof{}, err
 		}
 	}
-	for at := path; at != root; at = parent(at) {
-		s, err := step(t, parent(at), at)
+	for at := path; at != root; at = Parent(at) {
+		s, err := step(t, Parent(at), at)
 		if err != nil {
 			return Entry{}, Proof{}, err
 		}
@@ -225,16 +224,4 @@ func step(t Tree, dir, child string) (Step, error) {
 		s.Siblings = append(s.Siblings, hash)
 	}
 	return s, nil
-}
-
-func within(root, path string) bool {
-	return path == root || root == "/" || strings.HasPrefix(path, root) && path[len(root)] == '/'
-}
-
-// parent returns the directory of a path below another.
-func parent(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i > 0 {
-		return path[:i]
-	}
-	return "/"
 }

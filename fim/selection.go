@@ -3,7 +3,6 @@ package fim
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -80,7 +79,7 @@ func (w Watch) validate() error {
 		return errors.New("it has no root")
 	case len(w.Root) > MaxRoot:
 		return fmt.Errorf("its root has %d bytes, more than %d", len(w.Root), MaxRoot)
-	case !path.IsAbs(w.Root) || path.Clean(w.Root) != w.Root || !plainText(w.Root):
+	case !Absolute(w.Root) || !plainText(w.Root):
 		return fmt.Errorf("its root %.80q is no clean absolute path", w.Root)
 	case w.Attributes&^AllAttributes != 0:
 		return fmt.Errorf("it has unknown attributes %#x", uint32(w.Attributes&^AllAttributes))

@@ -106,17 +106,12 @@ func (c *Selector) Enters(filesystem string) bool { return c.filesystems[filesys
 // Scope returns the watches that decide about path: those of the deepest root
 // that is path or holds it; nil when there is none. path is clean and absolute.
 func (c *Selector) Scope(path string) *Scope {
-	for {
+	for ; path != ""; path = Parent(path) {
 		if scope := c.scopes[path]; scope != nil {
 			return scope
 		}
-		if path == "/" || path == "" {
-			return nil
-		}
-		if path = path[:strings.LastIndexByte(path, '/')]; path == "" {
-			path = "/"
-		}
 	}
+	return nil
 }
 
 // Owner returns the watch that path belongs to, nil when it is not watched

@@ -206,15 +206,11 @@ func (d *decoder) head() (p part) {
 	p.last = d.byte() != 0
 	p.number = d.bounded(1 << 32)
 	p.path = d.text()
-	if d.err == nil && !strings.HasPrefix(p.path, "/") && !windowsPath(p.path) {
+	if d.err == nil && !fim.Absolute(p.path) {
 		d.fail("a unit of %.40q", p.path)
 	}
 	return p
 }
-
-// windowsPath reports whether a path begins with a drive, as the walk names
-// them there.
-func windowsPath(p string) bool { return len(p) > 2 && p[1] == ':' && p[2] == '/' }
 
 func (d *decoder) state(near fim.Stat) (s fim.State) {
 	s.Kind = fim.Kind(d.byte())

@@ -3,7 +3,6 @@ package baseline
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/holdfast-security/holdfast/fim"
 )
@@ -87,23 +86,20 @@ func (s *Store) Entry(path string) (fim.Entry, error) {
 		e.State = directory(unit.Self)
 		return e, nil
 	}
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 || path == "/" {
-		e.Kind = fim.KindAbsent
-		return e, nil
+	e.Kind = fim.KindAbsent
+	if dir := fim.Parent(path); dir != "" {
+		unit, err = s.Unit(dir)
 	}
-	unit, err = s.Unit(path[:max(i, 1)])
 	for err == nil && unit != nil {
 		item, ok, next := unit.Next()
-		if err = next; !ok || item.Name > path[i+1:] {
+		if err = next; !ok {
 			break
 		}
-		if item.Name == path[i+1:] && !item.Own {
+		if !item.Own && fim.Join(unit.path, item.Name) == path {
 			e.State = item.State
-			return e, nil
+			break
 		}
 	}
-	e.Kind = fim.KindAbsent
 	return e, err
 }
 
@@ -123,7 +119,7 @@ func (s *Store) Children(path string, each func(fim.Entry) error) error {
 		if next != nil || !ok {
 			return next
 		}
-		e := fim.Entry{Path: join(path, item.Name), State: item.State}
+		e := fim.Entry{Path: fim.Join(path, item.Name), State: item.State}
 		if item.Own {
 			var own *Unit
 			if own, err = s.Unit(e.Path); err != nil {
@@ -137,11 +133,4 @@ func (s *Store) Children(path string, each func(fim.Entry) error) error {
 		err = each(e)
 	}
 	return err
-}
-
-func join(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
 }

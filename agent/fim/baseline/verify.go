@@ -265,7 +265,7 @@ func (v *verifier) lostUnit(unit *Unit, left []string) ([]string, error) {
 		if item, ok, err = unit.Next(); err != nil || !ok {
 			break
 		}
-		at := join(unit.path, item.Name)
+		at := fim.Join(unit.path, item.Name)
 		if item.Own {
 			left = append(left, at)
 		} else {

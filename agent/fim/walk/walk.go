@@ -117,14 +117,7 @@ type Item struct {
 }
 
 // Join returns the path of a name in the directory.
-func (d *Directory) Join(name string) string { return join(d.Path, name) }
-
-func join(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
-}
+func (d *Directory) Join(name string) string { return fim.Join(d.Path, name) }
 
 // Progress counts what a walk has done. It may be read while the walk runs.
 // The zero value is ready for use by one walk.
@@ -245,7 +238,7 @@ func (w *walker) starts() []Start {
 	for _, s := range w.Starts {
 		all = append(all, s)
 		for _, root := range roots {
-			if !s.Shallow && holds(s.Path, root) {
+			if !s.Shallow && root != s.Path && fim.Holds(s.Path, root) {
 				all = append(all, Start{Path: root})
 			}
 		}
@@ -275,20 +268,12 @@ func (w *walker) uncovered(all []Start) []Start {
 // covered reports whether s lies in a tree that is walked whole. A root is not
 // gone into from outside of it.
 func (w *walker) covered(whole map[string]bool, s Start) bool {
-	for at := s.Path; !w.Selector.IsRoot(at) && at != "/"; {
-		if at = at[:max(strings.LastIndexByte(at, '/'), 0)]; at == "" {
-			at = "/"
-		}
-		if whole[at] {
+	for at := s.Path; at != "" && !w.Selector.IsRoot(at); {
+		if at = fim.Parent(at); whole[at] {
 			return true
 		}
 	}
 	return false
-}
-
-// holds reports whether path lies below dir.
-func holds(dir, path string) bool {
-	return path != dir && (dir == "/" || strings.HasPrefix(path, dir) && path[len(dir)] == '/')
 }
 
 func compareBool(a, b bool) int {
@@ -394,7 +379,7 @@ func (w *walker) problem(path string, err error) {
 // stack. The error is that of Visit.
 func (w *walker) directory(s *scratch, t *tree, dir, name string) error {
 	d := &s.directory
-	*d = Directory{Path: join(dir, name), Scope: t.scope, Items: d.Items[:0]}
+	*d = Directory{Path: fim.Join(dir, name), Scope: t.scope, Items: d.Items[:0]}
 	if dir == "" {
 		d.Path = t.start.Path
 		if err := w.openStart(t, d); err != nil {
@@ -448,7 +433,11 @@ func (w *walker) openStart(t *tree, d *Directory) error {
 	root := t.scope.Root()
 	var p place
 	var self fim.Stat
-	err := p.openRoot(w.FS.Path(root), &self)
+	name := root
+	if !w.FS.Live() {
+		name = w.FS.Path(root)
+	}
+	err := p.openRoot(name, &self)
 	below := t.scope.Below(t.start.Path)
 	if err == nil && below != "" {
 		up := p
