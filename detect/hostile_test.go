@@ -99,11 +99,12 @@ func TestManyRules(t *testing.T) {
 func TestTooManyValues(t *testing.T) {
 	var rules []*sigma.Rule
 	for i := range 10 {
-		text := fmt.Sprintf("title: t\nname: r%d\nlogsource: {product: linux}\ndetection: {s: {a|contains: '%d%s'}, condition: s}\n", i, i, strings.Repeat("x", 900<<10))
-		parsed, err := sigma.Parse("test.yml", []byte(text))
+		parsed, err := sigma.Parse("test.yml", []byte(fmt.Sprintf("title: t\nname: r%d\nlogsource: {product: linux}\ndetection: {s: {a|contains: x}, condition: s}\n", i)))
 		if err != nil {
 			t.Fatal(err)
 		}
+		long := sigma.ParsePattern(fmt.Sprint("*", i, strings.Repeat("x", 900<<10), "*"))
+		parsed[0].Detection.Selections[0].Groups[0][0].Values[0].Pattern = long
 		rules = append(rules, parsed...)
 	}
 	rules = append(rules, chain(1, "r9")...)

@@ -3,6 +3,7 @@ package burden_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,15 +12,14 @@ import (
 )
 
 // looking returns rules of which each looks for a value of so many bytes.
-func looking(t *testing.T, n, size int, field func(i int) string) (rules []*sigma.Rule) {
-	t.Helper()
+func looking(n, size int, field func(i int) string) (rules []*sigma.Rule) {
+	value := sigma.Value{Pattern: sigma.ParsePattern(strings.Repeat("x", size))}
 	for i := range n {
-		text := fmt.Sprintf("title: r%d\nlogsource: {product: linux}\ndetection:\n  s: {%s: '%d%s'}\n  condition: s\n", i, field(i), i, strings.Repeat("x", size))
-		parsed, err := sigma.Parse(fmt.Sprintf("r%d.yml", i), []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, parsed...)
+		item := sigma.Item{Field: field(i), Values: []sigma.Value{value}}
+		rules = append(rules, &sigma.Rule{
+			Path: fmt.Sprintf("r%d.yml", i), Line: 1, Title: "t",
+			Detection: &sigma.Detection{Selections: []sigma.Selection{{Name: "s", Groups: []sigma.Group{{item}}}}, Condition: sigma.Ref(0)},
+		})
 	}
 	return rules
 }
@@ -39,7 +39,7 @@ func TestWithin(t *testing.T) {
 		{"too many in all", inAll + 3, func(i int) string { return fmt.Sprint("f", i) }, inAll - 1, "all rules look for take more than 32 MB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			kept, refused := burden.Within(looking(t, c.n, size, c.field))
+			kept, refused := burden.Within(looking(c.n, size, c.field))
 			if len(kept) != c.kept || len(refused) != c.n-c.kept {
 				t.Fatalf("kept %d and refused %d of %d, want %d kept", len(kept), len(refused), c.n, c.kept)
 			}
@@ -56,7 +56,7 @@ func TestWithin(t *testing.T) {
 // TestALaterRuleMayFit refuses one rule and keeps a smaller one after it.
 func TestALaterRuleMayFit(t *testing.T) {
 	a := func(int) string { return "a" }
-	rules := append(looking(t, 9, 1000<<10, a), looking(t, 1, 10, a)...)
+	rules := append(looking(9, 1000<<10, a), looking(1, 10, a)...)
 	kept, refused := burden.Within(rules)
 	if len(refused) != 1 || len(kept) != 9 || kept[8] != rules[9] {
 		t.Errorf("kept %d, refused %v", len(kept), refused)
@@ -65,15 +65,12 @@ func TestALaterRuleMayFit(t *testing.T) {
 
 // TestExpressionsWeigh counts expressions by what they become.
 func TestExpressionsWeigh(t *testing.T) {
-	var rules []*sigma.Rule
-	for i := range 80 {
-		text := "title: r\nlogsource: {product: linux}\ndetection:\n  s: {a|re: '" + strings.Repeat(".{900}", 5) + "'}\n  condition: s\n"
-		parsed, err := sigma.Parse(fmt.Sprintf("r%d.yml", i), []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, parsed...)
+	text := "title: r\nlogsource: {product: linux}\ndetection:\n  s: {a|re: '" + strings.Repeat(".{900}", 5) + "'}\n  condition: s\n"
+	parsed, err := sigma.Parse("r.yml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
 	}
+	rules := slices.Repeat(parsed, 80)
 	if kept, refused := burden.Within(rules); len(kept) == 0 || len(refused) == 0 {
 		t.Errorf("of %d rules with large expressions %d were kept and %d refused", len(rules), len(kept), len(refused))
 	}
