@@ -240,6 +240,9 @@ func TestWritesOfOneFileAreJoined(t *testing.T) {
 func TestTheWriterIsKnownForCertain(t *testing.T) {
 	root := tmpfs(t)
 	c, _, _ := listen(t, Options{Roots: []string{root}})
+	if !c.covered()[0].WhoCertain {
+		hosttest.Missing(t, "needs a kernel that gives pidfds")
+	}
 	cmd := exec.Command(hosttest.Program(t, "dash"), "-c", `: > "$0"; read -r line`, root+"/file")
 	hold, err := cmd.StdinPipe() // it lives until this is closed
 	if err != nil {

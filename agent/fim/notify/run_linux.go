@@ -138,6 +138,7 @@ func (s *session) run(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil && done:
+			s.giveUp()
 			return nil
 		case ctx.Err() != nil:
 			last++
@@ -204,10 +205,33 @@ func (s *session) patience() time.Duration {
 	switch {
 	case s.resync:
 		return 0
+	case s.halves():
+		return s.opts.Nap
 	case s.absent:
 		return max(s.l.retry-time.Since(s.synced), 0)
 	}
 	return math.MaxInt64
+}
+
+// halves reports whether the second half of a rename is waited for.
+func (s *session) halves() bool {
+	for _, v := range s.volumes {
+		if len(v.leaving) > 0 {
+			return true
+		}
+	}
+	return s.tree != nil && s.tree.Waiting()
+}
+
+// giveUp waits for no second halves any more.
+func (s *session) giveUp() {
+	for _, v := range s.volumes {
+		v.giveUp(time.Now())
+	}
+	if s.tree != nil {
+		s.tree.GiveUp(time.Now())
+	}
+	s.flush()
 }
 
 // wait sleeps until there is something to read, the mounts changed, the run is

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -131,6 +132,7 @@ func (s *session) leave(all parts) {
 				break
 			}
 		}
+		v.giveUp(time.Now())
 		v.group.Close()
 		delete(s.volumes, device)
 	}

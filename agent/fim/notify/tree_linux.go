@@ -38,7 +38,7 @@ func (s *session) watchTrees(wanted []Coverage) []Coverage {
 		return nil
 	}
 	if s.tree == nil {
-		tree, err := inotify.Open(inotify.Options{Limit: s.watchLimit(), Enter: s.opts.Enter}, s.treeEvent)
+		tree, err := inotify.Open(inotify.Options{Limit: s.watchLimit(), Enter: s.opts.Enter, Grace: s.opts.Nap}, s.treeEvent)
 		if err != nil {
 			return without(wanted, err)
 		}

@@ -60,6 +60,7 @@ type leaving struct {
 	where string // some path of what lies below no root
 	who   Who
 	dir   bool
+	read  time.Time
 }
 
 func newVolume(out *output, device string, group *fanotify.Group) *volume {
@@ -129,7 +130,9 @@ func (v *volume) take(data []byte) {
 func clone(h fanotify.Handle) fanotify.Handle { return append(fanotify.Handle(nil), h...) }
 
 // settle is called when the kernel's queue is empty: all removals of
-// directories that are gone have been read, and all second halves of renames.
+// directories that are gone have been read. The second half of a rename may
+// still be on its way, for the process that renames can be interrupted between
+// the two.
 func (v *volume) settle() {
 	now := time.Now()
 	for i := range v.orphans {
@@ -137,9 +140,17 @@ func (v *volume) settle() {
 	}
 	v.orphans = nil
 	clear(v.removed)
+	v.giveUp(now.Add(-v.opts.Nap))
+}
+
+// giveUp hands on the first halves of renames that were read before the given
+// time.
+func (v *volume) giveUp(before time.Time) {
 	for pid, m := range v.leaving {
-		v.left(m, now)
-		delete(v.leaving, pid)
+		if m.read.Before(before) {
+			v.left(m, m.read)
+			delete(v.leaving, pid)
+		}
 	}
 }
 
@@ -338,7 +349,7 @@ func (v *volume) nameless(e *fanotify.Event, now time.Time) {
 func (v *volume) rename(e *fanotify.Event, at *directory, now time.Time) {
 	dir := e.Mask&fanotify.OnDir != 0
 	v.scratch[0] = at.seen(v.scratch[0][:0], e.At.Name)
-	half := leaving{paths: v.scratch[0], dir: dir}
+	half := leaving{paths: v.scratch[0], dir: dir, read: now}
 	switch {
 	case e.Mask&fanotify.Rename != 0:
 		from, err := v.directory(e.From.Dir, 0)

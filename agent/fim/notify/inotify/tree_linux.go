@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +46,8 @@ type Options struct {
 	Limit int
 	// Enter is asked for each directory below a root; nil enters all.
 	Enter func(dir string) bool
+	// Grace is how long the second half of a rename is waited for.
+	Grace time.Duration
 }
 
 // Tree watches directories. It belongs to one goroutine.
@@ -73,6 +76,7 @@ type move struct {
 	path  string
 	child *node
 	dir   bool
+	read  time.Time
 }
 
 func (n *node) path() string {
@@ -309,15 +313,24 @@ func (t *Tree) Read() error {
 			return errors.New("read inotify: records are not of the documented form")
 		}
 	}
-	t.settle()
+	if len(t.moving) > 0 {
+		t.GiveUp(time.Now().Add(-t.opts.Grace))
+	}
 	return nil
 }
 
-// settle gives up the moves whose other half did not come: the file left for
-// where nothing is watched. Both halves are written by one call of the kernel,
-// one after the other.
-func (t *Tree) settle() {
+// Waiting reports whether the second half of a rename is waited for: then Read
+// should be called again after the grace.
+func (t *Tree) Waiting() bool { return len(t.moving) > 0 }
+
+// GiveUp emits the moves of before the given time whose other half did not
+// come: the file left for where nothing is watched. The kernel writes both
+// halves one after the other, but may be interrupted in between.
+func (t *Tree) GiveUp(before time.Time) {
 	for cookie, moves := range t.moving {
+		if !moves[0].read.Before(before) {
+			continue
+		}
 		for _, m := range moves {
 			if m.child != nil {
 				t.drop(m.child)
@@ -359,7 +372,7 @@ func (t *Tree) at(n *node, r Record, index int) {
 	dir := r.Mask&IsDir != 0
 	switch {
 	case r.Mask&MovedFrom != 0:
-		m := move{path: path, dir: dir, child: n.children[string(r.Name)]}
+		m := move{path: path, dir: dir, child: n.children[string(r.Name)], read: time.Now()}
 		if m.child != nil {
 			delete(n.children, m.child.name)
 		}
