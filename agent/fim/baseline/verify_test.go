@@ -155,7 +155,7 @@ func TestChanges(t *testing.T) {
 			h.must(os.WriteFile(h.path("a"), []byte("b"), 0o644), os.Chtimes(h.path("a"), old, old))
 		}, []string{"modified /a content"}},
 		{"size", func(h *host) { h.must(os.WriteFile(h.path("a"), []byte("longer"), 0o644)) }, []string{"modified /a content,size"}},
-		{"new file", func(h *host) { h.write("d/new\nline") }, []string{"added /d/new\nline"}},
+		{"new file", func(h *host) { h.write("d/new file") }, []string{"added /d/new file"}},
 		{"new tree", func(h *host) { h.write("n/e/w") }, []string{"added /n", "added /n/e", "added /n/e/w"}},
 		{"removed file", func(h *host) { h.must(os.Remove(h.path("d/b"))) }, []string{"removed /d/b"}},
 		{"removed tree", func(h *host) { h.must(os.RemoveAll(h.path("d"))) }, []string{"removed /d", "removed /d/b", "removed /d/e", "removed /d/e/c"}},

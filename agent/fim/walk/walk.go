@@ -396,7 +396,9 @@ func (w *walker) directory(s *scratch, t *tree, dir, name string) error {
 	below := t.scope.Below(d.Path)
 	d.Watch = t.scope.Owner(below)
 	w.mounts.identify(&d.place, &d.Self)
-	w.Progress.entries.Add(1)
+	if d.Self.Kind != fim.KindAbsent {
+		w.Progress.entries.Add(1)
+	}
 	if d.Self.Kind == fim.KindDirectory {
 		if kind, ok := w.mounts.enters(w.Selector, d.Self); !ok {
 			w.problem(d.Path, filesystemError(kind))
