@@ -114,9 +114,6 @@ func Open(opts Options, emit func(Event)) (*Tree, error) {
 // FD returns the descriptor that becomes readable with the first change.
 func (t *Tree) FD() int { return t.fd }
 
-// Watches returns how many directories are watched.
-func (t *Tree) Watches() int { return t.count }
-
 // Close ends the watching.
 func (t *Tree) Close() { unix.Close(t.fd) }
 
@@ -222,8 +219,8 @@ func (t *Tree) child(n *node, name, path string) *node {
 	if n.children[name] != nil || t.opts.Enter != nil && !t.opts.Enter(path) {
 		return nil
 	}
-	if mountOf(path) != n.mount {
-		return nil // mounted by itself, which is somebody else's part, or gone
+	if m := mountOf(path); m != 0 && m != n.mount {
+		return nil // mounted by itself, which is somebody else's part
 	}
 	child := &node{parent: n, name: name, mount: n.mount}
 	err := t.watch(child, path)
@@ -242,7 +239,8 @@ func (t *Tree) child(n *node, name, path string) *node {
 }
 
 // mountOf returns what tells a mount from others: its id, or the device before
-// Linux 5.8. The device alone would take a subvolume for a mount.
+// Linux 5.8; 0 when the kernel does not say. The device alone would take a
+// subvolume for a mount.
 func mountOf(path string) uint64 {
 	var stat unix.Statx_t
 	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC

@@ -14,7 +14,6 @@ package mounts
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +32,6 @@ type Mount struct {
 	Root       string // the directory or file of the file system that is mounted here
 	Point      string // where it is mounted
 	Type       string // "ext4"
-	Source     string // "/dev/vda"
 }
 
 // Table is a list of mounts. It does not change and is safe for concurrent
@@ -84,7 +82,7 @@ func parseLine(line []byte) (Mount, bool) {
 	parent, errParent := strconv.Atoi(fields[1])
 	m := Mount{
 		ID: id, Parent: parent, Device: fields[2],
-		Root: unescape(fields[3]), Point: unescape(fields[4]), Type: unescape(rest[0]), Source: unescape(rest[1]),
+		Root: unescape(fields[3]), Point: unescape(fields[4]), Type: unescape(rest[0]),
 	}
 	return m, errID == nil && errParent == nil && strings.HasPrefix(m.Point, "/")
 }
@@ -107,9 +105,6 @@ func unescape(s string) string {
 	}
 	return b.String()
 }
-
-// All returns the mounts in the kernel's order. The slice belongs to the table.
-func (t *Table) All() []Mount { return t.mounts }
 
 // At returns the mount in which path, absolute and without symbolic links,
 // lies.
@@ -240,6 +235,3 @@ var (
 		"sysfs", "tracefs",
 	}
 )
-
-// String names the mount for people.
-func (m *Mount) String() string { return fmt.Sprintf("%s (%s on %q)", m.Type, m.Device, m.Point) }

@@ -1,9 +1,9 @@
 package mounts_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/holdfast-security/holdfast/agent/fim/notify/mounts"
@@ -41,7 +41,7 @@ func TestAt(t *testing.T) {
 		"/var/www/index.html": 24, "/mnt/with space\nline/x": 25, "/hidden/deep/x": 27, "/twice/x": 29, "/opt/hosts": 31,
 	} {
 		if m := table.At(path); m.ID != id {
-			t.Errorf("%q lies in %v, want mount %d", path, m, id)
+			t.Errorf("%q lies in %+v, want mount %d", path, *m, id)
 		}
 	}
 }
@@ -131,7 +131,7 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	table, bad, err := mounts.Parse([]byte("nonsense\n" + host))
-	if err != nil || bad != 1 || len(table.All()) != strings.Count(host, "\n") {
+	if err != nil || bad != 1 || table.At("/srv/data").ID != 23 {
 		t.Errorf("%d bad lines, %v", bad, err)
 	}
 }
@@ -149,7 +149,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, v := range table.Views(path, path, nil) {
 			table.Anywhere(v.Mount.Device, v.Place)
-			if len(table.Windows(v.Mount.Device)) > len(table.All()) {
+			if len(table.Windows(v.Mount.Device)) > bytes.Count(text, []byte("\n"))+1 {
 				t.Fatal("more windows than mounts")
 			}
 		}
