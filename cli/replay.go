@@ -97,17 +97,22 @@ type replaying struct {
 	failed   []unreadable
 }
 
-// collectAt lets garbage grow to that many per cent of what lives before it is
-// collected: a quarter of the time of a replay would go into collecting.
-const collectAt = 400
+// Garbage may grow to collectAt per cent of what lives before it is collected, or
+// until the program takes about mostMemory: a quarter of the time of a replay would
+// go into collecting, and a tenth at half of these per cent.
+const (
+	collectAt  = 800
+	mostMemory = 512 << 20
+)
 
 func (a *app) replay(ctx context.Context, names []string, opts replayOptions) error {
 	lowest, err := finding.ParseSeverity(opts.severity)
 	if err != nil {
 		return usage.Wrap(err)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt)) // what lives is small and bounded
-	known, err := opts.except.Read(exception.Host{})        // where the logs are from is not known
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(mostMemory, debug.SetMemoryLimit(-1))))
+	known, err := opts.except.Read(exception.Host{}) // where the logs are from is not known
 	if err != nil {
 		return err
 	}
