@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-security/holdfast/agent/fim/notify/fanotify"
 	"github.com/holdfast-security/holdfast/internal/hosttest"
@@ -82,6 +85,32 @@ func TestInotifySaysWhatItCannotWatch(t *testing.T) {
 	}
 	if missing != 6 {
 		t.Errorf("%d directories are said not to be watched, want 6", missing)
+	}
+}
+
+// TestInotifySaysWhenAPathIsTooLong makes directories whose path has more than
+// the 4,096 bytes that a system call takes.
+func TestInotifySaysWhenAPathIsTooLong(t *testing.T) {
+	root := place(t)
+	dir, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	for range 20 {
+		if err == nil {
+			err = unix.Mkdirat(dir, strings.Repeat("d", 250), 0o755)
+		}
+		var below int
+		if err == nil {
+			below, err = unix.Openat(dir, strings.Repeat("d", 250), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			unix.Close(dir)
+			dir = below
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(dir)
+	c, _, _ := listen(t, Options{Roots: []string{root}}, refused)
+	if !slices.ContainsFunc(c.covered(), func(p Coverage) bool { return p.Method == Poll && p.Reason == ReasonFailed }) {
+		t.Errorf("%+v", c.covered())
 	}
 }
 
