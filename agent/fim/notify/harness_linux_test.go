@@ -211,22 +211,33 @@ func unmountLater(t testing.TB, dir string) {
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
-// ext4 makes and mounts a file system on a loop device.
 func ext4(t testing.TB) string {
+	t.Helper()
+	return loop(t, 64<<20, "mkfs.ext4", "-q", "-F")
+}
+
+// xfs can share blocks between files.
+func xfs(t testing.TB) string {
+	t.Helper()
+	return loop(t, 320<<20, "mkfs.xfs", "-q", "-f") // it wants 300 MiB, of which it uses few
+}
+
+// loop makes and mounts a file system on a loop device.
+func loop(t testing.TB, size int64, maker string, options ...string) string {
 	t.Helper()
 	hosttest.Root(t)
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
 		hosttest.Missing(t, "needs loop devices")
 	}
-	mkfs, mount := hosttest.Program(t, "mkfs.ext4"), hosttest.Program(t, "mount")
+	mkfs, mount := hosttest.Program(t, maker), hosttest.Program(t, "mount")
 	image, dir := filepath.Join(t.TempDir(), "image"), place(t)
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(image, 64<<20); err != nil {
+	if err := os.Truncate(image, size); err != nil {
 		t.Fatal(err)
 	}
-	run(t, mkfs, "-q", "-F", image)
+	run(t, mkfs, append(options, image)...)
 	run(t, mount, "-o", "loop,noatime", image, dir)
 	unmountLater(t, dir)
 	return dir
