@@ -89,11 +89,13 @@ func (b *bench) engines(ctx context.Context) ([]row, error) {
 		b.progress("no rules to compare engines by: %v", err)
 		return nil, nil
 	}
-	events := func(command func(path string) []string) (float64, error) {
-		rate, _, err := b.log(recorded.Objects, 2*peerLog, "events.json").Rate(ctx, func(paths []string) []string { return command(paths[0]) })
+	events := func(size int, command func(path string) []string) (float64, error) {
+		rate, _, err := b.log(recorded.Objects, size, "events.json").Rate(ctx, func(paths []string) []string { return command(paths[0]) })
 		return rate / bytesPerLine(recorded.Objects), err
 	}
-	value, err := events(func(path string) []string { return []string{b.command, "replay", "-o", "json", "--rules", rules, path} })
+	// What one event takes is found by taking the start away, which is long:
+	// the quicker the program, the longer its log has to be.
+	value, err := events(20*peerLog, func(path string) []string { return []string{b.command, "replay", "-o", "json", "--rules", rules, path} })
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func (b *bench) engines(ctx context.Context) ([]row, error) {
 		name string
 		more []string
 	}{{"rsigma, by log source", []string{"--logsource-routing"}}, {"rsigma", nil}} {
-		value, err := events(func(path string) []string {
+		value, err := events(2*peerLog, func(path string) []string {
 			return append([]string{"rsigma", "engine", "eval", "--input-format", "json", "-q", "-r", rules, "-e", "@" + path}, peer.more...)
 		})
 		if err != nil {

@@ -42,7 +42,7 @@ How to read it:
   their user and system time: the least of three turns, what the start takes left
   out. ausearch interprets every record, grep counts one kind of line: neither
   detects anything. The other rule engine is rsigma, a program in Rust, which is
-  measured where it is installed; both print the same matches of the same rules.
+  measured where it is installed; both print equally many matches of the same rules.
 `)
 	return doc.Bytes()
 }
